@@ -1,0 +1,18 @@
+//! The way of evidence: find the order, tell it.
+
+use crate::domain::order::StatusName;
+
+use super::OrderError;
+use super::directory::Told;
+
+/// Takes verified evidence. Clones share it.
+#[derive(Clone)]
+pub struct Intake {}
+
+impl Intake {
+    /// Takes a verified IPN: finds its order (by `order_id`, if absent by payment, then by parent), tells
+    /// it, and answers its status once everything is durable; none if no order is known.
+    pub async fn take(&self, _told: Told) -> Result<Option<StatusName>, OrderError> {
+        unimplemented!()
+    }
+}

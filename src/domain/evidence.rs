@@ -1,0 +1,175 @@
+//! What a witness says of a payment.
+//!
+//! The IPN, the provider's poll and an operator's manual replay are three witnesses of one payment; all
+//! become an [`Evidence`] and go through the same `lifecycle::decide` (contract, section 2).
+
+use super::ids::{KeyId, OrderId, PaymentId};
+use super::money::{Coin, CoinAmount};
+use super::time::Timestamp;
+
+/// The provider's word for a payment's status, compared exactly (`nowpayments.md`, section 5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderWord {
+    /// Created, nothing seen.
+    Waiting,
+    /// The deposit is seen on chain.
+    Confirming,
+    /// Enough confirmations; not final.
+    Confirmed,
+    /// Being paid out to the merchant; not final.
+    Sending,
+    /// Less than asked arrived.
+    PartiallyPaid,
+    /// Settled.
+    Finished,
+    /// Error, typically below the minimum.
+    Failed,
+    /// Nothing came in the provider's window: its guess, not its knowledge.
+    Expired,
+    /// Money went back.
+    Refunded,
+    /// Any other word: kept, raised, and never a move.
+    Unknown(String),
+}
+
+/// The most characters of an unknown word that are kept.
+const WORD_CHARS_MAX: usize = 64;
+
+impl ProviderWord {
+    /// Reads a word; every text is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "waiting" => Self::Waiting,
+            "confirming" => Self::Confirming,
+            "confirmed" => Self::Confirmed,
+            "sending" => Self::Sending,
+            "partially_paid" => Self::PartiallyPaid,
+            "finished" => Self::Finished,
+            "failed" => Self::Failed,
+            "expired" => Self::Expired,
+            "refunded" => Self::Refunded,
+            other => Self::Unknown(other.chars().filter(|c| !c.is_control()).take(WORD_CHARS_MAX).collect()),
+        }
+    }
+
+    /// The word as the provider writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Confirming => "confirming",
+            Self::Confirmed => "confirmed",
+            Self::Sending => "sending",
+            Self::PartiallyPaid => "partially_paid",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Refunded => "refunded",
+            Self::Unknown(word) => word,
+        }
+    }
+
+    /// How far along a payment with this word is; evidence of a lower rank than what is known came late.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Unknown(_) => 0,
+            Self::Waiting => 1,
+            Self::Confirming => 2,
+            Self::Confirmed => 3,
+            Self::Sending => 4,
+            Self::PartiallyPaid | Self::Failed | Self::Expired | Self::Refunded => 5,
+            Self::Finished => 6,
+        }
+    }
+}
+
+/// Who says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Witness {
+    /// A signed notification from the provider.
+    Ipn,
+    /// An answer of the provider's API to our question.
+    Poll,
+    /// An operator's replay, by this key.
+    Operator(KeyId),
+}
+
+/// The price the evidence names, as the provider wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedPrice {
+    /// `price_amount`, major units, where present.
+    pub amount: Option<CoinAmount>,
+    /// `price_currency`, any case, where present.
+    pub currency: Option<String>,
+}
+
+/// One report about one payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Who says it.
+    pub witness: Witness,
+    /// The order it names, where it names one of our form.
+    pub order_id: Option<OrderId>,
+    /// The payment it is about.
+    pub payment_id: PaymentId,
+    /// The payment of which this is a further deposit: then this is a child.
+    pub parent_payment_id: Option<PaymentId>,
+    /// The provider's word.
+    pub word: ProviderWord,
+    /// The price it names.
+    pub price: NamedPrice,
+    /// `pay_amount`: what the payer was asked for, in `coin`.
+    pub pay_amount: Option<CoinAmount>,
+    /// `actually_paid`: what arrived so far, in `coin`; the provider repeats totals, not deltas.
+    pub actually_paid: Option<CoinAmount>,
+    /// `pay_currency`.
+    pub coin: Option<Coin>,
+    /// The provider's own time of this state, where it gives one.
+    pub provider_at: Option<Timestamp>,
+}
+
+/// Whether the payment, or its parent, is already known to belong to another order than the one judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// It is this order's, or nobody's yet.
+    Free,
+    /// It is another order's.
+    Another,
+}
+
+/// What became of a piece of evidence; the names are the contract's (section 4, `ipns`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The order moved.
+    Applied,
+    /// The order already stood there.
+    Refreshed,
+    /// It moves nothing.
+    Ignored,
+    /// Order, payment or price do not belong together.
+    Mismatch,
+    /// It belongs to no order.
+    Unmatched,
+    /// The word is not known.
+    UnknownStatus,
+    /// A further deposit: recorded and raised.
+    Child,
+}
+
+impl Outcome {
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refreshed => "refreshed",
+            Self::Ignored => "ignored",
+            Self::Mismatch => "mismatch",
+            Self::Unmatched => "unmatched",
+            Self::UnknownStatus => "unknown_status",
+            Self::Child => "child",
+        }
+    }
+}

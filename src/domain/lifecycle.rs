@@ -1,0 +1,336 @@
+//! The life of an order, as one pure function.
+//!
+//! Nothing here waits, reads a clock or touches storage: the same inputs give the same [`Decision`]
+//! today and in a replay. `actors/order.rs` stores it, then carries out its effects. The rules are the
+//! contract's (section 2); what a piece of evidence is worth is weighed in [`self::worth`].
+
+mod decision;
+mod worth;
+
+use super::attention::AttentionKind;
+use super::evidence::{Evidence, Outcome, Ownership, ProviderWord};
+use super::ids::{KeyId, PaymentId};
+use super::ledger::Role;
+use super::order::{
+    AmountCheck, CONFIRMING_STALLS_AFTER, FailureReason, Order, PARTIAL_STALLS_AFTER, Source, Status, StatusName,
+};
+use super::time::Timestamp;
+use decision::Move;
+use worth::{Worth, weigh};
+
+pub use decision::Decision;
+
+/// Everything that can happen to an order after it was placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A witness reports on a payment; the other half says whose the payment already is.
+    Evidence(Box<Evidence>, Ownership),
+    /// The clock looks at it.
+    Tick,
+    /// Support sweeps what was created up to then.
+    Sweep {
+        /// Orders created later are left alone.
+        created_until: Timestamp,
+        /// The operator's key; none from the command line.
+        actor: Option<KeyId>,
+    },
+    /// The customer withdraws.
+    Cancel,
+    /// The customer's note becomes this.
+    SetCustomerNote(Option<String>),
+    /// Support's note becomes this.
+    SetInternalNote(Option<String>),
+}
+
+/// What money does to an order that only the clock failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LatePayments {
+    /// It reopens the order: evidence beats a guess.
+    Reopen,
+    /// It is recorded and raised.
+    Record,
+}
+
+/// What an `actually_paid` of exactly nothing means in `finished` evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ZeroReceived {
+    /// Nothing arrived: short. The live provider.
+    Short,
+    /// No amount was given. The provider's sandbox, which never fills it in.
+    Unknown,
+}
+
+/// The settings that decisions depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// By how much the received amount may miss what is owed, in basis points (100 = 1 %).
+    pub tolerance_basis_points: u32,
+    /// What late money does.
+    pub late_payments: LatePayments,
+    /// What a received zero means.
+    pub zero_received: ZeroReceived,
+}
+
+/// The moment and the settings under which an input is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The time.
+    pub now: Timestamp,
+    /// The settings.
+    pub rules: Rules,
+}
+
+/// The domain says no to a command. Evidence is never refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Only a pending order can be cancelled.
+    #[error("order is {} and can no longer be cancelled", .0.as_str())]
+    NotCancellable(StatusName),
+}
+
+/// Judges one input.
+///
+/// # Errors
+/// [`Refusal`] where a command asks for what the order's status does not allow.
+pub fn decide(order: &Order, input: &Input, moment: &Moment) -> Result<Decision, Refusal> {
+    match input {
+        Input::Evidence(evidence, ownership) => Ok(hear(order, evidence, *ownership, moment)),
+        Input::Tick => Ok(tick(order, moment.now)),
+        Input::Sweep { created_until, actor } => Ok(sweep(order, *created_until, *actor, moment.now)),
+        Input::Cancel => cancel(order, moment.now),
+        Input::SetCustomerNote(note) => {
+            let noted = Order { customer_note: note.clone(), ..order.clone() };
+            Ok(Decision::to(order, noted, Outcome::Ignored, moment.now))
+        }
+        Input::SetInternalNote(note) => {
+            let noted = Order { internal_note: note.clone(), ..order.clone() };
+            Ok(Decision::to(order, noted, Outcome::Ignored, moment.now))
+        }
+    }
+}
+
+/// Evidence: first whether it is about this order at all, then what it is worth, then the table.
+fn hear(order: &Order, evidence: &Evidence, ownership: Ownership, moment: &Moment) -> Decision {
+    let unmoved =
+        |outcome, kind| Decision::to(order, order.clone(), outcome, moment.now).raising(kind, &evidence.payment_id);
+    if !belongs(order, evidence, ownership) {
+        return unmoved(Outcome::Mismatch, AttentionKind::PaymentMismatch);
+    }
+    if let ProviderWord::Unknown(_) = evidence.word {
+        return unmoved(Outcome::UnknownStatus, AttentionKind::UnknownStatus);
+    }
+    if let Some(parent) = child_of(order, evidence) {
+        return hear_child(order, evidence, parent, moment);
+    }
+    if order.ledger.bound().is_none() && !names_our_price(order, evidence) {
+        return unmoved(Outcome::Mismatch, AttentionKind::PriceMismatch);
+    }
+    let mut after = order.clone();
+    after.ledger.record(evidence, Role::Bound, moment.now);
+    if after.owed.is_none() {
+        after.owed = after.ledger.bound().and_then(|bound| bound.pay_amount.clone());
+    }
+    settle(order, after, evidence, moment)
+}
+
+/// True unless the payment is another order's, or a stranger to an order that has its own.
+fn belongs(order: &Order, evidence: &Evidence, ownership: Ownership) -> bool {
+    let named = evidence.order_id.is_none_or(|id| id == order.id);
+    let known = order.ledger.find(&evidence.payment_id).is_some();
+    let family = evidence.parent_payment_id.as_ref().is_some_and(|parent| order.ledger.find(parent).is_some());
+    let unbound = order.ledger.bound().is_none();
+    named && (known || (ownership == Ownership::Free && (family || unbound)))
+}
+
+/// The parent, if this is about a further deposit: by its own word or because the ledger knows it as one.
+fn child_of<'a>(order: &'a Order, evidence: &'a Evidence) -> Option<&'a PaymentId> {
+    match order.ledger.find(&evidence.payment_id).map(|payment| &payment.role) {
+        Some(Role::Child(parent)) => Some(parent),
+        Some(Role::Bound | Role::Own) => None,
+        None => evidence.parent_payment_id.as_ref(),
+    }
+}
+
+/// A further deposit never binds and never goes through the table; but what arrived is counted, and an
+/// order that lacked just that is complete.
+fn hear_child(order: &Order, evidence: &Evidence, parent: &PaymentId, moment: &Moment) -> Decision {
+    let mut after = order.clone();
+    after.ledger.record(evidence, Role::Child(parent.clone()), moment.now);
+    let completes = order.status == Status::Partial && worth::is_complete(&after, moment.rules);
+    let decision = if completes {
+        let paid = Status::Paid { paid_at: moment.now, check: AmountCheck::Checked };
+        Decision::moved(order, after, Move::on(evidence, paid), moment.now)
+    } else {
+        Decision::to(order, after, Outcome::Child, moment.now)
+    };
+    decision.raising(AttentionKind::ChildPayment, &evidence.payment_id)
+}
+
+/// An order that evidence would bind first must be asked for at its own price, where a price is named.
+fn names_our_price(order: &Order, evidence: &Evidence) -> bool {
+    let price = &evidence.price;
+    let amount = price.amount.as_ref().is_none_or(|amount| *amount == order.price.in_major_units());
+    let code = order.price.currency;
+    let currency = price.currency.as_ref().is_none_or(|named| named.eq_ignore_ascii_case(code.as_str()));
+    amount && currency
+}
+
+/// What the table says of a status and a worth.
+enum Verdict {
+    /// The order moves.
+    Apply,
+    /// It already stands there.
+    Refresh,
+    /// Nothing moves.
+    Ignore,
+    /// Nothing moves, and the operator is told.
+    Raise(AttentionKind),
+}
+
+/// The table of contract section 2, row by row.
+fn verdict(status: &Status, worth: &Worth, late: LatePayments) -> Verdict {
+    use FailureReason::{Expired, Ipn, IpnExpired, Swept};
+    match (status, worth) {
+        (Status::Pending { .. }, Worth::Pending) => Verdict::Refresh,
+        (
+            Status::Pending { .. },
+            Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. } | Worth::Failed { .. },
+        ) => Verdict::Apply,
+
+        (Status::Confirming, Worth::Pending) => Verdict::Ignore,
+        (Status::Confirming, Worth::Confirming) => Verdict::Refresh,
+        (Status::Confirming, Worth::Partial { .. } | Worth::Paid { .. } | Worth::Failed { .. }) => Verdict::Apply,
+
+        (Status::Partial, Worth::Pending | Worth::Confirming) => Verdict::Ignore,
+        (Status::Partial, Worth::Partial { .. }) => Verdict::Refresh,
+        (Status::Partial, Worth::Paid { .. } | Worth::Failed { .. }) => Verdict::Apply,
+
+        (Status::Paid { .. }, Worth::Pending | Worth::Confirming) => Verdict::Ignore,
+        // It was called paid on trust; now the amounts say otherwise.
+        (Status::Paid { check: AmountCheck::Unchecked, .. }, Worth::Partial { .. }) => {
+            Verdict::Raise(AttentionKind::Underpaid)
+        }
+        (Status::Paid { check: AmountCheck::Checked, .. }, Worth::Partial { .. }) => Verdict::Ignore,
+        (Status::Paid { .. }, Worth::Paid { .. }) => Verdict::Refresh,
+        (Status::Paid { .. }, Worth::Failed { .. }) => Verdict::Raise(AttentionKind::PaidThenFailed),
+
+        (Status::Failed { .. }, Worth::Pending) => Verdict::Ignore,
+        (Status::Failed { .. }, Worth::Failed { .. }) => Verdict::Refresh,
+        (Status::Failed { reason: Ipn }, Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. }) => {
+            Verdict::Raise(AttentionKind::LatePayment)
+        }
+        // That nobody paid was only a guess, ours or the provider's; the money says otherwise.
+        (
+            Status::Failed { reason: Expired | Swept | IpnExpired },
+            Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. },
+        ) => match late {
+            LatePayments::Reopen => Verdict::Apply,
+            LatePayments::Record => Verdict::Raise(AttentionKind::LatePayment),
+        },
+
+        (Status::Cancelled, Worth::Pending | Worth::Failed { .. }) => Verdict::Ignore,
+        (Status::Cancelled, Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. }) => {
+            Verdict::Raise(AttentionKind::LatePayment)
+        }
+    }
+}
+
+/// Weighs the evidence and does what the table says. `after` is the order with its ledger already told.
+fn settle(order: &Order, mut after: Order, evidence: &Evidence, moment: &Moment) -> Decision {
+    let worth = &weigh(&after, evidence, moment.rules);
+    let bound = order.ledger.find(&evidence.payment_id).is_none_or(|known| known.role == Role::Bound);
+    // A top-up or a twin that comes to nothing says nothing of the order's own payment.
+    if !bound && matches!(worth, Worth::Failed { .. }) {
+        return Decision::to(order, after, Outcome::Ignored, moment.now);
+    }
+    let payment = &evidence.payment_id;
+    let decision = match verdict(&order.status, worth, moment.rules.late_payments) {
+        Verdict::Apply => {
+            let status = worth.status(moment.now);
+            Decision::moved(order, after, Move::on(evidence, status), moment.now)
+        }
+        Verdict::Refresh => {
+            if let (Status::Paid { check, .. }, Worth::Paid { check: AmountCheck::Checked, .. }) =
+                (&mut after.status, worth)
+            {
+                *check = AmountCheck::Checked;
+            }
+            after.due_at = stalls_at(&after.status, moment.now).or(after.due_at);
+            Decision::to(order, after, Outcome::Refreshed, moment.now)
+        }
+        Verdict::Ignore => Decision::to(order, after, Outcome::Ignored, moment.now),
+        Verdict::Raise(kind) => {
+            return Decision::to(order, after, Outcome::Ignored, moment.now).raising(kind, payment);
+        }
+    };
+    let with_money = order.status == Status::Partial || worth::saw_money(evidence);
+    let decision = match worth {
+        Worth::Failed { .. } if with_money => decision.raising(AttentionKind::FailedWithMoney, payment),
+        Worth::Pending | Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. } | Worth::Failed { .. } => {
+            decision
+        }
+    };
+    worth.attention().into_iter().fold(decision, |decision, kind| decision.raising(kind, payment))
+}
+
+/// The clock: ends the pay window, or notices that money on its way has gone silent.
+fn tick(order: &Order, now: Timestamp) -> Decision {
+    let due = order.due_at.is_some_and(|due_at| due_at <= now);
+    match order.status {
+        Status::Pending { expires_at } if expires_at <= now => expire(order, now),
+        Status::Confirming | Status::Partial if due => {
+            let heard = Order { due_at: None, ..order.clone() };
+            let decision = Decision::to(order, heard, Outcome::Ignored, now);
+            decision.raising_of_order(AttentionKind::Stalled, order.payment_id())
+        }
+        Status::Pending { .. }
+        | Status::Confirming
+        | Status::Partial
+        | Status::Paid { .. }
+        | Status::Failed { .. }
+        | Status::Cancelled => Decision::to(order, order.clone(), Outcome::Ignored, now),
+    }
+}
+
+fn expire(order: &Order, now: Timestamp) -> Decision {
+    let failed = Status::Failed { reason: FailureReason::Expired };
+    Decision::moved(order, order.clone(), Move::by(Source::Expired, failed), now)
+}
+
+/// Support's sweep: a pending order that is old enough fails. Money on its way is never swept.
+fn sweep(order: &Order, created_until: Timestamp, actor: Option<KeyId>, now: Timestamp) -> Decision {
+    match order.status {
+        Status::Pending { .. } if order.created_at <= created_until => {
+            let failed = Status::Failed { reason: FailureReason::Swept };
+            Decision::moved(order, order.clone(), Move::by_operator(Source::Swept, failed, actor), now)
+        }
+        Status::Pending { .. }
+        | Status::Confirming
+        | Status::Partial
+        | Status::Paid { .. }
+        | Status::Failed { .. }
+        | Status::Cancelled => Decision::to(order, order.clone(), Outcome::Ignored, now),
+    }
+}
+
+/// The customer withdraws: inside the window the order is cancelled, after it the clock was first.
+fn cancel(order: &Order, now: Timestamp) -> Result<Decision, Refusal> {
+    match order.status {
+        Status::Pending { expires_at } if expires_at <= now => Ok(expire(order, now)),
+        Status::Pending { .. } => {
+            Ok(Decision::moved(order, order.clone(), Move::by(Source::Cancel, Status::Cancelled), now))
+        }
+        Status::Confirming | Status::Partial | Status::Paid { .. } | Status::Failed { .. } | Status::Cancelled => {
+            Err(Refusal::NotCancellable(order.status.name()))
+        }
+    }
+}
+
+/// When silence in this status means that it stalled.
+fn stalls_at(status: &Status, now: Timestamp) -> Option<Timestamp> {
+    match status {
+        Status::Confirming => Some(now.after(CONFIRMING_STALLS_AFTER)),
+        Status::Partial => Some(now.after(PARTIAL_STALLS_AFTER)),
+        Status::Pending { .. } | Status::Paid { .. } | Status::Failed { .. } | Status::Cancelled => None,
+    }
+}

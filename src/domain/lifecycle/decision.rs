@@ -1,0 +1,116 @@
+//! What `decide` answers: the order as it will be, and what follows from it.
+//!
+//! Every decision is built here, by [`Decision::to`] or [`Decision::moved`], so that the version, the
+//! strictly increasing `updated_at` and the log's numbering are right in one place.
+
+use crate::domain::attention::{Attention, AttentionKind};
+use crate::domain::evidence::{Evidence, Outcome, ProviderWord, Witness};
+use crate::domain::ids::{KeyId, PaymentId};
+use crate::domain::order::{Order, OrderEvent, Source, Status};
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::Announcement;
+
+use super::stalls_at;
+
+/// What an input does to an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The order afterwards; equal to the one before if nothing changed.
+    pub order: Order,
+    /// What became of the evidence; for other inputs `Applied` if the order moved, else `Ignored`.
+    pub outcome: Outcome,
+    /// The new line of the log, if the order moved.
+    pub event: Option<OrderEvent>,
+    /// What the merchant is told.
+    pub announcement: Option<Announcement>,
+    /// What the operator is told.
+    pub attention: Vec<Attention>,
+}
+
+impl Decision {
+    /// The order becomes `after` without an event. If that is a change, it is a new version.
+    pub(super) fn to(before: &Order, mut after: Order, outcome: Outcome, now: Timestamp) -> Self {
+        if after != *before {
+            after.version = before.version.saturating_add(1);
+            after.updated_at = now.max(Timestamp::from_millis(before.updated_at.millis().saturating_add(1)));
+        }
+        Self { order: after, outcome, event: None, announcement: None, attention: Vec::new() }
+    }
+
+    /// The order moves: one event, and what the merchant is told of it.
+    pub(super) fn moved(before: &Order, mut after: Order, step: Move, now: Timestamp) -> Self {
+        let event = OrderEvent {
+            seq: before.events.last().map_or(1, |last| last.seq.saturating_add(1)),
+            status: step.status.name(),
+            at: now,
+            source: step.source,
+            word: step.word,
+            payment_id: step.payment_id,
+            actor: step.actor,
+        };
+        let announcement = match step.status {
+            Status::Paid { paid_at, .. } => Some(Announcement::Paid { paid_at }),
+            Status::Failed { reason } => Some(Announcement::Failed { reason, failed_at: now }),
+            Status::Pending { .. } | Status::Confirming | Status::Partial | Status::Cancelled => None,
+        };
+        after.due_at = stalls_at(&step.status, now);
+        after.status = step.status;
+        after.events.push(event.clone());
+        let decision = Self::to(before, after, Outcome::Applied, now);
+        Self { event: Some(event), announcement, ..decision }
+    }
+
+    pub(super) fn raising(self, kind: AttentionKind, payment: &PaymentId) -> Self {
+        self.raising_of_order(kind, Some(payment))
+    }
+
+    pub(super) fn raising_of_order(mut self, kind: AttentionKind, payment: Option<&PaymentId>) -> Self {
+        let item = Attention { kind, order: Some(self.order.id), payment: payment.cloned() };
+        if !self.attention.contains(&item) {
+            self.attention.push(item);
+        }
+        self
+    }
+
+    /// True if there is anything to store for the order itself.
+    #[must_use]
+    pub fn changes(&self, before: &Order) -> bool {
+        self.order.version != before.version
+    }
+}
+
+/// Where an order goes, and what that is written down to.
+pub(super) struct Move {
+    status: Status,
+    source: Source,
+    word: Option<ProviderWord>,
+    payment_id: Option<PaymentId>,
+    actor: Option<KeyId>,
+}
+
+impl Move {
+    /// A move that no evidence makes.
+    pub(super) fn by(source: Source, status: Status) -> Self {
+        Self { status, source, word: None, payment_id: None, actor: None }
+    }
+
+    /// A move at an operator's word.
+    pub(super) fn by_operator(source: Source, status: Status, actor: Option<KeyId>) -> Self {
+        Self { actor, ..Self::by(source, status) }
+    }
+
+    /// A move that evidence makes.
+    pub(super) fn on(evidence: &Evidence, status: Status) -> Self {
+        let actor = match evidence.witness {
+            Witness::Operator(key) => Some(key),
+            Witness::Ipn | Witness::Poll => None,
+        };
+        Self {
+            status,
+            source: Source::Ipn,
+            word: Some(evidence.word.clone()),
+            payment_id: Some(evidence.payment_id.clone()),
+            actor,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a piece of evidence is worth, before the table is read.
+//!
+//! Amounts turn `finished` into what it is worth: paid, or only partial (contract, section 2,
+//! "Amounts"). All sums are over the order's ledger, exact, in the bound coin.
+
+use crate::domain::attention::AttentionKind;
+use crate::domain::evidence::{Evidence, ProviderWord};
+use crate::domain::money::CoinAmount;
+use crate::domain::order::{AmountCheck, FailureReason, Order, Status};
+use crate::domain::time::Timestamp;
+
+use super::{Rules, ZeroReceived};
+
+/// One part in ten thousand is a basis point.
+const WHOLE_BASIS_POINTS: u32 = 10_000;
+
+/// The column of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worth {
+    Pending,
+    Confirming,
+    Partial { why: Option<AttentionKind> },
+    Paid { check: AmountCheck, over: Overpayment },
+    Failed { reason: FailureReason },
+}
+
+/// Whether more than owed and tolerated arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overpayment {
+    None,
+    Beyond,
+}
+
+impl Worth {
+    /// The status that the evidence leads to where it applies.
+    pub(super) fn status(self, now: Timestamp) -> Status {
+        match self {
+            // Never applied: the table only refreshes or ignores it. The window would have just ended.
+            Self::Pending => Status::Pending { expires_at: now },
+            Self::Confirming => Status::Confirming,
+            Self::Partial { .. } => Status::Partial,
+            Self::Paid { check, .. } => Status::Paid { paid_at: now, check },
+            Self::Failed { reason } => Status::Failed { reason },
+        }
+    }
+
+    /// What the operator is told of the amounts.
+    pub(super) fn attention(self) -> Option<AttentionKind> {
+        match self {
+            Self::Partial { why } => why,
+            Self::Paid { over: Overpayment::Beyond, .. } => Some(AttentionKind::Overpaid),
+            Self::Paid { over: Overpayment::None, .. } | Self::Pending | Self::Confirming | Self::Failed { .. } => None,
+        }
+    }
+}
+
+/// Weighs evidence that `order` has already recorded in its ledger.
+pub(super) fn weigh(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
+    match evidence.word {
+        ProviderWord::Waiting | ProviderWord::Unknown(_) => Worth::Pending,
+        ProviderWord::Confirming | ProviderWord::Confirmed | ProviderWord::Sending => Worth::Confirming,
+        ProviderWord::PartiallyPaid if has_further_deposits(order) && is_complete(order, rules) => {
+            compare(order, rules)
+        }
+        ProviderWord::PartiallyPaid => Worth::Partial { why: None },
+        ProviderWord::Finished => weigh_finished(order, evidence, rules),
+        ProviderWord::Failed | ProviderWord::Refunded => Worth::Failed { reason: FailureReason::Ipn },
+        ProviderWord::Expired => Worth::Failed { reason: FailureReason::IpnExpired },
+    }
+}
+
+fn weigh_finished(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
+    let unknown_zero = |paid: &&CoinAmount| rules.zero_received == ZeroReceived::Unknown && paid.is_zero();
+    if evidence.actually_paid.as_ref().filter(|paid| !unknown_zero(paid)).is_none() {
+        return Worth::Paid { check: AmountCheck::Unchecked, over: Overpayment::None };
+    }
+    let bound_coin = order.ledger.bound().and_then(|bound| bound.coin.as_ref());
+    if let (Some(bound), Some(told)) = (bound_coin, &evidence.coin)
+        && bound != told
+    {
+        return Worth::Partial { why: Some(AttentionKind::CurrencyMismatch) };
+    }
+    compare(order, rules)
+}
+
+/// What the sum over the ledger is worth against what is owed.
+fn compare(order: &Order, rules: Rules) -> Worth {
+    let short = Worth::Partial { why: Some(AttentionKind::Underpaid) };
+    let Some(owed) = &order.owed else { return short };
+    let received = order.ledger.received();
+    let tolerance = rules.tolerance_basis_points.min(WHOLE_BASIS_POINTS);
+    let least = owed.times_basis_points(WHOLE_BASIS_POINTS.saturating_sub(tolerance));
+    let most = owed.times_basis_points(WHOLE_BASIS_POINTS.saturating_add(tolerance));
+    if received < least {
+        short
+    } else if most < received {
+        Worth::Paid { check: AmountCheck::Checked, over: Overpayment::Beyond }
+    } else {
+        Worth::Paid { check: AmountCheck::Checked, over: Overpayment::None }
+    }
+}
+
+/// True if what arrived settles the order by its amounts.
+pub(super) fn is_complete(order: &Order, rules: Rules) -> bool {
+    matches!(compare(order, rules), Worth::Paid { .. })
+}
+
+/// True if the evidence itself reports money.
+pub(super) fn saw_money(evidence: &Evidence) -> bool {
+    evidence.actually_paid.as_ref().is_some_and(|paid| !paid.is_zero())
+}
+
+fn has_further_deposits(order: &Order) -> bool {
+    order.ledger.iter().count() > 1
+}

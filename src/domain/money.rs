@@ -1,0 +1,213 @@
+//! Money: prices in integer minor units, coin amounts as exact decimals of the text on the wire.
+//!
+//! No float exists here or anywhere else. A [`CoinAmount`] keeps every digit it was given; a
+//! [`Price`] knows its currency's ISO 4217 exponent, so that 7900 JPY is never read as 79.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bigdecimal::num_bigint::BigInt;
+use bigdecimal::{BigDecimal, Signed, Zero};
+
+/// The most characters a number on the wire may have; no coin comes near it.
+const LEXEME_BYTES_MAX: usize = 128;
+/// The widest power of ten a number may carry, so that no comparison is made to build a huge one.
+const EXPONENT_MAX: i64 = 128;
+
+/// An ISO 4217 currency whose exponent is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// Reads three upper-case letters; `None` for a currency whose exponent is not known here.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let code = Self(text.as_bytes().try_into().ok()?);
+        exponent_of(text).map(|_| code)
+    }
+
+    /// How many digits stand behind the point: USD 2, JPY 0, KWD 3.
+    #[must_use]
+    pub fn exponent(self) -> u32 {
+        exponent_of(self.as_str()).unwrap_or(2)
+    }
+
+    /// The three letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("XXX")
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// ISO 4217 active currencies by exponent. A code that is absent has no known exponent.
+fn exponent_of(code: &str) -> Option<u32> {
+    const ZERO: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
+    const TWO: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN \
+        BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP \
+        GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP \
+        LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD \
+        PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP \
+        SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD YER ZAR ZMW ZWG";
+    const THREE: &str = "BHD IQD JOD KWD LYD OMR TND";
+    const FOUR: &str = "CLF UYW";
+    let shaped = code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
+    let listed = |list: &str| shaped && list.split_ascii_whitespace().any(|known| known == code);
+    [(ZERO, 0), (TWO, 2), (THREE, 3), (FOUR, 4)]
+        .into_iter()
+        .find_map(|(list, exponent)| listed(list).then_some(exponent))
+}
+
+/// What an order costs: whole minor units of a currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Price {
+    /// Minor units (the contract says cents, whatever the exponent).
+    pub cents: i64,
+    /// The currency.
+    pub currency: Currency,
+}
+
+impl Price {
+    /// The exact amount in major units, `price_cents / 10^exponent`: 7900 USD cents are 79.
+    #[must_use]
+    pub fn in_major_units(&self) -> CoinAmount {
+        let scale = i64::from(self.currency.exponent());
+        CoinAmount(BigDecimal::new(BigInt::from(self.cents), scale))
+    }
+
+    /// True if the provider names just this price: the same amount exactly, the currency in any case.
+    #[must_use]
+    pub fn is(&self, amount: &CoinAmount, currency: &str) -> bool {
+        self.in_major_units() == *amount && currency.eq_ignore_ascii_case(self.currency.as_str())
+    }
+}
+
+/// A coin's code, compared without case (contract, section 2): 1 to 32 of letters and digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Coin(Arc<str>);
+
+impl Coin {
+    /// Reads a code in any case; it is kept in lower case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let legal = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        ((1..=32).contains(&text.len()) && legal).then(|| Self(text.to_ascii_lowercase().into()))
+    }
+
+    /// The code in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Coin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An amount of a coin, or of a currency as the provider writes it: an exact decimal, never negative.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CoinAmount(BigDecimal);
+
+impl CoinAmount {
+    /// Reads a JSON number's text, or the same digits from a string. `None` for a negative or absurd
+    /// one: over 128 characters, or with an exponent beyond ±128.
+    #[must_use]
+    pub fn parse(lexeme: &str) -> Option<Self> {
+        let legal = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E');
+        let starts = lexeme.as_bytes().first().is_some_and(u8::is_ascii_digit);
+        if lexeme.len() > LEXEME_BYTES_MAX || !starts || !lexeme.bytes().all(legal) {
+            return None;
+        }
+        if let Some((_, exponent)) = lexeme.split_once(['e', 'E']) {
+            let exponent: i64 = exponent.parse().ok()?;
+            if exponent.checked_abs().is_none_or(|size| size > EXPONENT_MAX) {
+                return None;
+            }
+        }
+        let amount = BigDecimal::from_str(lexeme).ok()?;
+        (!amount.is_negative()).then_some(Self(amount))
+    }
+
+    /// Nothing at all.
+    #[must_use]
+    pub fn zero() -> Self {
+        Self(BigDecimal::zero())
+    }
+
+    /// True for exactly nothing.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0.is_zero()
+    }
+
+    /// The sum of both, exact.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self(&self.0 + &other.0)
+    }
+
+    /// This amount times `parts / 10 000`, exact.
+    #[must_use]
+    pub fn times_basis_points(&self, parts: u32) -> Self {
+        Self(&self.0 * BigDecimal::new(BigInt::from(parts), 4))
+    }
+}
+
+/// Plain digits without an exponent, as many as were given.
+impl fmt::Display for CoinAmount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_plain_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn amount(text: &str) -> CoinAmount {
+        CoinAmount::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_price_is_the_provider_s_amount_only_to_the_last_digit() {
+        let usd = Price { cents: 7900, currency: Currency::parse("USD").unwrap() };
+        assert!(usd.is(&amount("79"), "usd") && usd.is(&amount("79.00"), "USD") && usd.is(&amount("7.9e1"), "Usd"));
+        assert!(!usd.is(&amount("79.0000000000000001"), "usd") && !usd.is(&amount("79"), "eur"));
+    }
+
+    #[test]
+    fn the_exponent_of_a_currency_is_its_own() {
+        let price = |cents, code| Price { cents, currency: Currency::parse(code).unwrap() };
+        assert_eq!(price(7900, "USD").in_major_units(), amount("79"));
+        assert_eq!(price(7900, "JPY").in_major_units(), amount("7900"));
+        assert_eq!(price(7900, "KWD").in_major_units(), amount("7.9"));
+        assert_eq!(Currency::parse("XXX"), None);
+        assert_eq!(Currency::parse("usd"), None);
+    }
+
+    #[test]
+    fn absurd_numbers_are_refused_before_they_cost_anything() {
+        for text in ["", "-1", "1e999999999", "1e-129", "NaN", "0x1", "1e", &"9".repeat(129)] {
+            assert_eq!(CoinAmount::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_digit_survives(whole in 0_u128.., fraction in "[0-9]{0,40}") {
+            let text = if fraction.is_empty() { whole.to_string() } else { format!("{whole}.{fraction}") };
+            prop_assert_eq!(amount(&text).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a list of orders is asked for: filters and a place in the keyset.
+
+use crate::domain::catalogue::ProductCode;
+use crate::domain::ids::{AccountId, OrderId, PaymentId};
+use crate::domain::order::{Order, StatusName};
+use crate::domain::time::Timestamp;
+
+/// Which orders; filters that are present must all hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Of this account.
+    pub account: Option<AccountId>,
+    /// In this status.
+    pub status: Option<StatusName>,
+    /// Of this product.
+    pub product: Option<ProductCode>,
+    /// Created then or later.
+    pub created_after: Option<Timestamp>,
+    /// Created earlier.
+    pub created_before: Option<Timestamp>,
+    /// Paid then or later.
+    pub paid_after: Option<Timestamp>,
+    /// Paid earlier.
+    pub paid_before: Option<Timestamp>,
+    /// A piece of the id, the product or the customer's note, in any case.
+    pub search: Option<String>,
+    /// This payment, bound or in the ledger.
+    pub payment_id: Option<PaymentId>,
+}
+
+/// A place in the list, newest first: what comes after it was created earlier, or has a smaller id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// When the last order shown was created.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: OrderId,
+}
+
+/// How much to read, and from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// At most so many.
+    pub limit: usize,
+    /// After this place; from the newest without one.
+    pub after: Option<Position>,
+}
+
+/// One page of orders.
+#[derive(Debug, Clone, Default)]
+pub struct OrderPage {
+    /// The orders, newest first, each with its log and payments.
+    pub orders: Vec<Order>,
+    /// Where the next page starts, if there is more.
+    pub next: Option<Position>,
+    /// Whether the search looked at the newest orders only.
+    pub search: SearchReach,
+}
+
+/// How far a search looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SearchReach {
+    /// At everything.
+    #[default]
+    Whole,
+    /// One or two characters: at the newest 10 000 orders only.
+    Newest,
+}
