@@ -5,6 +5,8 @@
 //! four candidates beside the raw bytes, all written here and none of them ever read as an amount.
 //! Written iteratively, from a document that [`super::signature`] has found neither deep nor ambiguous.
 
+use std::fmt::Write;
+
 use super::json::{Document, Kind};
 
 /// The form of the body that verified.
@@ -50,37 +52,41 @@ impl Form {
     }
 }
 
-/// What is still to be written, last first.
-enum Task {
-    Literal(&'static str),
-    Key(usize),
-    Index(usize),
-    Value(usize),
+/// A container that is being written.
+struct Open {
+    names: Names,
+    /// The nodes still to be written: an array's values, or an object's keys in their order.
+    rest: std::vec::IntoIter<usize>,
+    written: usize,
+}
+
+/// What stands before each value of a container.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    None,
+    Indices,
+    Keys,
 }
 
 struct Writer<'d> {
     document: &'d Document<'d>,
     form: Form,
-    tasks: Vec<Task>,
+    open: Vec<Open>,
     out: String,
 }
 
 /// Writes the document in one of the forms of [`Form::WRITTEN`].
 pub(super) fn write(document: &Document<'_>, form: Form) -> String {
-    let mut writer = Writer { document, form, tasks: vec![Task::Value(0)], out: String::new() };
-    while let Some(task) = writer.tasks.pop() {
-        match task {
-            Task::Literal(literal) => writer.out.push_str(literal),
-            Task::Key(key) => {
-                document.text(key).write_to(&mut writer.out);
-                writer.out.push(':');
+    let out = String::with_capacity(document.bytes());
+    let mut writer = Writer { document, form, open: Vec::new(), out };
+    writer.value(0);
+    while let Some(container) = writer.open.last_mut() {
+        match container.rest.next() {
+            Some(child) => {
+                let value = writer.name_of(child);
+                writer.value(value);
             }
-            Task::Index(index) => {
-                writer.out.push('"');
-                writer.out.push_str(&index.to_string());
-                writer.out.push_str("\":");
-            }
-            Task::Value(value) => writer.value(value),
+            None => writer.close(),
         }
     }
     writer.out
@@ -92,13 +98,16 @@ impl Writer<'_> {
             Kind::Null | Kind::Bool => self.out.push_str(self.document.lexeme(value)),
             Kind::Number => self.number(self.document.lexeme(value)),
             Kind::Text => self.document.text(value).write_to(&mut self.out),
-            Kind::Array => self.array(value),
-            Kind::Object => self.object(value),
+            Kind::Array if self.form.indexes_arrays() => {
+                self.open(Names::Indices, self.document.values(value).collect())
+            }
+            Kind::Array => self.open(Names::None, self.document.values(value).collect()),
+            Kind::Object => self.open(Names::Keys, self.sorted_keys(value)),
         }
     }
 
     fn number(&mut self, lexeme: &str) {
-        if !self.form.respells_numbers() {
+        if !self.form.respells_numbers() || is_small_integer(lexeme) {
             self.out.push_str(lexeme);
             return;
         }
@@ -109,33 +118,37 @@ impl Writer<'_> {
         }
     }
 
-    fn array(&mut self, array: usize) {
-        let is_indexed = self.form.indexes_arrays();
-        self.out.push(if is_indexed { '{' } else { '[' });
-        let values: Vec<usize> = self.document.values(array).collect();
-        self.tasks.push(Task::Literal(if is_indexed { "}" } else { "]" }));
-        for (index, value) in values.into_iter().enumerate().rev() {
-            self.tasks.push(Task::Value(value));
-            if is_indexed {
-                self.tasks.push(Task::Index(index));
-            }
-            self.comma_before(index);
+    fn open(&mut self, names: Names, children: Vec<usize>) {
+        self.out.push(if names == Names::None { '[' } else { '{' });
+        self.open.push(Open { names, rest: children.into_iter(), written: 0 });
+    }
+
+    fn close(&mut self) {
+        if let Some(container) = self.open.pop() {
+            self.out.push(if container.names == Names::None { ']' } else { '}' });
         }
     }
 
-    fn object(&mut self, object: usize) {
-        self.out.push('{');
-        self.tasks.push(Task::Literal("}"));
-        for (index, key) in self.sorted_keys(object).into_iter().enumerate().rev() {
-            self.tasks.push(Task::Value(key.saturating_add(1)));
-            self.tasks.push(Task::Key(key));
-            self.comma_before(index);
-        }
-    }
-
-    fn comma_before(&mut self, index: usize) {
+    /// Writes what stands before the next value of the innermost container; answers where that value is.
+    fn name_of(&mut self, child: usize) -> usize {
+        let Some(container) = self.open.last_mut() else { return child };
+        let index = container.written;
+        container.written = index.saturating_add(1);
         if 0 < index {
-            self.tasks.push(Task::Literal(","));
+            self.out.push(',');
+        }
+        match container.names {
+            Names::None => child,
+            Names::Indices => {
+                // Writing to a String cannot fail.
+                let _ = write!(self.out, "\"{index}\":");
+                child
+            }
+            Names::Keys => {
+                self.document.text(child).write_to(&mut self.out);
+                self.out.push(':');
+                child.saturating_add(1)
+            }
         }
     }
 
@@ -149,4 +162,9 @@ impl Writer<'_> {
         });
         keys
     }
+}
+
+/// True for digits that JavaScript spells just so; most numbers are, and need not be parsed.
+fn is_small_integer(lexeme: &str) -> bool {
+    lexeme.len() <= 15 && lexeme.bytes().all(|byte| byte.is_ascii_digit())
 }

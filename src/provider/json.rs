@@ -116,6 +116,11 @@ impl<'a> Document<'a> {
         })
     }
 
+    /// The length of the text it was read from.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     pub(super) fn node(&self, index: usize) -> Node {
         self.nodes.get(index).copied().unwrap_or(NOTHING)
     }
