@@ -9,6 +9,8 @@ mod decision;
 mod proofs;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod table;
 mod worth;
 
 use super::attention::AttentionKind;
