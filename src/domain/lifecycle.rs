@@ -8,6 +8,8 @@ mod decision;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod table;
