@@ -175,17 +175,16 @@ fn child_of<'a>(order: &'a Order, evidence: &'a Evidence) -> Option<&'a PaymentI
 fn hear_child(order: &Order, evidence: &Evidence, parent: &PaymentId, moment: &Moment) -> Decision {
     let after = informed(order, evidence, Role::Child(parent.clone()), moment.now);
     let payment = &evidence.payment_id;
+    let sum = worth::of_sum(&after, moment.rules);
     let counts = after.ledger.counted().any(|counted| counted.id == *payment);
-    match worth::of_sum(&after, moment.rules) {
-        sum @ Worth::Paid { .. } if counts && order.status == Status::Partial => {
-            let step = Move::on(evidence, sum.status(moment.now));
-            let decision = Decision::moved(order, after, step, moment.now);
-            decision.raising(AttentionKind::ChildPayment, payment).raising_any(sum.attention(), payment)
-        }
-        Worth::Paid { .. } | Worth::Pending | Worth::Confirming | Worth::Partial { .. } | Worth::Failed { .. } => {
-            Decision::to(order, after, Outcome::Child, moment.now).raising(AttentionKind::ChildPayment, payment)
-        }
-    }
+    let completes = order.status == Status::Partial && counts && matches!(sum, Worth::Paid { .. });
+    let decision = if completes {
+        let step = Move::on(evidence, sum.status(moment.now));
+        Decision::moved(order, after, step, moment.now).raising_any(sum.attention(), payment)
+    } else {
+        Decision::to(order, after, Outcome::Child, moment.now)
+    };
+    decision.raising(AttentionKind::ChildPayment, payment)
 }
 
 /// An order that evidence would bind first must be asked for at its own price, where a price is named.
@@ -273,12 +272,11 @@ fn settle(order: &Order, after: Order, evidence: &Evidence, moment: &Moment) -> 
 /// The table, where it is read at all: a top-up or a twin that comes to nothing says nothing of the
 /// order's own payment.
 fn verdict_on(order: &Order, evidence: &Evidence, worth: Worth, late: LatePayments) -> Verdict {
-    match worth {
-        Worth::Failed { .. } if is_beside(order, &evidence.payment_id) => Verdict::Ignore,
-        Worth::Pending | Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. } | Worth::Failed { .. } => {
-            verdict(&order.status, worth, late)
-        }
+    let failed = matches!(worth, Worth::Failed { .. });
+    if failed && is_beside(order, &evidence.payment_id) {
+        return Verdict::Ignore;
     }
+    verdict(&order.status, worth, late)
 }
 
 /// True for a payment of the order that is not the bound one.

@@ -168,6 +168,12 @@ fn an_older_total_never_takes_the_place_of_a_newer_one() {
 }
 
 #[test]
+fn a_newer_total_is_taken_even_where_it_is_less() {
+    let after = after_all(half_paid(), &[paying("partially_paid", "40")]);
+    assert_eq!(after.ledger.received(), btc("40"));
+}
+
+#[test]
 fn a_clock_that_runs_behind_never_dates_a_step_before_the_one_it_follows() {
     let order = hearing(&bound(), says("confirming")).order;
     let decision = decide(&order, &free(paying("finished", "100")), &moment("12:00")).unwrap();

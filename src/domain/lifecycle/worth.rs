@@ -69,12 +69,9 @@ pub(super) fn weigh(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
 /// The provider's word stands, unless other payments of the order complete the sum.
 fn weigh_partially_paid(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
     let others = order.ledger.counted().any(|payment| payment.id != evidence.payment_id);
-    match of_sum(order, rules) {
-        sum @ Worth::Paid { .. } if others => sum,
-        Worth::Paid { .. } | Worth::Pending | Worth::Confirming | Worth::Partial { .. } | Worth::Failed { .. } => {
-            Worth::Partial { why: None }
-        }
-    }
+    let sum = of_sum(order, rules);
+    let completed = others && matches!(sum, Worth::Paid { .. });
+    if completed { sum } else { Worth::Partial { why: None } }
 }
 
 fn weigh_finished(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
