@@ -79,8 +79,10 @@ impl ProviderWord {
             Self::Confirming => 2,
             Self::Confirmed => 3,
             Self::Sending => 4,
-            Self::PartiallyPaid | Self::Failed | Self::Expired | Self::Refunded => 5,
+            Self::PartiallyPaid | Self::Failed | Self::Expired => 5,
             Self::Finished => 6,
+            // What went back is gone, whatever is repeated of its arrival.
+            Self::Refunded => 7,
         }
     }
 }

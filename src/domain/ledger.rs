@@ -3,6 +3,8 @@
 //! Per payment the newest received amount counts once; `lifecycle.rs` asks the ledger what arrived
 //! and hands it what is newly known (contract, section 2, "Ledger").
 
+use std::cmp::Ordering;
+
 use super::evidence::{Evidence, ProviderWord};
 use super::ids::PaymentId;
 use super::money::{Coin, CoinAmount};
@@ -58,22 +60,37 @@ impl Payment {
 
     /// Takes over what newer evidence says; what it leaves out stays as it was.
     ///
-    /// The provider's own time tells new from old. Where one is missing, a lower rank of its word does:
-    /// a late `confirming` must not take back what `finished` reported.
+    /// A report in another coin than the payment's is not learned: its amount is no amount of this payment
+    /// and must never be added to one. `lifecycle.rs` raises it.
     pub fn learn(&mut self, evidence: &Evidence) {
-        let stale = match (self.provider_at, evidence.provider_at) {
-            (Some(known), Some(told)) if known != told => told < known,
-            _ => evidence.word.rank() < self.word.rank(),
-        };
+        if let (Some(known), Some(told)) = (&self.coin, &evidence.coin)
+            && known != told
+        {
+            return;
+        }
+        let age = self.age_of(evidence);
         self.coin = self.coin.take().or_else(|| evidence.coin.clone());
         self.pay_amount = self.pay_amount.take().or_else(|| evidence.pay_amount.clone());
-        if stale {
+        if age == Ordering::Less {
             return;
         }
         self.word = evidence.word.clone();
         self.provider_at = evidence.provider_at.or(self.provider_at);
-        if let Some(received) = &evidence.actually_paid {
-            self.received = Some(received.clone());
+        // The provider repeats totals: of two that nothing else tells apart, the greater is the newer.
+        let grown = self.received < evidence.actually_paid;
+        if evidence.actually_paid.is_some() && (age == Ordering::Greater || grown) {
+            self.received = evidence.actually_paid.clone();
+        }
+    }
+
+    /// Whether the evidence is older or newer than what is known.
+    ///
+    /// The provider's own time tells new from old. Where one is missing, the rank of its word does: a late
+    /// `confirming` must not take back what `finished` reported.
+    fn age_of(&self, evidence: &Evidence) -> Ordering {
+        match (self.provider_at, evidence.provider_at) {
+            (Some(known), Some(told)) if known != told => told.cmp(&known),
+            _ => evidence.word.rank().cmp(&self.word.rank()),
         }
     }
 
@@ -120,17 +137,21 @@ impl Ledger {
         }
     }
 
-    /// The settled sum in the bound coin: the newest total of each payment, once. A payment other than the
-    /// bound one counts only if it names that very coin.
-    #[must_use]
-    pub fn received(&self) -> CoinAmount {
+    /// The payments whose money counts: something arrived, the provider calls it settled, and it is in the
+    /// bound coin. A payment other than the bound one counts only if it names that very coin.
+    pub fn counted(&self) -> impl Iterator<Item = &Payment> {
         let coin = self.bound().and_then(|bound| bound.coin.as_ref());
-        let counts =
-            |payment: &&Payment| payment.role == Role::Bound || (coin.is_some() && payment.coin.as_ref() == coin);
         self.0
             .iter()
             .filter(|payment| payment.is_settled())
-            .filter(counts)
+            .filter(move |payment| payment.role == Role::Bound || (coin.is_some() && payment.coin.as_ref() == coin))
+            .filter(|payment| payment.received.as_ref().is_some_and(|received| !received.is_zero()))
+    }
+
+    /// The settled sum in the bound coin: the newest total of each payment, once.
+    #[must_use]
+    pub fn received(&self) -> CoinAmount {
+        self.counted()
             .filter_map(|payment| payment.received.as_ref())
             .fold(CoinAmount::zero(), |sum, received| sum.plus(received))
     }

@@ -5,6 +5,14 @@
 //! contract's (section 2); what a piece of evidence is worth is weighed in [`self::worth`].
 
 mod decision;
+#[cfg(test)]
+mod proofs;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod table;
 mod worth;
 
 use super::attention::AttentionKind;
@@ -93,6 +101,8 @@ pub enum Refusal {
 /// # Errors
 /// [`Refusal`] where a command asks for what the order's status does not allow.
 pub fn decide(order: &Order, input: &Input, moment: &Moment) -> Result<Decision, Refusal> {
+    // The clocks of two nodes differ; no step is dated before the one it follows.
+    let moment = &Moment { now: order.events.last().map_or(moment.now, |last| moment.now.max(last.at)), ..*moment };
     match input {
         Input::Evidence(evidence, ownership) => Ok(hear(order, evidence, *ownership, moment)),
         Input::Tick => Ok(tick(order, moment.now)),
@@ -125,21 +135,30 @@ fn hear(order: &Order, evidence: &Evidence, ownership: Ownership, moment: &Momen
     if order.ledger.bound().is_none() && !names_our_price(order, evidence) {
         return unmoved(Outcome::Mismatch, AttentionKind::PriceMismatch);
     }
-    let mut after = order.clone();
-    after.ledger.record(evidence, Role::Bound, moment.now);
-    if after.owed.is_none() {
-        after.owed = after.ledger.bound().and_then(|bound| bound.pay_amount.clone());
-    }
-    settle(order, after, evidence, moment)
+    settle(order, informed(order, evidence, Role::Bound, moment.now), evidence, moment)
 }
 
-/// True unless the payment is another order's, or a stranger to an order that has its own.
+/// True unless the payment or its parent is another order's, or a stranger to an order that has its own.
 fn belongs(order: &Order, evidence: &Evidence, ownership: Ownership) -> bool {
     let named = evidence.order_id.is_none_or(|id| id == order.id);
     let known = order.ledger.find(&evidence.payment_id).is_some();
     let family = evidence.parent_payment_id.as_ref().is_some_and(|parent| order.ledger.find(parent).is_some());
     let unbound = order.ledger.bound().is_none();
-    named && (known || (ownership == Ownership::Free && (family || unbound)))
+    named && ownership == Ownership::Free && (known || family || unbound)
+}
+
+/// The order once its ledger knows what the evidence says. Only what was not known before is news: a poll
+/// that finds the same again must not hide that a payment has stalled.
+fn informed(order: &Order, evidence: &Evidence, role: Role, now: Timestamp) -> Order {
+    let mut after = order.clone();
+    after.ledger.record(evidence, role, now);
+    if after.ledger != order.ledger {
+        after.due_at = stalls_at(&after.status, now).or(after.due_at);
+    }
+    if after.owed.is_none() {
+        after.owed = after.ledger.bound().and_then(|bound| bound.pay_amount.clone());
+    }
+    after
 }
 
 /// The parent, if this is about a further deposit: by its own word or because the ledger knows it as one.
@@ -154,16 +173,18 @@ fn child_of<'a>(order: &'a Order, evidence: &'a Evidence) -> Option<&'a PaymentI
 /// A further deposit never binds and never goes through the table; but what arrived is counted, and an
 /// order that lacked just that is complete.
 fn hear_child(order: &Order, evidence: &Evidence, parent: &PaymentId, moment: &Moment) -> Decision {
-    let mut after = order.clone();
-    after.ledger.record(evidence, Role::Child(parent.clone()), moment.now);
-    let completes = order.status == Status::Partial && worth::is_complete(&after, moment.rules);
+    let after = informed(order, evidence, Role::Child(parent.clone()), moment.now);
+    let payment = &evidence.payment_id;
+    let sum = worth::of_sum(&after, moment.rules);
+    let counts = after.ledger.counted().any(|counted| counted.id == *payment);
+    let completes = order.status == Status::Partial && counts && matches!(sum, Worth::Paid { .. });
     let decision = if completes {
-        let paid = Status::Paid { paid_at: moment.now, check: AmountCheck::Checked };
-        Decision::moved(order, after, Move::on(evidence, paid), moment.now)
+        let step = Move::on(evidence, sum.status(moment.now));
+        Decision::moved(order, after, step, moment.now).raising_any(sum.attention(), payment)
     } else {
         Decision::to(order, after, Outcome::Child, moment.now)
     };
-    decision.raising(AttentionKind::ChildPayment, &evidence.payment_id)
+    decision.raising(AttentionKind::ChildPayment, payment)
 }
 
 /// An order that evidence would bind first must be asked for at its own price, where a price is named.
@@ -188,7 +209,7 @@ enum Verdict {
 }
 
 /// The table of contract section 2, row by row.
-fn verdict(status: &Status, worth: &Worth, late: LatePayments) -> Verdict {
+fn verdict(status: &Status, worth: Worth, late: LatePayments) -> Verdict {
     use FailureReason::{Expired, Ipn, IpnExpired, Swept};
     match (status, worth) {
         (Status::Pending { .. }, Worth::Pending) => Verdict::Refresh,
@@ -236,41 +257,54 @@ fn verdict(status: &Status, worth: &Worth, late: LatePayments) -> Verdict {
 }
 
 /// Weighs the evidence and does what the table says. `after` is the order with its ledger already told.
-fn settle(order: &Order, mut after: Order, evidence: &Evidence, moment: &Moment) -> Decision {
-    let worth = &weigh(&after, evidence, moment.rules);
-    let bound = order.ledger.find(&evidence.payment_id).is_none_or(|known| known.role == Role::Bound);
-    // A top-up or a twin that comes to nothing says nothing of the order's own payment.
-    if !bound && matches!(worth, Worth::Failed { .. }) {
-        return Decision::to(order, after, Outcome::Ignored, moment.now);
-    }
+fn settle(order: &Order, after: Order, evidence: &Evidence, moment: &Moment) -> Decision {
+    let worth = weigh(&after, evidence, moment.rules);
     let payment = &evidence.payment_id;
-    let decision = match verdict(&order.status, worth, moment.rules.late_payments) {
-        Verdict::Apply => {
-            let status = worth.status(moment.now);
-            Decision::moved(order, after, Move::on(evidence, status), moment.now)
-        }
-        Verdict::Refresh => {
-            if let (Status::Paid { check, .. }, Worth::Paid { check: AmountCheck::Checked, .. }) =
-                (&mut after.status, worth)
-            {
-                *check = AmountCheck::Checked;
-            }
-            after.due_at = stalls_at(&after.status, moment.now).or(after.due_at);
-            Decision::to(order, after, Outcome::Refreshed, moment.now)
-        }
+    let decision = match verdict_on(order, evidence, worth, moment.rules.late_payments) {
+        Verdict::Apply => Decision::moved(order, after, Move::on(evidence, worth.status(moment.now)), moment.now),
+        Verdict::Refresh => Decision::to(order, confirmed(after, worth), Outcome::Refreshed, moment.now),
         Verdict::Ignore => Decision::to(order, after, Outcome::Ignored, moment.now),
-        Verdict::Raise(kind) => {
-            return Decision::to(order, after, Outcome::Ignored, moment.now).raising(kind, payment);
-        }
+        Verdict::Raise(kind) => Decision::to(order, after, Outcome::Ignored, moment.now).raising(kind, payment),
     };
-    let with_money = order.status == Status::Partial || worth::saw_money(evidence);
-    let decision = match worth {
-        Worth::Failed { .. } if with_money => decision.raising(AttentionKind::FailedWithMoney, payment),
-        Worth::Pending | Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. } | Worth::Failed { .. } => {
-            decision
+    decision.raising_any(worth.attention(), payment).raising_any(lost_money(order, evidence, worth), payment)
+}
+
+/// The table, where it is read at all: a top-up or a twin that comes to nothing says nothing of the
+/// order's own payment.
+fn verdict_on(order: &Order, evidence: &Evidence, worth: Worth, late: LatePayments) -> Verdict {
+    let failed = matches!(worth, Worth::Failed { .. });
+    if failed && is_beside(order, &evidence.payment_id) {
+        return Verdict::Ignore;
+    }
+    verdict(&order.status, worth, late)
+}
+
+/// True for a payment of the order that is not the bound one.
+fn is_beside(order: &Order, payment: &PaymentId) -> bool {
+    order.ledger.find(payment).is_some_and(|known| known.role != Role::Bound)
+}
+
+/// An order that was called paid on trust is checked once amounts confirm it.
+fn confirmed(mut after: Order, worth: Worth) -> Order {
+    if let (Status::Paid { check, .. }, Worth::Paid { check: AmountCheck::Checked, .. }) = (&mut after.status, worth) {
+        *check = AmountCheck::Checked;
+    }
+    after
+}
+
+/// What is raised when a payment fails for which money had been seen.
+fn lost_money(order: &Order, evidence: &Evidence, worth: Worth) -> Option<AttentionKind> {
+    let failed = matches!(worth, Worth::Failed { .. });
+    let half_paid = order.status == Status::Partial && !is_beside(order, &evidence.payment_id);
+    if !failed || !(half_paid || worth::saw_money(order, evidence)) {
+        return None;
+    }
+    match order.status {
+        Status::Paid { .. } => Some(AttentionKind::PaidThenFailed),
+        Status::Pending { .. } | Status::Confirming | Status::Partial | Status::Failed { .. } | Status::Cancelled => {
+            Some(AttentionKind::FailedWithMoney)
         }
-    };
-    worth.attention().into_iter().fold(decision, |decision, kind| decision.raising(kind, payment))
+    }
 }
 
 /// The clock: ends the pay window, or notices that money on its way has gone silent.

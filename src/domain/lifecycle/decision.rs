@@ -64,6 +64,11 @@ impl Decision {
         self.raising_of_order(kind, Some(payment))
     }
 
+    /// Raises the kind, if there is one.
+    pub(super) fn raising_any(self, kind: Option<AttentionKind>, payment: &PaymentId) -> Self {
+        kind.into_iter().fold(self, |decision, kind| decision.raising(kind, payment))
+    }
+
     pub(super) fn raising_of_order(mut self, kind: AttentionKind, payment: Option<&PaymentId>) -> Self {
         let item = Attention { kind, order: Some(self.order.id), payment: payment.cloned() };
         if !self.attention.contains(&item) {

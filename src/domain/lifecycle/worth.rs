@@ -59,14 +59,19 @@ pub(super) fn weigh(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
     match evidence.word {
         ProviderWord::Waiting | ProviderWord::Unknown(_) => Worth::Pending,
         ProviderWord::Confirming | ProviderWord::Confirmed | ProviderWord::Sending => Worth::Confirming,
-        ProviderWord::PartiallyPaid if has_further_deposits(order) && is_complete(order, rules) => {
-            compare(order, rules)
-        }
-        ProviderWord::PartiallyPaid => Worth::Partial { why: None },
+        ProviderWord::PartiallyPaid => weigh_partially_paid(order, evidence, rules),
         ProviderWord::Finished => weigh_finished(order, evidence, rules),
         ProviderWord::Failed | ProviderWord::Refunded => Worth::Failed { reason: FailureReason::Ipn },
         ProviderWord::Expired => Worth::Failed { reason: FailureReason::IpnExpired },
     }
+}
+
+/// The provider's word stands, unless other payments of the order complete the sum.
+fn weigh_partially_paid(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
+    let others = order.ledger.counted().any(|payment| payment.id != evidence.payment_id);
+    let sum = of_sum(order, rules);
+    let completed = others && matches!(sum, Worth::Paid { .. });
+    if completed { sum } else { Worth::Partial { why: None } }
 }
 
 fn weigh_finished(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
@@ -80,13 +85,14 @@ fn weigh_finished(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
     {
         return Worth::Partial { why: Some(AttentionKind::CurrencyMismatch) };
     }
-    compare(order, rules)
+    of_sum(order, rules)
 }
 
-/// What the sum over the ledger is worth against what is owed.
-fn compare(order: &Order, rules: Rules) -> Worth {
+/// What the sum over the ledger is worth against what is owed. An order that owes nothing in its coin is
+/// one whose amount is not known: nothing at all must never settle it.
+pub(super) fn of_sum(order: &Order, rules: Rules) -> Worth {
     let short = Worth::Partial { why: Some(AttentionKind::Underpaid) };
-    let Some(owed) = &order.owed else { return short };
+    let Some(owed) = order.owed.as_ref().filter(|owed| !owed.is_zero()) else { return short };
     let received = order.ledger.received();
     let tolerance = rules.tolerance_basis_points.min(WHOLE_BASIS_POINTS);
     let least = owed.times_basis_points(WHOLE_BASIS_POINTS.saturating_sub(tolerance));
@@ -100,16 +106,8 @@ fn compare(order: &Order, rules: Rules) -> Worth {
     }
 }
 
-/// True if what arrived settles the order by its amounts.
-pub(super) fn is_complete(order: &Order, rules: Rules) -> bool {
-    matches!(compare(order, rules), Worth::Paid { .. })
-}
-
-/// True if the evidence itself reports money.
-pub(super) fn saw_money(evidence: &Evidence) -> bool {
-    evidence.actually_paid.as_ref().is_some_and(|paid| !paid.is_zero())
-}
-
-fn has_further_deposits(order: &Order) -> bool {
-    order.ledger.iter().count() > 1
+/// True if money was reported for the payment, by this evidence or before. `order` is the one before.
+pub(super) fn saw_money(order: &Order, evidence: &Evidence) -> bool {
+    let known = order.ledger.find(&evidence.payment_id).and_then(|payment| payment.received.as_ref());
+    [known, evidence.actually_paid.as_ref()].into_iter().flatten().any(|paid| !paid.is_zero())
 }

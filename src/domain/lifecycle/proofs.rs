@@ -1,0 +1,199 @@
+//! Single sentences about `decide` that the table has no column for: boundaries, sums, news, and which
+//! of two reports is the newer. The table itself is `tests/data/lifecycle.txt`.
+
+use super::samples::*;
+use super::{Input, Moment, Refusal, decide};
+use crate::domain::attention::AttentionKind as Kind;
+use crate::domain::evidence::{Evidence, Outcome, Ownership, ProviderWord};
+use crate::domain::order::{AmountCheck, FailureReason, Order, Source, Status, StatusName};
+use crate::domain::time::Span;
+
+fn tick(order: &Order, time: &str) -> super::Decision {
+    decide(order, &Input::Tick, &moment(time)).unwrap()
+}
+
+#[test]
+fn the_window_ends_at_its_sixtieth_minute_and_not_a_millisecond_before() {
+    let cancel = |time| decide(&placed(), &Input::Cancel, &moment(time)).unwrap().order.status;
+    let failed = Status::Failed { reason: FailureReason::Expired };
+    assert_eq!(cancel("13:29:59.999"), Status::Cancelled);
+    assert_eq!(cancel("13:30"), failed);
+    assert_eq!(tick(&placed(), "13:29:59.999").event, None);
+    let expired = tick(&placed(), "13:30");
+    assert_eq!((expired.order.status, expired.order.due_at), (failed, None));
+    assert_eq!(expired.event.unwrap().source, Source::Expired);
+}
+
+#[test]
+fn only_a_pending_order_can_be_cancelled() {
+    let refusal = decide(&half_paid(), &Input::Cancel, &moment("13:00")).unwrap_err();
+    assert_eq!(refusal, Refusal::NotCancellable(StatusName::Partial));
+}
+
+#[test]
+fn a_sweep_takes_an_order_of_exactly_its_age_and_names_the_operator() {
+    let actor = crate::domain::ids::KeyId::parse("key_0f0e0d0c-0b0a-4908-8706-050403020100");
+    let sweep =
+        |time| decide(&placed(), &Input::Sweep { created_until: at(time), actor }, &moment("13:00")).unwrap().event;
+    assert_eq!(sweep("12:29:59.999"), None);
+    let event = sweep("12:30").unwrap();
+    assert_eq!((event.source, event.actor, event.seq), (Source::Swept, actor, 2));
+}
+
+#[test]
+fn the_tolerance_holds_to_the_last_digit() {
+    let worth = |received| {
+        let decision = hearing(&bound(), paying("finished", received));
+        (decision.order.status.name(), raised(&decision))
+    };
+    assert_eq!(worth("98.999999999999999999"), (StatusName::Partial, vec![Kind::Underpaid]));
+    assert_eq!(worth("99"), (StatusName::Paid, vec![]));
+    assert_eq!(worth("101"), (StatusName::Paid, vec![]));
+    assert_eq!(worth("101.000000000000000001"), (StatusName::Paid, vec![Kind::Overpaid]));
+}
+
+#[test]
+fn nothing_owed_is_never_settled_by_nothing() {
+    let free_of_charge = Evidence { pay_amount: Some(btc("0")), ..paying("finished", "0") };
+    let decision = hearing(&placed(), free_of_charge);
+    assert_eq!((decision.order.status, decision.announcement), (Status::Partial, None));
+}
+
+#[test]
+fn an_amount_in_another_coin_is_never_added_up() {
+    let in_dollars = Evidence { coin: coin("usdt"), ..paying("finished", "14900") };
+    let after = after_all(bound(), &[in_dollars, child("finished", "1")]);
+    assert_eq!(after.status, Status::Partial);
+    assert_eq!(after.ledger.received(), btc("1"));
+}
+
+#[test]
+fn an_amount_in_another_coin_never_becomes_what_is_owed() {
+    let unpriced = |word| Evidence { pay_amount: None, ..says(word) };
+    let in_dollars = Evidence { coin: coin("usdt"), pay_amount: Some(btc("1")), ..paying("finished", "1") };
+    let after = after_all(placed(), &[unpriced("waiting"), in_dollars]);
+    assert_eq!((after.status, after.owed), (Status::Partial, None));
+}
+
+#[test]
+fn a_further_deposit_that_is_not_settled_or_of_another_coin_completes_nothing() {
+    // The provider calls 99.5 of 100 partial: its word stands as long as nothing further arrived.
+    let nearly = standing(Status::Partial, ProviderWord::PartiallyPaid, Some("99.5"));
+    let other_coin = Evidence { coin: coin("eth"), ..child("finished", "3") };
+    for further in [child("waiting", "0"), child("confirming", "50"), child("finished", "0"), other_coin] {
+        let decision = hearing(&nearly, further.clone());
+        assert_eq!(decision.order.status, Status::Partial, "{:?}", further.word);
+        assert_eq!(hearing(&decision.order, paying("partially_paid", "99.5")).order.status, Status::Partial);
+    }
+    assert_eq!(hearing(&nearly, child("finished", "0.5")).order.status.name(), StatusName::Paid);
+}
+
+#[test]
+fn a_further_deposit_that_overshoots_is_raised_as_such() {
+    let decision = hearing(&half_paid(), child("finished", "60"));
+    assert_eq!(decision.order.status, Status::Paid { paid_at: at("13:00"), check: AmountCheck::Checked });
+    assert_eq!(raised(&decision), [Kind::Overpaid, Kind::ChildPayment]);
+}
+
+#[test]
+fn a_payment_of_ours_whose_parent_is_another_s_belongs_to_nobody() {
+    let torn = Evidence { parent_payment_id: Some(payment_id("theirs")), ..paying("finished", "100") };
+    let input = Input::Evidence(Box::new(torn), Ownership::Another);
+    let decision = decide(&bound(), &input, &moment("13:00")).unwrap();
+    assert_eq!((decision.outcome, raised(&decision)), (Outcome::Mismatch, vec![Kind::PaymentMismatch]));
+    assert_eq!(decision.order, bound());
+}
+
+#[test]
+fn the_same_word_again_is_no_news_and_does_not_hide_a_stalled_payment() {
+    let first = hearing(&bound(), says("confirming")).order;
+    let later = Moment { now: at("23:00"), ..moment("13:00") };
+    let polled = decide(&first, &free(says("confirming")), &later).unwrap();
+    assert!(!polled.changes(&first) && polled.outcome == Outcome::Refreshed);
+    let confirmed = decide(&first, &free(says("confirmed")), &later).unwrap();
+    assert_eq!(confirmed.order.due_at, Some(at("23:00").after(Span::hours(24))));
+}
+
+#[test]
+fn news_of_any_payment_of_the_order_keeps_it_from_stalling() {
+    let expected = Some(at("13:00").after(Span::hours(7 * 24)));
+    assert_eq!(hearing(&half_paid(), child("confirming", "10")).order.due_at, expected);
+    assert_eq!(hearing(&with_top_up(&half_paid()), top_up("confirming", "0")).order.due_at, expected);
+}
+
+#[test]
+fn a_stalled_order_is_raised_once_until_there_is_news() {
+    let due = Moment { now: half_paid().due_at.unwrap(), ..moment("13:00") };
+    let stalled = decide(&half_paid(), &Input::Tick, &due).unwrap();
+    assert_eq!((raised(&stalled), stalled.order.status.clone()), (vec![Kind::Stalled], Status::Partial));
+    let again = decide(&stalled.order, &Input::Tick, &due).unwrap();
+    assert!(again.attention.is_empty() && !again.changes(&stalled.order));
+    assert!(decide(&stalled.order, &free(child("waiting", "0")), &due).unwrap().order.due_at.is_some());
+}
+
+#[test]
+fn money_that_was_seen_is_raised_when_its_payment_fails_whatever_the_last_report_says() {
+    let seen = hearing(&bound(), paying("confirming", "100")).order;
+    let failed = hearing(&seen, replayed("failed"));
+    assert_eq!(failed.order.status, Status::Failed { reason: FailureReason::Ipn });
+    assert_eq!(raised(&failed), [Kind::FailedWithMoney]);
+}
+
+#[test]
+fn a_top_up_given_back_after_it_settled_the_order_is_raised() {
+    let paid = hearing(&with_top_up(&half_paid()), top_up("finished", "50")).order;
+    assert_eq!(paid.status.name(), StatusName::Paid);
+    let refunded = hearing(&paid, top_up("refunded", "50"));
+    assert_eq!((refunded.order.status.name(), raised(&refunded)), (StatusName::Paid, vec![Kind::PaidThenFailed]));
+}
+
+#[test]
+fn what_was_given_back_is_not_counted_though_no_report_bears_a_time() {
+    let reports = [untimed(child("finished", "20")), untimed(child("refunded", "20"))];
+    let after = after_all(half_paid(), &reports);
+    assert_eq!(after.ledger.received(), btc("50"));
+}
+
+#[test]
+fn of_two_reports_that_nothing_else_tells_apart_the_greater_total_is_the_newer() {
+    let reports = [untimed(paying("partially_paid", "60")), untimed(paying("partially_paid", "50"))];
+    assert_eq!(after_all(placed(), &reports).ledger.received(), btc("60"));
+}
+
+#[test]
+fn an_older_total_never_takes_the_place_of_a_newer_one() {
+    let older = Evidence { provider_at: Some(at("12:50")), ..paying("partially_paid", "70") };
+    let after = after_all(half_paid(), &[paying("partially_paid", "60"), older]);
+    assert_eq!(after.ledger.received(), btc("60"));
+}
+
+#[test]
+fn a_newer_total_is_taken_even_where_it_is_less() {
+    let after = after_all(half_paid(), &[paying("partially_paid", "40")]);
+    assert_eq!(after.ledger.received(), btc("40"));
+}
+
+#[test]
+fn a_clock_that_runs_behind_never_dates_a_step_before_the_one_it_follows() {
+    let order = hearing(&bound(), says("confirming")).order;
+    let decision = decide(&order, &free(paying("finished", "100")), &moment("12:00")).unwrap();
+    let event = decision.event.unwrap();
+    assert_eq!((event.at, decision.order.paid_at()), (at("13:00"), Some(at("13:00"))));
+    assert!(order.updated_at < decision.order.updated_at);
+}
+
+#[test]
+fn a_late_payment_is_raised_together_with_what_is_wrong_with_its_amount() {
+    let cancelled = standing(Status::Cancelled, ProviderWord::Waiting, None);
+    let short = hearing(&cancelled, paying("finished", "10"));
+    assert_eq!(raised(&short), [Kind::LatePayment, Kind::Underpaid]);
+    assert_eq!(short.order.ledger.received(), btc("10"));
+}
+
+#[test]
+fn a_note_moves_updated_at_within_the_same_millisecond_and_the_same_note_does_not() {
+    let input = Input::SetCustomerNote(Some("Invoice 7".to_owned()));
+    let noted = decide(&placed(), &input, &moment("12:30")).unwrap().order;
+    assert_eq!((noted.updated_at, noted.version), (at("12:30:00.001"), 2));
+    assert_eq!(decide(&noted, &input, &moment("13:00")).unwrap().order, noted);
+}

@@ -1,0 +1,311 @@
+//! What holds of `decide` whatever happens, in whatever order, however often: random histories.
+//!
+//! Reports come late, twice, out of order, without times, of other payments and other orders, from
+//! clocks that run backwards. The single cases are in `table.rs` and `proofs.rs`.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::samples::*;
+use super::{Decision, Input, LatePayments, Moment, Rules, ZeroReceived, decide};
+use crate::domain::evidence::{Evidence, NamedPrice, Ownership, Witness};
+use crate::domain::money::CoinAmount;
+use crate::domain::order::{FailureReason, Order, Source, Status, StatusName};
+use crate::domain::time::{Span, Timestamp};
+
+const WORDS: [&str; 10] = [
+    "waiting",
+    "confirming",
+    "confirmed",
+    "sending",
+    "partially_paid",
+    "finished",
+    "failed",
+    "expired",
+    "refunded",
+    "wrong_asset_confirmed",
+];
+
+/// One step of a history: what happens, when, and under which rules.
+type Step = (Input, Moment);
+
+fn any_amount() -> impl Strategy<Value = Option<CoinAmount>> {
+    select(vec![None, Some("0"), Some("1"), Some("50"), Some("99"), Some("100"), Some("102")])
+        .prop_map(|text| text.map(btc))
+}
+
+fn any_report() -> impl Strategy<Value = Evidence> {
+    let about = (
+        select(vec!["ours", "ours", "ours", "child", "second-child", "top-up", "stranger"]),
+        select(vec![None, None, None, Some("ours"), Some("stranger")]),
+        select(vec![Some(1), Some(1), Some(1), Some(9), None]),
+    );
+    let told = (select(WORDS.to_vec()), any_amount(), any_amount(), select(vec![Some("btc"), Some("eth"), None]));
+    let said = (prop::option::of(0_i64..300), select(vec![Some("149"), Some("149"), Some("148")]));
+    (about, told, said).prop_map(|((id, parent, order), (word, asked, received, code), (minutes, price))| {
+        let parent = if id == "ours" { None } else { parent };
+        Evidence {
+            witness: Witness::Poll,
+            order_id: order.map(order_id),
+            payment_id: payment_id(id),
+            parent_payment_id: parent.map(payment_id),
+            price: NamedPrice { amount: price.map(btc), currency: None },
+            pay_amount: asked,
+            actually_paid: received,
+            coin: code.and_then(coin),
+            provider_at: minutes.map(|minutes| at("12:30").after(Span::minutes(minutes))),
+            ..says(word)
+        }
+    })
+}
+
+fn any_input() -> impl Strategy<Value = Input> {
+    let ownership = select(vec![Ownership::Free, Ownership::Free, Ownership::Free, Ownership::Another]);
+    prop_oneof![
+        12 => (any_report(), ownership).prop_map(|(report, whose)| Input::Evidence(Box::new(report), whose)),
+        2 => Just(Input::Tick),
+        1 => (0_i64..120).prop_map(|minutes| {
+            Input::Sweep { created_until: at("12:00").after(Span::minutes(minutes)), actor: None }
+        }),
+        1 => Just(Input::Cancel),
+        1 => select(vec![None, Some("a"), Some("b")])
+            .prop_map(|note| Input::SetCustomerNote(note.map(str::to_owned))),
+        1 => select(vec![None, Some("a")]).prop_map(|note| Input::SetInternalNote(note.map(str::to_owned))),
+    ]
+}
+
+/// Mostly minutes after the checkout, sometimes days, sometimes a clock that runs behind.
+fn any_now() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![6 => -5_i64..180, 1 => 0_i64..20_000].prop_map(|minutes| {
+        let early = at("12:00");
+        early.after(Span::minutes(minutes.saturating_add(30)))
+    })
+}
+
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let late = select(vec![LatePayments::Reopen, LatePayments::Record]);
+    let zero = select(vec![ZeroReceived::Short, ZeroReceived::Unknown]);
+    (late, zero).prop_map(|(late_payments, zero_received)| Rules { late_payments, zero_received, ..SHIPPED })
+}
+
+fn any_history() -> impl Strategy<Value = (Order, Vec<Step>)> {
+    let start = select(vec![placed(), bound(), with_top_up(&bound()), half_paid(), with_top_up(&half_paid())]);
+    let steps = prop::collection::vec((any_input(), any_now()), 1..24);
+    (start, any_rules(), steps).prop_map(|(order, rules, steps)| {
+        (order, steps.into_iter().map(|(input, now)| (input, Moment { now, rules })).collect())
+    })
+}
+
+/// Walks through a history and shows each order that was judged with what was decided of it.
+fn walk(order: Order, steps: &[Step], mut look: impl FnMut(&Order, &Step, &Decision)) -> Order {
+    steps.iter().fold(order, |order, step| match decide(&order, &step.0, &step.1) {
+        Ok(decision) => {
+            look(&order, step, &decision);
+            decision.order
+        }
+        Err(_) => order,
+    })
+}
+
+/// The edges of the contract's table, and which of them need a guess to have come before.
+fn may_move(from: &Order, to: &Status, late: LatePayments) -> bool {
+    use StatusName::{Cancelled, Confirming, Failed, Paid, Partial, Pending};
+    let guessed = match from.failure_reason() {
+        Some(FailureReason::Expired | FailureReason::Swept | FailureReason::IpnExpired) => true,
+        Some(FailureReason::Ipn) | None => false,
+    };
+    match (from.status.name(), to.name()) {
+        (Pending, Confirming | Partial | Paid | Failed | Cancelled) => true,
+        (Confirming, Partial | Paid | Failed) | (Partial, Paid | Failed) => true,
+        (Failed, Confirming | Partial | Paid) => guessed && late == LatePayments::Reopen,
+        _ => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn version_and_updated_at_grow_with_every_change_and_only_then((order, steps) in any_history()) {
+        walk(order, &steps, |before, _, decision| {
+            let after = &decision.order;
+            if decision.changes(before) {
+                assert_eq!(after.version, before.version + 1);
+                assert!(before.updated_at < after.updated_at);
+            } else {
+                assert_eq!(after, before);
+                assert_eq!(decision.event, None);
+            }
+        });
+    }
+
+    #[test]
+    fn the_log_has_no_gap_is_only_added_to_and_never_runs_backwards((order, steps) in any_history()) {
+        let last = walk(order, &steps, |before, _, decision| {
+            let mut expected = before.events.clone();
+            expected.extend(decision.event.clone());
+            assert_eq!(decision.order.events, expected);
+        });
+        for (nth, event) in (1..).zip(&last.events) {
+            assert_eq!(event.seq, nth);
+        }
+        assert!(last.events.is_sorted_by_key(|event| event.at));
+        let created = last.events.iter().filter(|event| event.source == Source::Create).count();
+        assert_eq!((created, last.events[0].source), (1, Source::Create));
+    }
+
+    #[test]
+    fn an_order_moves_only_along_the_edges_and_says_so_in_one_event((order, steps) in any_history()) {
+        walk(order, &steps, |before, (_, moment), decision| {
+            let after = &decision.order.status;
+            match &decision.event {
+                Some(event) => {
+                    assert!(may_move(before, after, moment.rules.late_payments), "{:?} -> {after:?}", before.status);
+                    assert_eq!(event.status, after.name());
+                }
+                None => assert_eq!(after.name(), before.status.name()),
+            }
+        });
+    }
+
+    #[test]
+    fn each_step_to_paid_or_failed_is_announced_once_and_no_other((order, steps) in any_history()) {
+        let mut paid_steps = 0;
+        walk(order, &steps, |_, _, decision| {
+            let reached = decision.event.as_ref().map(|event| event.status);
+            let announced = decision.announcement.map(|announcement| match announcement.event_type() {
+                "crypto.order.paid" => StatusName::Paid,
+                _ => StatusName::Failed,
+            });
+            assert_eq!(announced, reached.filter(|status| matches!(status, StatusName::Paid | StatusName::Failed)));
+            paid_steps += usize::from(announced == Some(StatusName::Paid));
+        });
+        assert!(paid_steps <= 1);
+    }
+
+    #[test]
+    fn what_is_paid_stays_paid_from_its_first_paid_event((order, steps) in any_history()) {
+        let last = walk(order, &steps, |before, _, decision| {
+            if before.status.name() == StatusName::Paid {
+                assert_eq!(decision.order.paid_at(), before.paid_at());
+            }
+        });
+        let first = last.events.iter().find(|event| event.status == StatusName::Paid).map(|event| event.at);
+        assert_eq!(last.paid_at(), first);
+    }
+
+    #[test]
+    fn the_same_report_again_does_nothing_however_late((order, steps) in any_history(), again_at in any_now()) {
+        walk(order, &steps, |_, (input, moment), decision| {
+            if let Input::Evidence(..) = input {
+                let order = &decision.order;
+                let again = decide(order, input, &Moment { now: again_at, ..*moment }).unwrap();
+                assert_eq!((&again.order, &again.event, again.announcement), (order, &None, None));
+            }
+        });
+    }
+
+    #[test]
+    fn one_payment_is_bound_for_good_and_none_is_counted_twice((order, steps) in any_history()) {
+        let last = walk(order, &steps, |before, _, decision| {
+            if before.payment_id().is_some() {
+                assert_eq!(decision.order.payment_id(), before.payment_id());
+            }
+            if before.owed.is_some() {
+                assert_eq!(decision.order.owed, before.owed);
+            }
+        });
+        let mut ids: Vec<_> = last.ledger.iter().map(|payment| &payment.id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), last.ledger.iter().count());
+        // No report names more than 102 btc of one payment.
+        let most = (0..ids.len()).fold(CoinAmount::zero(), |sum, _| sum.plus(&btc("102")));
+        assert!(last.ledger.received() <= most);
+    }
+
+    #[test]
+    fn what_is_raised_names_the_order_and_no_item_stands_twice((order, steps) in any_history()) {
+        walk(order, &steps, |before, _, decision| {
+            let items = &decision.attention;
+            for (nth, item) in items.iter().enumerate() {
+                assert_eq!(item.order, Some(before.id));
+                assert!(!items[..nth].contains(item));
+            }
+        });
+    }
+
+    #[test]
+    fn money_on_its_way_is_neither_expired_nor_swept_nor_cancelled((order, steps) in any_history()) {
+        walk(order, &steps, |before, (input, _), decision| {
+            let by_evidence = matches!(input, Input::Evidence(..));
+            if !by_evidence && before.status.name() != StatusName::Pending {
+                assert_eq!(decision.order.status, before.status);
+            }
+        });
+    }
+
+    #[test]
+    fn the_four_reports_of_a_payment_lead_to_paid_in_every_order_and_however_often(
+        reports in Just(["waiting", "confirming", "sending", "finished"].to_vec()).prop_shuffle(),
+        repeated in prop::collection::vec(0_usize..4, 0..4),
+        order in select(vec![placed(), bound()]),
+        timed in any::<bool>(),
+    ) {
+        let words: Vec<_> = reports.iter().chain(repeated.iter().map(|nth| &reports[*nth])).copied().collect();
+        let evidence: Vec<_> = words.iter().map(|word| stamped(word, timed)).collect();
+        assert_paid_once(&after_all(order, &evidence));
+    }
+
+    #[test]
+    fn deposits_that_make_up_the_sum_together_lead_to_paid_in_every_order(
+        reports in Just(parts()).prop_shuffle(),
+        order in select(vec![placed(), bound()]),
+    ) {
+        assert_paid_once(&after_all(order, &reports));
+    }
+
+    #[test]
+    fn a_payment_between_which_the_window_ends_still_leads_to_paid(
+        reports in Just(["waiting", "confirming", "sending", "finished"].to_vec()).prop_shuffle(),
+        ends_before in 0_usize..4,
+    ) {
+        let mut order = bound();
+        for (nth, word) in reports.iter().enumerate() {
+            if nth == ends_before {
+                order = decide(&order, &Input::Tick, &moment("13:30")).unwrap().order;
+            }
+            order = hearing(&order, stamped(word, true)).order;
+        }
+        assert_paid_once(&order);
+    }
+}
+
+/// What the provider says of a payment that runs its course, minute by minute.
+fn stamped(word: &str, timed: bool) -> Evidence {
+    let (received, time) = match word {
+        "waiting" => ("0", "12:46"),
+        "confirming" => ("0", "12:47"),
+        "sending" => ("100", "12:48"),
+        _ => ("100", "12:49"),
+    };
+    Evidence { provider_at: timed.then(|| at(time)), ..paying(word, received) }
+}
+
+/// 60 btc on the order's own payment and two further deposits of 20.
+fn parts() -> Vec<Evidence> {
+    let second = Evidence { payment_id: payment_id("second-child"), ..child("partially_paid", "20") };
+    [paying("confirming", "60"), paying("partially_paid", "60"), child("finished", "20"), second]
+        .into_iter()
+        .map(untimed)
+        .collect()
+}
+
+fn assert_paid_once(order: &Order) {
+    assert_eq!(order.status.name(), StatusName::Paid, "{:#?}", order.events);
+    let steps: Vec<_> = order.events.iter().map(|event| event.status).collect();
+    assert_eq!(steps.iter().filter(|status| **status == StatusName::Paid).count(), 1);
+    assert_eq!(steps.last(), Some(&StatusName::Paid));
+    let forward = steps.iter().filter(|status| **status != StatusName::Failed);
+    assert!(forward.is_sorted());
+}
