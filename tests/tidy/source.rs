@@ -70,7 +70,8 @@ pub fn occurrences<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usi
     code.match_indices(word).map(|(at, _)| at).filter(move |at| {
         let (before, rest) = code.split_at(*at);
         let after = rest.strip_prefix(word).unwrap_or_default();
-        !before.ends_with(in_a_name) && !(word.ends_with(in_a_name) && after.starts_with(in_a_name))
+        let part_of_a_name = before.ends_with(in_a_name) || word.ends_with(in_a_name) && after.starts_with(in_a_name);
+        !part_of_a_name
     })
 }
 
