@@ -178,15 +178,29 @@ fn data(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
+/// What the watchdog runs, with the folder and the command that stops its server as arguments. It tries
+/// again because `initdb` or `pg_ctl` may outlive the killed process by a moment, and write meanwhile.
+const WATCHDOG: &str = r#"
+trap "" HUP INT TERM
+cd /
+cat >/dev/null
+folder=$1
+shift
+for attempt in 1 2 3 4 5 6 7 8 9; do
+    "$@"
+    rm -rf "$folder" && exit
+    sleep 1
+done
+"#;
+
 /// Starts the shell that tidies up behind this process.
 ///
 /// It waits for the end of its input, whose other end only this process holds: so it also notices when
 /// the process is killed, or ends with the shared cluster in a static that nobody drops.
 fn watch(programs: &Programs, folder: &Path) -> Child {
-    let script = r#"trap "" HUP INT TERM; cd /; cat >/dev/null; folder=$1; shift; "$@"; rm -rf "$folder""#;
     let pg_ctl = programs.command("pg_ctl", folder);
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, "watchdog"]).arg(folder).arg(pg_ctl.get_program()).args(pg_ctl.get_args());
+    shell.args(["-c", WATCHDOG, "watchdog"]).arg(folder).arg(pg_ctl.get_program()).args(pg_ctl.get_args());
     shell.arg("-D").arg(data(folder)).args(["stop", "-w", "-m", "immediate"]);
     shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     programs::in_a_group_of_its_own(&mut shell);
