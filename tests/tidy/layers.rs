@@ -9,7 +9,7 @@ use super::source::{Offence, Source, in_a_name, occurrences};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("clock", &["domain"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "clock"]),
     ("telemetry", &["config", "clock", "domain"]),
     ("store", &["domain", "clock"]),
     ("provider", &["domain", "clock", "config"]),
