@@ -1,11 +1,21 @@
 //! What the operator set, after it was read and judged: one struct with a meaning per field.
 //!
 //! `config/load.rs` brings defaults, file, environment and flags together; nothing past this file sees
-//! a raw string of configuration. Secrets never show in `Debug`.
+//! a raw string of configuration. Secrets never show in `Debug`, and no error repeats one.
+
+mod catalogue;
+mod file;
+mod load;
+mod names;
+mod network;
+mod production;
+mod secret_file;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use crate::domain::access::Tier;
 use crate::domain::catalogue::Catalogue;
@@ -13,8 +23,14 @@ use crate::domain::lifecycle::Rules;
 use crate::domain::money::Coin;
 use crate::domain::time::Span;
 
-/// All settings.
-#[derive(Debug, Clone)]
+pub use load::{ConfigError, Sources, load};
+pub use names::{CONFIG_VARIABLE, Form, SETTINGS, Setting};
+pub use production::unfit_for_production;
+pub use secret_file::{IpnSecretOrigin, SecretFileError, known_ipn_secret, settle_ipn_secret};
+pub use values::span;
+
+/// All settings. `config/names.rs` has the name, the default and the meaning of each for the operator.
+#[derive(Clone)]
 pub struct Settings {
     /// Where the server listens.
     pub listen: SocketAddr,
@@ -42,6 +58,77 @@ pub struct Settings {
     pub sweeper: SweeperSettings,
     /// How the log looks.
     pub log: LogSettings,
+}
+
+impl Settings {
+    /// The folder of the SQLite file, where generated secrets live; none on PostgreSQL.
+    #[must_use]
+    pub fn data_folder(&self) -> Option<PathBuf> {
+        let path = self.database_url.strip_prefix("sqlite://")?;
+        let file = Path::new(path.split('?').next().unwrap_or(path));
+        Some(file.parent().map(Path::to_path_buf).unwrap_or_default())
+    }
+
+    /// The database's URL without what might be a password, for messages.
+    #[must_use]
+    pub fn database_shown(&self) -> String {
+        let Some((scheme, rest)) = self.database_url.split_once("://") else { return "(database)".to_owned() };
+        if scheme == "sqlite" {
+            return self.database_url.clone();
+        }
+        // A password may stand in front of the last `@`, or among the parameters.
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        format!("{scheme}://{}", place.split('?').next().unwrap_or(place))
+    }
+
+    /// True if only this machine can reach the listener.
+    #[must_use]
+    pub fn listens_on_loopback(&self) -> bool {
+        self.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// These settings once the listener has its real port (`listen` may ask for port 0): a public URL
+    /// that was only derived from `listen` follows it.
+    #[must_use]
+    pub fn listening_on(mut self, bound: SocketAddr) -> Self {
+        if self.public_url == local_url(self.listen) {
+            self.public_url = local_url(bound);
+        }
+        self.listen = bound;
+        self
+    }
+}
+
+/// The URL under which a listener answers on its own machine.
+#[must_use]
+pub fn local_url(listen: SocketAddr) -> String {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, listen.port()))
+}
+
+/// Without the database's password.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("public_url", &self.public_url)
+            .field("database_url", &self.database_shown())
+            .field("ipn_secrets", &self.ipn_secrets)
+            .field("provider", &self.provider)
+            .field("production", &self.production)
+            .field("trusted_proxies", &self.trusted_proxies)
+            .field("cors_origins", &self.cors_origins)
+            .field("rate_limits", &self.rate_limits)
+            .field("orders", &self.orders)
+            .field("idempotency", &self.idempotency)
+            .field("sweeper", &self.sweeper)
+            .field("log", &self.log)
+            .finish()
+    }
 }
 
 /// A text that must not be shown; kept as the bytes it is used as.

@@ -5,8 +5,11 @@
 //! and `app`, the only one that knows everybody.
 
 pub mod actors;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod provider;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,74 @@
+//! Why a command failed, what to do next, and the exit code that says so to scripts.
+
+use std::error::Error;
+use std::io;
+
+use crate::config::{ConfigError, SecretFileError};
+use crate::store::StoreError;
+
+/// Exit code: the command did not do its work.
+const FAILED: u8 = 1;
+/// Exit code: arguments or settings are wrong.
+pub(super) const USAGE: u8 = 2;
+/// Exit code: the storage does not answer, or cannot write.
+const STORAGE: u8 = 3;
+/// Exit code: what was named does not exist.
+const NOT_FOUND: u8 = 4;
+/// Exit code: no server answers.
+const UNREACHABLE: u8 = 5;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The arguments do not make sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is no IPN secret to serve with.
+    #[error(transparent)]
+    IpnSecret(#[from] SecretFileError),
+    /// Production was asked for, with development defaults.
+    #[error("production is refused while these stand:\n  - {}", .0.join("\n  - "))]
+    NotForProduction(Vec<String>),
+    /// The storage refused.
+    #[error("the database {database} cannot be used: check DATABASE_URL, and that its server or folder is there")]
+    Storage { database: String, source: StoreError },
+    /// What was named does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// Nobody answers.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It did not work.
+    #[error("{0}")]
+    Failed(String),
+    /// The result was not written.
+    #[error("the work is done, but its result could not be written")]
+    Output(#[from] io::Error),
+}
+
+impl CliError {
+    /// What the process ends with.
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Config(_) | Self::IpnSecret(_) | Self::NotForProduction(_) => USAGE,
+            Self::Storage { .. } => STORAGE,
+            Self::NotFound(_) => NOT_FOUND,
+            Self::Unreachable(_) => UNREACHABLE,
+            Self::Failed(_) | Self::Output(_) => FAILED,
+        }
+    }
+
+    /// The error and what it came from.
+    pub(super) fn told(&self) -> String {
+        let mut told = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            told.push_str(&format!("\n  because: {error}"));
+            source = error.source();
+        }
+        told
+    }
+}

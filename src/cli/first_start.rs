@@ -1,0 +1,167 @@
+//! The first start on an empty database: something to try at once, and the next commands to paste.
+//!
+//! The keys are shown once, on stdout. None are made where others can reach the listener, nor in
+//! production: there the operator makes accounts and keys by name.
+
+use crate::clock::{Clock, fresh_uuid};
+use crate::config::{Setting, Settings};
+use crate::domain::access::{Account, ApiKey, KeyKind, Scope, Tier};
+use crate::domain::ids::{AccountId, KeyId};
+use crate::domain::time::Timestamp;
+use crate::store::{Store, StoreError};
+
+use super::keys::NewKey;
+
+/// What the keys of a first start are called, so that production can refuse them later.
+const KEY_NAME: &str = "made at the first start";
+
+/// Prepares an empty database, and answers what to show; none if the database is in use already.
+pub(super) async fn prepare(store: &Store, settings: &Settings, clock: &Clock) -> Result<Option<String>, StoreError> {
+    if !store.accounts_list().await?.is_empty() || !store.keys_list(None).await?.is_empty() {
+        return Ok(None);
+    }
+    if settings.production || !settings.listens_on_loopback() {
+        return Ok(Some(banner_without_keys(settings)));
+    }
+    let demo = Demo::new(clock.now());
+    store.account_insert(demo.account.clone()).await?;
+    for new in [&demo.operator, &demo.customer] {
+        store.key_insert(new.key.clone()).await?;
+    }
+    Ok(Some(banner(&demo, settings)))
+}
+
+/// The keys of a first start that still work.
+pub(super) async fn keys_left(store: &Store, now: Timestamp) -> Result<Vec<KeyId>, StoreError> {
+    let works = |key: &ApiKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| now < at);
+    let keys = store.keys_list(None).await?;
+    Ok(keys.iter().filter(|key| key.name == KEY_NAME && works(key)).map(|key| key.id).collect())
+}
+
+struct Demo {
+    account: Account,
+    operator: NewKey,
+    customer: NewKey,
+}
+
+impl Demo {
+    fn new(now: Timestamp) -> Self {
+        let id = AccountId::new(fresh_uuid(now));
+        let named = |new: NewKey| NewKey { key: ApiKey { name: KEY_NAME.to_owned(), ..new.key }, ..new };
+        Self {
+            account: Account { id, name: "Demo".to_owned(), tier: Tier::Enterprise, created_at: now },
+            operator: named(NewKey::of_operator(now)),
+            customer: named(NewKey::of_account(id, KeyKind::Live, vec![Scope::AccountOwner], now)),
+        }
+    }
+}
+
+fn banner(demo: &Demo, settings: &Settings) -> String {
+    let (url, customer) = (&settings.public_url, demo.customer.plaintext.reveal());
+    format!(
+        "
+crypto-orders answers at {url}
+
+This is the first start on an empty database. These keys are shown only now:
+
+  account       {account}  (Demo, tier enterprise)
+  customer key  {customer}
+  operator key  {operator}
+
+Next, in another terminal, in this folder:
+
+  export KEY={customer}
+  curl -s {url}/v1/billing/crypto-checkout -H \"Authorization: Bearer $KEY\" \\
+    -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \\
+    -d '{order}'
+  export ORDER=ord_…    # the order_id of the answer
+  {program} ipn send --order $ORDER --status finished{flags}
+  curl -s {url}/v1/billing/crypto-orders/$ORDER/events -H \"Authorization: Bearer $KEY\"
+",
+        account = demo.account.id,
+        operator = demo.operator.plaintext.reveal(),
+        order = first_order(settings),
+        program = program(),
+        flags = same_settings(settings),
+    )
+}
+
+/// The program as it was called, so that what is pasted runs also where it is not installed.
+fn program() -> String {
+    std::env::args().next().filter(|name| !name.is_empty()).unwrap_or("crypto-orders".to_owned())
+}
+
+/// The flags with which another command meets this server and its generated secret, where they are needed.
+fn same_settings(settings: &Settings) -> String {
+    let default = |key| Setting::find(key).map(|setting| setting.default);
+    let mut flags = String::new();
+    if default("listen") != Some(settings.listen.to_string().as_str()) {
+        flags.push_str(&format!(" --listen '{}'", settings.listen));
+    }
+    let database = settings.database_shown();
+    // One that is not shown whole holds a password; and no secret is generated beside it.
+    if default("database_url") != Some(database.as_str()) && settings.data_folder().is_some() {
+        flags.push_str(&format!(" --database-url '{database}'"));
+    }
+    flags
+}
+
+/// The body of a checkout of the first product there is.
+fn first_order(settings: &Settings) -> String {
+    let catalogue = &settings.orders.catalogue;
+    // The shipped catalogue's smallest product, where it is on sale.
+    let product = catalogue.find("solo_manual").or_else(|| catalogue.find(catalogue.codes().next()?.as_str()));
+    product.map_or_else(String::new, |(code, price)| {
+        format!(r#"{{"product":"{code}","price_cents":{},"price_currency":"{}"}}"#, price.cents, price.currency)
+    })
+}
+
+fn banner_without_keys(settings: &Settings) -> String {
+    format!(
+        "
+crypto-orders answers at {url}
+
+The database is empty. Make an account and keys, with the same settings:
+
+  {program} accounts create --name Acme --tier enterprise
+  {program} keys create --account <account id> --scope account_owner
+  {program} keys create --admin
+",
+        url = settings.public_url,
+        program = program(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+
+    #[test]
+    fn the_banner_shows_both_keys_and_an_order_that_the_catalogue_has() {
+        let settings = load(&Sources::default()).unwrap();
+        let demo = Demo::new(Timestamp::from_millis(0));
+        let shown = banner(&demo, &settings);
+        assert!(shown.contains(demo.customer.plaintext.reveal()) && shown.contains(demo.operator.plaintext.reveal()));
+        assert!(shown.contains(r#"{"product":"solo_manual","price_cents":7900,"price_currency":"USD"}"#), "{shown}");
+        assert!(shown.contains("http://127.0.0.1:8080/v1/billing/crypto-checkout"), "{shown}");
+    }
+
+    #[test]
+    fn the_commands_to_paste_carry_the_settings_that_are_not_the_defaults() {
+        let load = |flags| load(&Sources { flags, ..Sources::default() }).unwrap();
+        assert_eq!(same_settings(&load(vec![])), "");
+        let moved = load(vec![("listen", "127.0.0.1:9".to_owned()), ("database_url", "sqlite:///x/y.db".to_owned())]);
+        assert_eq!(same_settings(&moved), " --listen '127.0.0.1:9' --database-url 'sqlite:///x/y.db'");
+        let secret = load(vec![("database_url", "postgres://u:s3cr3t@h/d".to_owned())]);
+        assert_eq!(same_settings(&secret), "");
+    }
+
+    #[test]
+    fn a_listener_that_others_reach_gets_no_keys() {
+        let flags = vec![("listen", "0.0.0.0:8080".to_owned())];
+        let settings = load(&Sources { flags, ..Sources::default() }).unwrap();
+        let shown = banner_without_keys(&settings);
+        assert!(!shown.contains("ds_") && shown.contains("keys create --admin"), "{shown}");
+    }
+}

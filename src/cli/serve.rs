@@ -1,0 +1,121 @@
+//! `serve`: settles what only a server needs, starts the app, and waits for the signal to stop.
+//!
+//! What the app is made of is `app.rs`'s affair.
+
+use crate::app::{App, StartError};
+use crate::config::{IpnSecretOrigin, Provider, SETTINGS, Settings, settle_ipn_secret, unfit_for_production};
+use crate::store::Store;
+
+use super::error::CliError;
+use super::{Shell, first_start, output};
+
+pub(super) const HELP: &str = "\
+Examples:
+  crypto-orders serve
+  crypto-orders serve --listen 127.0.0.1:9000 --database-url sqlite:///var/lib/crypto-orders/orders.db
+  crypto-orders serve --config /etc/crypto-orders.toml --production
+
+--help lists all settings.";
+
+/// The examples, and every setting with its variable.
+pub(super) fn long_help() -> String {
+    let mut help =
+        HELP.replace("\n\n--help lists all settings.", "\n\nAll settings, as key in the file and variable:\n");
+    for setting in SETTINGS {
+        help.push_str(&format!("\n  {}  {}\n      {}\n", setting.key, setting.variable(), setting.meaning));
+        if !setting.default.is_empty() {
+            help.push_str(&format!("      default: {}\n", setting.default));
+        }
+    }
+    help
+}
+
+pub(super) async fn run(shell: &mut Shell<'_>) -> Result<(), CliError> {
+    let store = open_fit_store(shell).await?;
+    let origin = settle_ipn_secret(&mut shell.settings)?;
+    let app = App::start(shell.settings.clone(), shell.clock.clone())
+        .await
+        .map_err(|error| start_failed(error, &shell.settings))?;
+    let settings = shell.settings.clone().listening_on(app.local_addr());
+    tell(&settings, &origin);
+    // Only now: keys that are shown once are not spent on a start that fails.
+    welcome(store, &settings, shell).await?;
+    app.run_until(asked_to_stop()).await;
+    Ok(())
+}
+
+/// Shows what a first start made. This store is closed after: the app has its own.
+async fn welcome(store: Store, settings: &Settings, shell: &mut Shell<'_>) -> Result<(), CliError> {
+    let banner = first_start::prepare(&store, settings, &shell.clock).await;
+    let Some(banner) = banner.map_err(|error| shell.storage_failed(error))? else { return Ok(()) };
+    if output::line(shell.out, &banner).is_err() {
+        tracing::warn!("the keys of the first start could not be shown; make others with `crypto-orders keys create`");
+    }
+    Ok(())
+}
+
+/// Opens the database. In production everything that is unfit is told at once, its keys included.
+async fn open_fit_store(shell: &Shell<'_>) -> Result<Store, CliError> {
+    if !shell.settings.production {
+        return shell.open_store().await;
+    }
+    let mut unfit = unfit_for_production(&shell.settings);
+    let opened = shell.open_store().await;
+    if let Ok(store) = &opened {
+        let left = first_start::keys_left(store, shell.clock.now()).await;
+        for id in left.map_err(|error| shell.storage_failed(error))? {
+            unfit.push(format!(
+                "{id}, a key made at the first start of a development server, still works: \
+                 crypto-orders keys revoke {id}"
+            ));
+        }
+    }
+    if unfit.is_empty() { opened } else { Err(CliError::NotForProduction(unfit)) }
+}
+
+/// What an operator should know of a start.
+fn tell(settings: &Settings, origin: &IpnSecretOrigin) {
+    tracing::info!(address = %settings.listen, database = settings.database_shown(), "listening on {}", settings.listen);
+    match settings.provider {
+        Provider::Sandbox | Provider::Live => tracing::warn!(
+            "this version does not make payments at the provider yet: orders are answered as `stub`, and IPNs move them"
+        ),
+        Provider::None | Provider::Simulator => {}
+    }
+    match origin {
+        IpnSecretOrigin::Configured => {}
+        IpnSecretOrigin::Generated(path) => {
+            tracing::info!(path = %path.display(), "IPNs are verified by a generated secret, for development");
+        }
+        IpnSecretOrigin::Missing => {
+            tracing::warn!("no IPN secret is set: IPNs are answered 404 until CRYPTO_ORDERS_IPN_SECRET is");
+        }
+    }
+}
+
+/// Why the app did not start, as an error of the command line.
+pub(super) fn start_failed(error: StartError, settings: &Settings) -> CliError {
+    match error {
+        StartError::Storage(source) => CliError::Storage { database: settings.database_shown(), source },
+        StartError::Listen(source) => CliError::Failed(format!(
+            "cannot listen on {}: {source}; end what listens there, or set --listen to another port",
+            settings.listen
+        )),
+    }
+}
+
+/// Waits for SIGTERM, or for Ctrl-C.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _heard = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,284 @@
+//! Brings defaults, file, environment and flags together, in that order of strength, and judges them.
+//!
+//! All problems are told at once, each with the setting, where the value came from and what would be
+//! right; a secret is never repeated. The names are those of `names.rs`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::domain::access::Tier;
+use crate::domain::lifecycle::{LatePayments, Rules, ZeroReceived};
+use crate::domain::money::Coin;
+use crate::domain::time::Span;
+
+use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting, VARIABLE_PREFIX, nearest};
+use super::{
+    Bucket, IdempotencySettings, LogFormat, LogSettings, Network, OnMismatch, OrderSettings, Provider, RateLimits,
+    Secret, Settings, SweeperSettings, catalogue, file, local_url, values,
+};
+
+/// What was given from outside; nothing of it gives the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The settings file of the flag; `CRYPTO_ORDERS_CONFIG` otherwise.
+    pub file: Option<PathBuf>,
+    /// The environment; variables that are not ours are passed over.
+    pub environment: Vec<(String, String)>,
+    /// Flags: the key of the setting and its value.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigError {
+    /// One sentence each.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the settings are refused")?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+/// A value with the place it came from. Not `Debug`: the text may be a secret.
+pub(super) struct Given {
+    pub(super) text: String,
+    pub(super) origin: Origin,
+}
+
+/// Where a value came from.
+pub(super) enum Origin {
+    Default,
+    File { path: String, line: usize },
+    Environment(String),
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("the default"),
+            Self::File { path, line } => write!(f, "{path}, line {line}"),
+            Self::Environment(variable) => write!(f, "environment variable {variable}"),
+            Self::Flag(key) => write!(f, "flag --{}", key.replace(['_', '.'], "-")),
+        }
+    }
+}
+
+/// Reads all settings.
+///
+/// # Errors
+/// [`ConfigError`] with every unknown name and every wrong value there is.
+pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
+    let mut reader = Reader { given: BTreeMap::new(), problems: Vec::new() };
+    for setting in SETTINGS {
+        reader.given.insert(setting.key, Given { text: setting.default.to_owned(), origin: Origin::Default });
+    }
+    if let Some(path) = file_named(sources) {
+        let mut layer = file::read(&path);
+        reader.given.append(&mut layer.given);
+        reader.problems.append(&mut layer.problems);
+    }
+    reader.add_environment(&sources.environment);
+    for (key, text) in &sources.flags {
+        reader.given.insert(key, Given { text: text.clone(), origin: Origin::Flag(key) });
+    }
+    let settings = reader.settings();
+    match settings {
+        Some(settings) if reader.problems.is_empty() => Ok(settings),
+        _ => Err(ConfigError { problems: reader.problems }),
+    }
+}
+
+fn file_named(sources: &Sources) -> Option<PathBuf> {
+    let variable = sources.environment.iter().find(|(name, value)| name == CONFIG_VARIABLE && !value.is_empty());
+    sources.file.clone().or_else(|| variable.map(|(_, path)| Path::new(path).to_path_buf()))
+}
+
+struct Reader {
+    given: BTreeMap<&'static str, Given>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    fn add_environment(&mut self, environment: &[(String, String)]) {
+        for (name, value) in environment {
+            let setting = SETTINGS.iter().find(|setting| setting.variable() == *name);
+            match setting {
+                // Compose files and unit files hand an unset variable on as an empty one.
+                Some(_) if value.is_empty() => {}
+                Some(setting) => {
+                    let origin = Origin::Environment(name.clone());
+                    self.given.insert(setting.key, Given { text: value.clone(), origin });
+                }
+                None if name == CONFIG_VARIABLE => {}
+                None => self.refuse_if_ours(name),
+            }
+        }
+    }
+
+    fn refuse_if_ours(&mut self, name: &str) {
+        let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return };
+        let variables = || SETTINGS.iter().map(Setting::variable).chain([CONFIG_VARIABLE.to_owned()]);
+        let short = |variable: String| variable.strip_prefix(VARIABLE_PREFIX).map_or(variable.clone(), str::to_owned);
+        let known = nearest(rest, variables().map(short));
+        let known = variables().find(|variable| short(variable.clone()) == known).unwrap_or(known);
+        self.problems.push(format!("there is no environment variable {name}; the nearest is {known}"));
+    }
+
+    /// One value; what is wrong with it is noted.
+    fn read<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let (setting, given) = (Setting::find(key)?, self.given.get(key)?);
+        let value = parse(&given.text);
+        if value.is_none() {
+            let shown = match setting.form {
+                Form::Secret => "the value".to_owned(),
+                Form::One | Form::Many | Form::Catalogue => format!("{:?}", given.text),
+            };
+            self.problems.push(format!("{key}: {shown} ({}) is not {}", given.origin, setting.expects));
+        }
+        value
+    }
+
+    /// One value of a setting that may be left out.
+    fn read_optional<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+        self.read(key, |text| if text.is_empty() { Some(None) } else { parse(text).map(Some) })
+    }
+
+    /// All values. Each is read before any is missed, so that every problem is noted.
+    fn settings(&mut self) -> Option<Settings> {
+        let listen = self.read("listen", values::listen);
+        let public_url = self.read_optional("public_url", values::public_url);
+        let database_url = self.read("database_url", values::database_url);
+        let ipn_secrets = self.ipn_secrets();
+        let provider = self.provider();
+        let production = self.read("production", values::switch);
+        let trusted_proxies = self.read("trusted_proxies", |text| values::list(text, Network::parse));
+        let cors_origins = self.read("cors_origins", |text| values::list(text, values::origin));
+        let rate_limits = self.rate_limits();
+        let orders = self.orders(provider);
+        let idempotency = self.idempotency();
+        let sweeper = self.sweeper();
+        let log = self.log();
+        Some(Settings {
+            listen: listen?,
+            public_url: public_url?.unwrap_or(local_url(listen?)),
+            database_url: database_url?,
+            ipn_secrets: ipn_secrets?,
+            provider: provider?,
+            production: production?,
+            trusted_proxies: trusted_proxies?,
+            cors_origins: cors_origins?,
+            rate_limits: rate_limits?,
+            orders: orders?,
+            idempotency: idempotency?,
+            sweeper: sweeper?,
+            log: log?,
+        })
+    }
+
+    fn ipn_secrets(&mut self) -> Option<Vec<Secret>> {
+        let newest = self.read_optional("ipn_secret", values::ipn_secret);
+        let old = self.read_optional("ipn_secret_old", values::ipn_secret);
+        let (newest, old) = (newest?, old?);
+        if newest.is_none() && old.is_some() {
+            self.problems.push("ipn_secret_old is given without ipn_secret: set the new secret too".to_owned());
+        }
+        let mut secrets: Vec<Secret> = newest.into_iter().chain(old).collect();
+        secrets.dedup();
+        Some(secrets)
+    }
+
+    fn provider(&mut self) -> Option<Provider> {
+        let given = self.given.get("provider")?;
+        if given.text == "simulator" {
+            let origin = &given.origin;
+            self.problems.push(format!(
+                "provider: the simulator ({origin}) is not built into this version; \
+                 use none, and `crypto-orders ipn send` to play the provider"
+            ));
+            return None;
+        }
+        self.read("provider", values::provider)
+    }
+
+    fn rate_limits(&mut self) -> Option<RateLimits> {
+        let enabled = self.read("rate_limits", values::switch);
+        let mut buckets = BTreeMap::<Tier, Bucket>::new();
+        for setting in SETTINGS {
+            let tier = setting.key.strip_prefix("buckets.").and_then(Tier::parse);
+            if let Some((tier, bucket)) = tier.zip(tier.and_then(|_| self.read(setting.key, values::bucket))) {
+                buckets.insert(tier, bucket);
+            }
+        }
+        Some(RateLimits { enabled: enabled?, buckets })
+    }
+
+    fn orders(&mut self, provider: Option<Provider>) -> Option<OrderSettings> {
+        let catalogue = self.catalogue();
+        let pay_window =
+            self.read("pay_window", |text| values::span_within(text, Span::minutes(1), Span::hours(24 * 365)));
+        let pay_currency = self.read_optional("pay_currency", Coin::parse);
+        let tolerance_basis_points = self.read("tolerance_percent", values::basis_points);
+        let late_payments = self.read("late_payments", |text| match text {
+            "reopen" => Some(LatePayments::Reopen),
+            "record" => Some(LatePayments::Record),
+            _ => None,
+        });
+        let zero_received = match provider? {
+            // The sandbox never fills the received amount in.
+            Provider::Sandbox => ZeroReceived::Unknown,
+            Provider::None | Provider::Simulator | Provider::Live => ZeroReceived::Short,
+        };
+        let rules =
+            Rules { tolerance_basis_points: tolerance_basis_points?, late_payments: late_payments?, zero_received };
+        Some(OrderSettings { catalogue: catalogue?, pay_window: pay_window?, pay_currency: pay_currency?, rules })
+    }
+
+    fn catalogue(&mut self) -> Option<crate::domain::catalogue::Catalogue> {
+        let (setting, given) = (Setting::find("catalogue")?, self.given.get("catalogue")?);
+        catalogue::parse(&given.text)
+            .map_err(|wrong| {
+                let problem = format!("catalogue ({}): {wrong}; it is to be {}", given.origin, setting.expects);
+                self.problems.push(problem);
+            })
+            .ok()
+    }
+
+    fn idempotency(&mut self) -> Option<IdempotencySettings> {
+        let on_mismatch = self.read("idempotency.on_mismatch", |text| match text {
+            "replay" => Some(OnMismatch::Replay),
+            "reject" => Some(OnMismatch::Reject),
+            _ => None,
+        });
+        let retention = self.read("idempotency.retention", |text| match text {
+            "forever" => Some(None),
+            text => values::span_within(text, Span::minutes(1), Span::hours(24 * 3650)).map(Some),
+        });
+        Some(IdempotencySettings { on_mismatch: on_mismatch?, retention: retention? })
+    }
+
+    fn sweeper(&mut self) -> Option<SweeperSettings> {
+        let automatic = self.read("sweeper.automatic", values::switch);
+        let interval =
+            self.read("sweeper.interval", |text| values::span_within(text, Span::seconds(1), Span::hours(1)));
+        Some(SweeperSettings { automatic: automatic?, interval: interval? })
+    }
+
+    fn log(&mut self) -> Option<LogSettings> {
+        let format = self.read("log.format", |text| match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        });
+        let filter = self.read("log.filter", values::log_filter);
+        Some(LogSettings { format: format?, filter: filter? })
+    }
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

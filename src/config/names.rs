@@ -1,0 +1,156 @@
+//! Every setting's name, default and meaning: the operator's reference, and what "unknown" is judged by.
+//!
+//! A setting has one key in the file (`sweeper.interval`), and one variable made of it
+//! (`CRYPTO_ORDERS_SWEEPER_INTERVAL`). `load.rs` reads what was given under these names.
+
+/// The variable that names the settings file; the only one that is no setting.
+pub const CONFIG_VARIABLE: &str = "CRYPTO_ORDERS_CONFIG";
+
+/// What every variable of ours begins with, `DATABASE_URL` excepted.
+pub(super) const VARIABLE_PREFIX: &str = "CRYPTO_ORDERS_";
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its key in the file; a dot stands for a table.
+    pub key: &'static str,
+    /// What holds where nothing is given; empty for nothing.
+    pub default: &'static str,
+    /// What a right value looks like: the end of "is not …".
+    pub expects: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    /// How it is written.
+    pub form: Form,
+}
+
+/// How a value is written, and whether it may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One text, number or switch.
+    One,
+    /// A list: an array in the file, commas elsewhere.
+    Many,
+    /// One text that no message repeats.
+    Secret,
+    /// Products: tables in the file, `code=cents CUR` and commas elsewhere.
+    Catalogue,
+}
+
+impl Setting {
+    /// Its environment variable.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        match self.key {
+            // What every host and every other program calls it.
+            "database_url" => "DATABASE_URL".to_owned(),
+            key => format!("{VARIABLE_PREFIX}{}", key.replace('.', "_").to_ascii_uppercase()),
+        }
+    }
+
+    /// The setting of this key.
+    #[must_use]
+    pub fn find(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+}
+
+const fn one(key: &'static str, default: &'static str, expects: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, expects, meaning, form: Form::One }
+}
+
+const fn many(key: &'static str, expects: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default: "", expects, meaning, form: Form::Many }
+}
+
+const fn secret(key: &'static str, default: &'static str, expects: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, expects, meaning, form: Form::Secret }
+}
+
+const fn bucket(key: &'static str, default: &'static str) -> Setting {
+    one(key, default, BUCKET, "the tier's token bucket: how many requests at once / how many more per second")
+}
+
+const SWITCH: &str = "on or off";
+const BUCKET: &str = "a capacity and a refill per second such as 60/1, both at least 1";
+
+/// All settings, in the order an operator meets them.
+pub const SETTINGS: &[Setting] = &[
+    one("listen", "127.0.0.1:8080", "an address and a port such as 127.0.0.1:8080", "where the server listens"),
+    one(
+        "public_url",
+        "",
+        "a URL such as https://pay.example.com, without user, query or fragment",
+        "the base of every URL that is handed out; http://<listen> without it",
+    ),
+    secret(
+        "database_url",
+        "sqlite://data/crypto-orders.db",
+        "sqlite://<path of a file> or postgres://user:password@host/database",
+        "where orders are kept",
+    ),
+    secret(
+        "ipn_secret",
+        "",
+        "a text of printable ASCII without spaces",
+        "the provider's IPN secret; on loopback and SQLite one is generated without it",
+    ),
+    secret("ipn_secret_old", "", "a text of printable ASCII without spaces", "the secret before, during a rotation"),
+    one("provider", "none", "one of none, sandbox, live", "who makes payments; none yet in this version"),
+    one("production", "off", SWITCH, "refuse development defaults"),
+    many(
+        "trusted_proxies",
+        "a list of addresses or networks such as 10.0.0.0/8",
+        "whose X-Forwarded-For counts; nobody's without it",
+    ),
+    many(
+        "cors_origins",
+        "a list of origins such as https://shop.example.com, without a path",
+        "the origins that browsers may call from; none without it",
+    ),
+    one("rate_limits", "on", SWITCH, "whether the buckets below are asked"),
+    bucket("buckets.free", "60/1"),
+    bucket("buckets.solo_manual", "120/2"),
+    bucket("buckets.team_manual", "360/6"),
+    bucket("buckets.agency_manual", "1800/30"),
+    bucket("buckets.api_starter", "240/4"),
+    bucket("buckets.api_builder", "1800/30"),
+    bucket("buckets.api_scale", "6000/100"),
+    bucket("buckets.enterprise", "60000/1000"),
+    Setting {
+        key: "catalogue",
+        default: "solo_manual=7900 USD, team_manual=24900 USD, agency_manual=69900 USD, \
+                  api_starter=14900 USD, api_builder=49900 USD, api_scale=149900 USD",
+        expects: "a list of products such as solo_manual=7900 USD: a code of a-z 0-9 _ - . once, whole minor \
+                  units from 1 to 1000000000000, and an ISO 4217 currency whose exponent is known",
+        meaning: "what can be bought; a catalogue that is given replaces the shipped one as a whole",
+        form: Form::Catalogue,
+    },
+    one("pay_window", "60m", "a length of time from 1m to 365d such as 60m", "how long a buyer has to pay"),
+    one("pay_currency", "", "a coin's code such as btc", "the coin of a checkout that names none"),
+    one(
+        "tolerance_percent",
+        "1",
+        "a percentage from 0 to 100 with at most two decimals such as 1 or 0.25",
+        "by how much a received amount may miss what is owed",
+    ),
+    one("late_payments", "reopen", "reopen or record", "what money does to an order that only the clock failed"),
+    one("idempotency.on_mismatch", "replay", "replay or reject", "what a different body under a used key gets"),
+    one(
+        "idempotency.retention",
+        "forever",
+        "forever, or a length of time from 1m to 3650d such as 24h",
+        "how long an idempotency key is kept",
+    ),
+    one("sweeper.automatic", "on", SWITCH, "whether the clock expires orders by itself"),
+    one("sweeper.interval", "5s", SPAN_OF_SWEEPER, "the time between two looks at the clock"),
+    one("log.format", "text", "text or json", "the form of a log line"),
+    one("log.filter", "info", "a filter in the form of RUST_LOG such as info,crypto_orders=debug", "what is logged"),
+];
+
+const SPAN_OF_SWEEPER: &str = "a length of time from 1s to 1h such as 5s";
+
+/// The known name most like `given`, for the refusal of an unknown one.
+pub(super) fn nearest(given: &str, known: impl Iterator<Item = String>) -> String {
+    known.min_by_key(|name| strsim::damerau_levenshtein(given, name)).unwrap_or_default()
+}

@@ -1,0 +1,73 @@
+//! What `--production` refuses: everything that is only fit for a developer's machine.
+//!
+//! All of it is told at once. The demo account, which only the database knows, is looked for by
+//! `cli/serve.rs`.
+
+use super::Settings;
+
+/// The fewest characters of an IPN secret that is not a placeholder; the provider's own have 32.
+const SECRET_CHARS_MIN: usize = 16;
+
+/// Every development default in the settings, each with what to set instead.
+#[must_use]
+pub fn unfit_for_production(settings: &Settings) -> Vec<String> {
+    let mut missing = Vec::new();
+    if settings.ipn_secrets.is_empty() {
+        missing.push(
+            "CRYPTO_ORDERS_IPN_SECRET is not set: copy the IPN secret from the provider's dashboard \
+             (a generated one is for development)"
+                .to_owned(),
+        );
+    }
+    if settings.ipn_secrets.iter().any(|secret| secret.reveal().len() < SECRET_CHARS_MIN) {
+        missing.push(format!(
+            "an IPN secret has fewer than {SECRET_CHARS_MIN} characters, so that it may be guessed: \
+             set CRYPTO_ORDERS_IPN_SECRET to the one from the provider's dashboard"
+        ));
+    }
+    if !settings.public_url.starts_with("https://") {
+        missing.push(format!(
+            "the public URL {} is not https: set CRYPTO_ORDERS_PUBLIC_URL to the address customers use, \
+             such as https://pay.example.com",
+            settings.public_url
+        ));
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+
+    fn settings(environment: &[(&str, &str)]) -> Settings {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        load(&Sources { environment, ..Sources::default() }).unwrap()
+    }
+
+    #[test]
+    fn production_tells_everything_that_is_missing_at_once() {
+        let told = unfit_for_production(&settings(&[]));
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("CRYPTO_ORDERS_IPN_SECRET") && told[1].contains("CRYPTO_ORDERS_PUBLIC_URL"));
+    }
+
+    #[test]
+    fn production_refuses_a_secret_that_may_be_guessed_without_showing_it() {
+        let told = unfit_for_production(&settings(&[
+            ("CRYPTO_ORDERS_IPN_SECRET", "hunter2"),
+            ("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com"),
+        ]));
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("16 characters") && !told[0].contains("hunter2"));
+    }
+
+    #[test]
+    fn production_accepts_a_full_configuration() {
+        let fit = settings(&[
+            ("CRYPTO_ORDERS_IPN_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com"),
+        ]);
+        assert!(unfit_for_production(&fit).is_empty());
+    }
+}
