@@ -20,7 +20,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{Settings, Sources, load};
-use crate::store::Store;
+use crate::store::{Opener, Store};
 use crate::telemetry;
 
 use error::CliError;
@@ -87,9 +87,9 @@ struct Shell<'a> {
 
 impl Shell<'_> {
     /// Opens the database; its migrations run first, and block.
-    async fn open_store(&self) -> Result<Store, CliError> {
+    async fn open_store(&self, opener: Opener) -> Result<Store, CliError> {
         let (url, clock) = (self.settings.database_url.clone(), self.clock.clone());
-        let opened = tokio::task::spawn_blocking(move || Store::open(&url, clock)).await;
+        let opened = tokio::task::spawn_blocking(move || Store::open(&url, clock, opener)).await;
         match opened {
             Ok(store) => store.map_err(|error| self.storage_failed(error)),
             Err(_) => Err(CliError::Failed("opening the database came to an end without an answer".to_owned())),

@@ -1,101 +1,179 @@
-//! Finds the actor of an order, or starts it from the store.
+//! Finds the actor of an order, or starts it.
+//!
+//! Actors live on several arbiters, so that all cores work. One that is idle is let go, one that panicked
+//! is started again from the store; a message that meets a closed mailbox is sent again through here, so
+//! that nothing is lost between "idle" and "stopped".
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::domain::evidence::{Evidence, Outcome};
-use crate::domain::ids::{KeyId, OrderId};
-use crate::domain::order::{NewOrder, Order};
-use crate::domain::time::Timestamp;
-use crate::store::changeset::{AuditEntry, KeyClaim, KeyRecord, ReceivedIpn};
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
+use dashmap::DashMap;
 
 use super::OrderError;
+use super::order::{Command, Heard, ORDER_MAILBOX_MAX, OrderActor, Place, Placed, Surroundings, Told};
+use crate::domain::ids::OrderId;
+use crate::domain::order::{NewOrder, Order};
+use crate::domain::time::{Span, Timestamp};
+use crate::store::changeset::{CommitError, KeyClaim};
+
+/// How long an order's actor stays after its last message.
+const IDLE_AFTER: Span = Span::seconds(5);
+/// Past so many live actors, every one that has nothing waiting is let go.
+const LIVE_ORDERS_MAX: usize = 10_000;
+/// How long a caller waits for the answer. The work is not cancelled by it.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often a message is sent again after it met a closed mailbox.
+const SEND_ATTEMPTS_MAX: usize = 3;
 
 /// The way to every order. Clones share it.
 #[derive(Clone)]
-pub struct OrderDirectory {}
+pub struct OrderDirectory(Arc<Directory>);
 
-/// What a checkout's placing came to.
-pub enum Placed {
-    /// A new order.
-    New(Order),
-    /// The key had made one before.
-    KeyTaken(KeyRecord),
+struct Directory {
+    live: DashMap<OrderId, Arc<Live>>,
+    arbiters: Vec<ArbiterHandle>,
+    next_arbiter: AtomicUsize,
+    surroundings: Arc<Surroundings>,
 }
 
-/// What an operator does, for the audit log; `result` is filled in by the order.
-#[derive(Debug, Clone)]
-pub struct Operation {
-    /// The operator's key; none from the command line.
-    pub actor: Option<KeyId>,
-    /// `crypto_order.ipn_applied`, …
-    pub action: &'static str,
-    /// What was asked, as JSON.
-    pub input: String,
-    /// From where.
-    pub ip: Option<String>,
-}
-
-/// Evidence with where it came from.
-#[derive(Debug, Clone)]
-pub struct Told {
-    /// The evidence.
-    pub evidence: Evidence,
-    /// The IPN that carried it; its `outcome` and `order_id` are filled in by the order.
-    pub ipn: Option<ReceivedIpn>,
-    /// The operator's request that carried it.
-    pub operation: Option<Operation>,
-}
-
-/// What became of evidence.
-#[derive(Debug, Clone)]
-pub struct Heard {
-    /// The order afterwards.
-    pub order: Order,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// A change that somebody asks of an order.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// The customer withdraws.
-    Cancel,
-    /// The clock looks.
-    Tick,
-    /// Support sweeps.
-    Sweep {
-        /// Orders created later are left alone.
-        created_until: Timestamp,
-        /// Who sweeps.
-        operation: Operation,
-    },
-    /// The customer's note.
-    SetCustomerNote(Option<String>),
-    /// Support's note.
-    SetInternalNote {
-        /// The new note.
-        note: Option<String>,
-        /// Who wrote it.
-        operation: Operation,
-    },
+/// A live actor.
+struct Live {
+    addr: Addr<OrderActor>,
+    waiting: AtomicUsize,
+    used_at: AtomicI64,
 }
 
 impl OrderDirectory {
+    /// A directory whose actors live on these arbiters, of which there must be one at least.
+    #[must_use]
+    pub fn new(surroundings: Surroundings, arbiters: Vec<ArbiterHandle>) -> Self {
+        Self(Arc::new(Directory {
+            live: DashMap::new(),
+            arbiters,
+            next_arbiter: AtomicUsize::new(0),
+            surroundings: Arc::new(surroundings),
+        }))
+    }
+
     /// Places an order, under a key if there is one.
-    pub async fn place(&self, _new: NewOrder, _key: Option<KeyClaim>) -> Result<Placed, OrderError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// [`OrderError`]: not stored, perhaps stored, or busy.
+    pub async fn place(&self, new: NewOrder, key: Option<KeyClaim>) -> Result<Placed, OrderError> {
+        let order = self.visit(new.id)?;
+        match tokio::time::timeout(REPLY_TIMEOUT, order.live.addr.send(Place { new, key })).await {
+            Ok(Ok(answer)) => answer,
+            // Its actor is gone, and perhaps not before the commit: the key tells at the next try.
+            Ok(Err(_)) | Err(_) => Err(CommitError::Unknown("the order's actor did not answer".to_owned()).into()),
+        }
     }
+
     /// Tells an order what a witness says.
-    pub async fn tell(&self, _id: OrderId, _told: Told) -> Result<Heard, OrderError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub async fn tell(&self, id: OrderId, told: Told) -> Result<Heard, OrderError> {
+        self.send(id, told).await
     }
+
     /// Asks an order for a change. Answers the order as it is afterwards, also where nothing changed.
-    pub async fn ask(&self, _id: OrderId, _command: Command) -> Result<Order, OrderError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub async fn ask(&self, id: OrderId, command: Command) -> Result<Order, OrderError> {
+        self.send(id, command).await
     }
+
     /// Waits until the order is newer than `since`, at most so long, and answers it as it then is.
-    /// [`OrderError::Busy`] past the bound of waiters; answers at once at shutdown.
-    pub async fn wait(&self, _id: OrderId, _since: Timestamp, _at_most: Duration) -> Result<Order, OrderError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// [`OrderError::Busy`] past the bound of waiters.
+    pub async fn wait(&self, id: OrderId, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
+        let surroundings = &self.0.surroundings;
+        surroundings.changes.wait(&surroundings.store, id, since, at_most).await
+    }
+
+    /// Answers everybody who waits for a change; at shutdown.
+    pub fn close_waiting(&self) {
+        self.0.surroundings.changes.close();
+    }
+
+    /// Lets go of actors that have been idle for long; past the bound, of every one that has nothing to do.
+    pub fn retire_idle(&self) {
+        let crowded = self.0.live.len() > LIVE_ORDERS_MAX;
+        let idle_since = self.0.surroundings.clock.now().before(IDLE_AFTER).millis();
+        self.0.live.retain(|_, live| {
+            let busy = live.waiting.load(Ordering::Acquire) > 0;
+            busy || (!crowded && live.used_at.load(Ordering::Acquire) > idle_since)
+        });
+    }
+
+    /// How many actors live now.
+    #[must_use]
+    pub fn live_count(&self) -> usize {
+        self.0.live.len()
+    }
+
+    async fn send<M, R>(&self, id: OrderId, message: M) -> Result<R, OrderError>
+    where
+        M: Message<Result = Result<R, OrderError>> + Clone + Send + 'static,
+        R: Send + 'static,
+        OrderActor: Handler<M>,
+        Context<OrderActor>: ToEnvelope<OrderActor, M>,
+    {
+        for _ in 0..SEND_ATTEMPTS_MAX {
+            let order = self.visit(id)?;
+            match tokio::time::timeout(REPLY_TIMEOUT, order.live.addr.send(message.clone())).await {
+                Ok(Ok(answer)) => return answer,
+                // It stopped or panicked. What it did is in the store, where the next one looks.
+                Ok(Err(_)) => self.forget(id, &order.live),
+                Err(_) => break,
+            }
+        }
+        Err(CommitError::Unknown("the order's actor did not answer".to_owned()).into())
+    }
+
+    /// The order's actor, started if it is not live. Refused past the bound of its mailbox.
+    fn visit(&self, id: OrderId) -> Result<Visit, OrderError> {
+        let directory = &self.0;
+        let live = directory.live.entry(id).or_insert_with(|| Arc::new(directory.start(id))).clone();
+        live.used_at.store(directory.surroundings.clock.now().millis(), Ordering::Release);
+        let visit = Visit { live };
+        if visit.live.waiting.fetch_add(1, Ordering::AcqRel) >= ORDER_MAILBOX_MAX {
+            return Err(OrderError::Busy("too many requests for this order"));
+        }
+        Ok(visit)
+    }
+
+    fn forget(&self, id: OrderId, gone: &Arc<Live>) {
+        self.0.live.remove_if(&id, |_, live| Arc::ptr_eq(live, gone));
+    }
+}
+
+impl Directory {
+    fn start(&self, id: OrderId) -> Live {
+        let surroundings = self.surroundings.clone();
+        let turn = self.next_arbiter.fetch_add(1, Ordering::Relaxed);
+        let index = turn.checked_rem(self.arbiters.len()).unwrap_or(0);
+        let actor = OrderActor::new(id, surroundings);
+        let addr = match self.arbiters.get(index) {
+            Some(arbiter) => OrderActor::start_in_arbiter(arbiter, move |_| actor),
+            None => actor.start(),
+        };
+        Live { addr, waiting: AtomicUsize::new(0), used_at: AtomicI64::new(0) }
+    }
+}
+
+/// One message's stay at an order: counted while it lasts.
+struct Visit {
+    live: Arc<Live>,
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.live.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 }

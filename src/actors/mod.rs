@@ -1,12 +1,19 @@
 //! Who serialises what.
 //!
-//! One actor per live order, found through the [`directory`]; one that holds idempotency keys in use;
-//! one that sweeps by the clock. [`checkout`] and [`intake`] are the two straight lines through them.
+//! One actor per live order ([`order`]), found through the [`directory`]; one that holds idempotency keys
+//! in use ([`idempotency`]); one that sweeps by the clock ([`sweeper`]). [`checkout`] and [`intake`] are the
+//! two straight lines through them; [`waiting`] tells who waits for an order's next change.
+//!
+//! Conventions: one message, one struct, one doc line for what the answer means. Messages carry ids, not
+//! addresses. Every mailbox has a named bound; past it the answer is [`OrderError::Busy`].
 
 pub mod checkout;
 pub mod directory;
+pub mod idempotency;
 pub mod intake;
+pub mod order;
 pub mod sweeper;
+pub mod waiting;
 
 use crate::domain::lifecycle::Refusal;
 use crate::store::StoreError;
@@ -21,7 +28,7 @@ pub enum OrderError {
     /// The order's status does not allow it.
     #[error("refused")]
     Refused(#[from] Refusal),
-    /// Too much is waiting, or others change the order faster than we can judge.
+    /// Too much is waiting, or others change the order faster than it can be judged.
     #[error("busy: {0}")]
     Busy(&'static str),
     /// The decision is not stored, or perhaps not.

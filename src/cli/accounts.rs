@@ -64,7 +64,7 @@ async fn run_create(create: Create, shell: &mut Shell<'_>) -> Result<(), CliErro
     let account =
         Account { id: AccountId::new(fresh_uuid(now)), name: create.name, tier: create.tier, created_at: now };
     let id = account.id;
-    let store = shell.open_store().await?;
+    let store = shell.open_store(Opener::Command).await?;
     store.account_insert(account).await.map_err(|error| shell.storage_failed(error))?;
     if create.json {
         return Ok(output::json(shell.out, &json!({ "account_id": id }))?);
@@ -74,7 +74,7 @@ async fn run_create(create: Create, shell: &mut Shell<'_>) -> Result<(), CliErro
 }
 
 async fn run_list(list: &List, shell: &mut Shell<'_>) -> Result<(), CliError> {
-    let accounts = shell.open_store().await?.accounts_list().await.map_err(|error| shell.storage_failed(error))?;
+    let accounts = shell.open_store(Opener::Command).await?.accounts_list().await.map_err(|error| shell.storage_failed(error))?;
     if list.json {
         let shown = |account: &Account| {
             json!({

@@ -136,7 +136,7 @@ pub(super) async fn run(command: Keys, shell: &mut Shell<'_>) -> Result<(), CliE
 async fn run_create(create: Create, shell: &mut Shell<'_>) -> Result<(), CliError> {
     let now = shell.clock.now();
     let expires_at = expires_at(create.expires, now)?;
-    let store = shell.open_store().await?;
+    let store = shell.open_store(Opener::Command).await?;
     let kind = if create.test { KeyKind::Test } else { KeyKind::Live };
     let NewKey { key, plaintext } = match create.account {
         Some(account) => {
@@ -171,7 +171,7 @@ fn expires_at(expiry: Option<Expiry>, now: Timestamp) -> Result<Option<Timestamp
 }
 
 async fn run_list(list: &List, shell: &mut Shell<'_>) -> Result<(), CliError> {
-    let store = shell.open_store().await?;
+    let store = shell.open_store(Opener::Command).await?;
     let keys = store.keys_list(list.account).await.map_err(|error| shell.storage_failed(error))?;
     if list.json {
         let data: Vec<Value> = keys.iter().map(resource).collect();
@@ -216,7 +216,7 @@ fn resource(key: &ApiKey) -> Value {
 }
 
 async fn run_revoke(revoke: &Revoke, shell: &mut Shell<'_>) -> Result<(), CliError> {
-    let store = shell.open_store().await?;
+    let store = shell.open_store(Opener::Command).await?;
     let now = shell.clock.now();
     let known = store.key_revoke(revoke.id, now).await.map_err(|error| shell.storage_failed(error))?;
     if !known {

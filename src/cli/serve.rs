@@ -2,9 +2,9 @@
 //!
 //! What the app is made of is `app.rs`'s affair.
 
-use crate::app::{App, StartError};
+use crate::app::App;
 use crate::config::{IpnSecretOrigin, Provider, SETTINGS, Settings, settle_ipn_secret, unfit_for_production};
-use crate::store::Store;
+use crate::store::{Opener, Store};
 
 use super::error::CliError;
 use super::{Shell, first_start, output};
@@ -33,9 +33,8 @@ pub(super) fn long_help() -> String {
 pub(super) async fn run(shell: &mut Shell<'_>) -> Result<(), CliError> {
     let store = open_fit_store(shell).await?;
     let origin = settle_ipn_secret(&mut shell.settings)?;
-    let app = App::start(shell.settings.clone(), shell.clock.clone())
-        .await
-        .map_err(|error| start_failed(error, &shell.settings))?;
+    let app = App::start(shell.settings.clone(), shell.clock.clone(), store.clone())
+        .map_err(|error| start_failed(&error, &shell.settings))?;
     let settings = shell.settings.clone().listening_on(app.local_addr());
     tell(&settings, &origin);
     // Only now: keys that are shown once are not spent on a start that fails.
@@ -44,7 +43,7 @@ pub(super) async fn run(shell: &mut Shell<'_>) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Shows what a first start made. This store is closed after: the app has its own.
+/// Shows what a first start made.
 async fn welcome(store: Store, settings: &Settings, shell: &mut Shell<'_>) -> Result<(), CliError> {
     let banner = first_start::prepare(&store, settings, &shell.clock).await;
     let Some(banner) = banner.map_err(|error| shell.storage_failed(error))? else { return Ok(()) };
@@ -57,10 +56,10 @@ async fn welcome(store: Store, settings: &Settings, shell: &mut Shell<'_>) -> Re
 /// Opens the database. In production everything that is unfit is told at once, its keys included.
 async fn open_fit_store(shell: &Shell<'_>) -> Result<Store, CliError> {
     if !shell.settings.production {
-        return shell.open_store().await;
+        return shell.open_store(Opener::Server).await;
     }
     let mut unfit = unfit_for_production(&shell.settings);
-    let opened = shell.open_store().await;
+    let opened = shell.open_store(Opener::Server).await;
     if let Ok(store) = &opened {
         let left = first_start::keys_left(store, shell.clock.now()).await;
         for id in left.map_err(|error| shell.storage_failed(error))? {
@@ -94,14 +93,11 @@ fn tell(settings: &Settings, origin: &IpnSecretOrigin) {
 }
 
 /// Why the app did not start, as an error of the command line.
-pub(super) fn start_failed(error: StartError, settings: &Settings) -> CliError {
-    match error {
-        StartError::Storage(source) => CliError::Storage { database: settings.database_shown(), source },
-        StartError::Listen(source) => CliError::Failed(format!(
-            "cannot listen on {}: {source}; end what listens there, or set --listen to another port",
-            settings.listen
-        )),
-    }
+fn start_failed(error: &std::io::Error, settings: &Settings) -> CliError {
+    CliError::Failed(format!(
+        "cannot listen on {}: {error}; end what listens there, or set --listen to another port",
+        settings.listen
+    ))
 }
 
 /// Waits for SIGTERM, or for Ctrl-C.

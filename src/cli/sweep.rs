@@ -6,11 +6,12 @@ use clap::Args;
 use serde_json::json;
 
 use crate::actors::OrderError;
-use crate::actors::directory::Operation;
+use crate::actors::order::Operation;
 use crate::actors::sweeper::{SweepMode, SweepRequest, Swept};
 use crate::app;
 use crate::config::span;
 use crate::domain::time::{Span, Timestamp};
+use crate::store::Opener;
 
 use super::error::CliError;
 use super::{Shell, output};
@@ -48,10 +49,9 @@ pub(super) async fn run(sweep: &Sweep, shell: &mut Shell<'_>) -> Result<(), CliE
         mode: if sweep.dry_run { SweepMode::DryRun } else { SweepMode::Real },
         operation: Operation { actor: None, action: "crypto_order.swept", input: input.to_string(), ip: None },
     };
-    let sweeper = app::open_sweeper(&shell.settings, shell.clock.clone())
-        .await
-        .map_err(|error| super::serve::start_failed(error, &shell.settings))?;
-    let swept = sweeper.sweep(request).await.map_err(|error| failed(error, shell))?;
+    let store = shell.open_store(Opener::Command).await?;
+    let swept = app::sweep_once(&shell.settings, &shell.clock, &store, request).await;
+    let swept = swept.map_err(|error| failed(error, shell))?;
     show(sweep, &swept, created_until, shell)
 }
 

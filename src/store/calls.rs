@@ -6,7 +6,7 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use tokio::sync::oneshot;
 
 use super::changeset::{Changeset, CommitError, Committed, KeyRecord};
-use super::filter::{OrderFilter, OrderPage, Page};
+use super::filter::{Due, OrderFilter, OrderPage, Page};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
 use crate::domain::access::{Account, ApiKey};
@@ -117,8 +117,8 @@ impl Store {
     }
 
     /// Orders with which the clock has something to do, longest due first.
-    pub async fn orders_due(&self, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
-        read!(self.access, orders::orders_due(now, rows(limit)))
+    pub async fn orders_due(&self, which: Due, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        read!(self.access, orders::orders_due(which, now, rows(limit)))
     }
 
     /// Pending orders created up to then, oldest first.

@@ -50,6 +50,13 @@ impl Changeset {
             audit: None,
         }
     }
+
+    /// True if there is anything to write.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        let beside = self.key.is_some() || self.replay.is_some() || self.webhook.is_some() || self.audit.is_some();
+        self.order.is_some() || self.ipn.is_some() || !self.attention.is_empty() || beside
+    }
 }
 
 /// An order before and after. Its log rows are those of `after` that `before` lacks.

@@ -66,3 +66,12 @@ pub enum SearchReach {
     /// One or two characters: at the newest 10 000 orders only.
     Newest,
 }
+
+/// Which orders the clock is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// All with which it has something to do.
+    All,
+    /// Those alone whose money is on its way and silent.
+    Stalled,
+}

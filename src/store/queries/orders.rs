@@ -8,7 +8,7 @@ use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::filter::{OrderFilter, OrderPage, Page, Position, SearchReach};
+use crate::store::filter::{Due, OrderFilter, OrderPage, Page, Position, SearchReach};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow, broken};
 use crate::store::schema::{order_events, order_payments, orders};
 
@@ -103,8 +103,12 @@ pub async fn payment_owner(conn: &mut Conn, payment: &PaymentId) -> Result<Optio
 }
 
 /// Orders with which the clock has something to do, longest due first.
-pub async fn orders_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<OrderId>, StoreError> {
-    let ids = orders::table
+pub async fn orders_due(conn: &mut Conn, which: Due, now: Timestamp, limit: i64) -> Result<Vec<OrderId>, StoreError> {
+    let mut query = orders::table.into_boxed::<Db>();
+    if which == Due::Stalled {
+        query = query.filter(orders::status.eq_any(["confirming", "partial"]));
+    }
+    let ids = query
         .filter(orders::due_at.le(now.micros()))
         .order((orders::due_at, orders::id))
         .limit(limit)

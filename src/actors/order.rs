@@ -1,0 +1,359 @@
+//! The actor of one order: it judges one input after the other, and each is durable before the next.
+//!
+//! Its memory is the order as it was last stored, or nothing yet. Memory changes after the commit, never
+//! before. What a stale memory decides never holds: the commit is against the version that was judged, and
+//! whatever moves nothing is judged on fresh data too (`directory.rs` starts the actor, and again after a
+//! panic; `domain::lifecycle` decides).
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use serde_json::json;
+
+use super::OrderError;
+use super::waiting::ChangeBoard;
+use crate::clock::{Clock, fresh_uuid};
+use crate::domain::evidence::{Evidence, Outcome, Ownership};
+use crate::domain::ids::{KeyId, OrderId, PaymentId};
+use crate::domain::lifecycle::{Decision, Input, Moment, Rules, decide};
+use crate::domain::order::{NewOrder, Order};
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::WebhookEvent;
+use crate::store::changeset::{
+    AuditEntry, Changeset, CommitError, Committed, KeyClaim, KeyRecord, OrderChange, ReceivedIpn,
+};
+use crate::store::{Store, StoreError};
+
+/// How many messages one order may have waiting; the directory counts them.
+pub const ORDER_MAILBOX_MAX: usize = 512;
+/// How often an input is judged again because the order had changed meanwhile.
+const JUDGE_ATTEMPTS_MAX: usize = 5;
+
+/// What every order actor works with.
+pub struct Surroundings {
+    /// Where orders are kept.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The rules that decisions follow.
+    pub rules: Rules,
+    /// Who waits for a change.
+    pub changes: ChangeBoard,
+}
+
+/// The actor of one order.
+pub struct OrderActor {
+    id: OrderId,
+    memory: Option<Order>,
+    surroundings: Arc<Surroundings>,
+}
+
+impl OrderActor {
+    /// The actor of this order, which it will load when it needs it.
+    #[must_use]
+    pub fn new(id: OrderId, surroundings: Arc<Surroundings>) -> Self {
+        Self { id, memory: None, surroundings }
+    }
+}
+
+impl Actor for OrderActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(ORDER_MAILBOX_MAX);
+    }
+}
+
+/// Place the order, under its key if it has one. Answers once it is durable.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Placed, OrderError>")]
+pub struct Place {
+    /// What the checkout asks for.
+    pub new: NewOrder,
+    /// The key it claims.
+    pub key: Option<KeyClaim>,
+}
+
+/// What placing came to.
+#[derive(Debug, Clone)]
+pub enum Placed {
+    /// A new order.
+    New(Order),
+    /// The key had made one before; nothing was written.
+    KeyTaken(KeyRecord),
+}
+
+/// Hear a witness. Answers the order as it is once everything is durable.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Heard, OrderError>")]
+pub struct Told {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// The IPN that carried it; its outcome and order are filled in here.
+    pub ipn: Option<ReceivedIpn>,
+    /// The operator's request that carried it.
+    pub operation: Option<Operation>,
+}
+
+/// What became of evidence.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    /// The order afterwards.
+    pub order: Order,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Change as asked, if the rules allow it. Answers the order afterwards, also where nothing changed.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Order, OrderError>")]
+pub enum Command {
+    /// The customer withdraws.
+    Cancel,
+    /// The clock looks.
+    Tick,
+    /// Support sweeps.
+    Sweep {
+        /// Orders created later are left alone.
+        created_until: Timestamp,
+        /// Who sweeps.
+        operation: Operation,
+    },
+    /// The customer's note.
+    SetCustomerNote(Option<String>),
+    /// Support's note.
+    SetInternalNote {
+        /// The new note.
+        note: Option<String>,
+        /// Who wrote it.
+        operation: Operation,
+    },
+}
+
+/// What an operator does, for the audit log.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// The operator's key; none from the command line.
+    pub actor: Option<KeyId>,
+    /// `crypto_order.ipn_applied`, …
+    pub action: &'static str,
+    /// What was asked, as JSON.
+    pub input: String,
+    /// From where.
+    pub ip: Option<String>,
+}
+
+impl Handler<Place> for OrderActor {
+    type Result = AtomicResponse<Self, Result<Placed, OrderError>>;
+
+    fn handle(&mut self, place: Place, _: &mut Context<Self>) -> Self::Result {
+        let surroundings = self.surroundings.clone();
+        let work = async move { surroundings.place(place).await };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|outcome, actor, _| {
+            if let Ok(Placed::New(order)) = &outcome {
+                actor.memory = Some(order.clone());
+            }
+            outcome
+        })))
+    }
+}
+
+impl Handler<Told> for OrderActor {
+    type Result = AtomicResponse<Self, Result<Heard, OrderError>>;
+
+    // Atomic: no other message is looked at until this one is stored.
+    fn handle(&mut self, told: Told, _: &mut Context<Self>) -> Self::Result {
+        let input = Input::Evidence(Box::new(told.evidence), Ownership::Free);
+        let case = Case { input, ipn: told.ipn, operation: told.operation };
+        let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
+            actor.memory = memory;
+            outcome
+        })))
+    }
+}
+
+impl Handler<Command> for OrderActor {
+    type Result = AtomicResponse<Self, Result<Order, OrderError>>;
+
+    fn handle(&mut self, command: Command, _: &mut Context<Self>) -> Self::Result {
+        let (input, operation) = match command {
+            Command::Cancel => (Input::Cancel, None),
+            Command::Tick => (Input::Tick, None),
+            Command::Sweep { created_until, operation } => {
+                (Input::Sweep { created_until, actor: operation.actor }, Some(operation))
+            }
+            Command::SetCustomerNote(note) => (Input::SetCustomerNote(note), None),
+            Command::SetInternalNote { note, operation } => (Input::SetInternalNote(note), Some(operation)),
+        };
+        let case = Case { input, ipn: None, operation };
+        let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
+            actor.memory = memory;
+            outcome.map(|heard| heard.order)
+        })))
+    }
+}
+
+/// One input with what is stored beside it.
+#[derive(Clone)]
+struct Case {
+    input: Input,
+    ipn: Option<ReceivedIpn>,
+    operation: Option<Operation>,
+}
+
+/// What is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    /// What the actor remembers: right, unless another node has changed the order.
+    Memory,
+    /// What was just read.
+    Loaded,
+    /// What was just read, because a commit met a conflict: over the version, or over a payment.
+    LoadedAgain,
+}
+
+/// What one judging came to.
+enum Step {
+    /// It is done, and this is the order now.
+    Done(Heard),
+    /// What was judged was stale.
+    Stale,
+}
+
+impl Surroundings {
+    async fn place(&self, place: Place) -> Result<Placed, OrderError> {
+        let now = self.clock.now();
+        let order = Order::place(place.new, now);
+        let mut changeset = Changeset::new(now);
+        changeset.order = Some(OrderChange { before: None, after: order.clone() });
+        changeset.key = place.key;
+        match self.store.commit(changeset).await? {
+            Committed::Done | Committed::SeenBefore => Ok(Placed::New(order)),
+            Committed::KeyTaken(record) => Ok(Placed::KeyTaken(record)),
+        }
+    }
+
+    /// Judges and stores, again on fresh data while what was judged proves stale. Answers what the actor
+    /// may remember (nothing after an outcome that is unknown), and what came of it.
+    async fn settle(
+        self: Arc<Self>,
+        id: OrderId,
+        memory: Option<Order>,
+        case: Case,
+    ) -> (Option<Order>, Result<Heard, OrderError>) {
+        let mut remembered = memory;
+        for attempt in 0..JUDGE_ATTEMPTS_MAX {
+            let basis = match remembered {
+                Some(_) => Basis::Memory,
+                None if attempt == 0 => Basis::Loaded,
+                None => Basis::LoadedAgain,
+            };
+            let order = match remembered.take() {
+                Some(order) => order,
+                None => match self.store.order_load(id).await {
+                    Ok(Some(order)) => order,
+                    Ok(None) => return (None, Err(OrderError::NotFound)),
+                    Err(error) => return (None, Err(error.into())),
+                },
+            };
+            match self.judge(&order, &case, basis).await {
+                Ok(Step::Done(heard)) => {
+                    if heard.order.version != order.version {
+                        self.changes.tell(id);
+                    }
+                    return (Some(heard.order.clone()), Ok(heard));
+                }
+                Ok(Step::Stale) => {}
+                // Nobody knows whether it is stored: forget, and let the next message load what is.
+                Err(error @ OrderError::NotStored(CommitError::Unknown(_))) => return (None, Err(error)),
+                Err(error) => return (Some(order), Err(error)),
+            }
+        }
+        (None, Err(OrderError::Busy("the order changes faster than it can be judged")))
+    }
+
+    async fn judge(&self, order: &Order, case: &Case, basis: Basis) -> Result<Step, OrderError> {
+        let now = self.clock.now();
+        let moment = Moment { now, rules: self.rules };
+        let mut decision = match decide(order, &case.input, &moment) {
+            Ok(decision) => decision,
+            Err(_) if basis == Basis::Memory => return Ok(Step::Stale),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        if let Input::Evidence(evidence, _) = &case.input
+            && self.is_anothers(order, strangers(order, evidence, &decision, basis)).await?
+        {
+            let input = Input::Evidence(evidence.clone(), Ownership::Another);
+            decision = decide(order, &input, &moment)?;
+        }
+        let changeset = changeset(order, &decision, case, now);
+        if !changeset.writes() {
+            return Ok(if basis == Basis::Memory { Step::Stale } else { Step::Done(heard(decision)) });
+        }
+        match self.store.commit(changeset).await {
+            Ok(Committed::Done) => Ok(Step::Done(heard(decision))),
+            // Counted, and nothing else: the order is as it was.
+            Ok(Committed::SeenBefore | Committed::KeyTaken(_)) => {
+                Ok(Step::Done(Heard { order: order.clone(), outcome: decision.outcome }))
+            }
+            Err(CommitError::Conflict) => Ok(Step::Stale),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether one of these payments is another order's.
+    async fn is_anothers(&self, order: &Order, strangers: Vec<PaymentId>) -> Result<bool, StoreError> {
+        for payment in strangers {
+            let owner = self.store.payment_owner(payment).await?;
+            if owner.is_some_and(|owner| owner != order.id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The payments of the evidence whose owner must be asked for. One that this very commit will claim need not
+/// be: the table's key gives it to one order only, and a conflict over it brings us back with fresh data.
+fn strangers(order: &Order, evidence: &Evidence, decision: &Decision, basis: Basis) -> Vec<PaymentId> {
+    let unknown = |id: &&PaymentId| order.ledger.find(id).is_none();
+    let claims = basis != Basis::LoadedAgain && decision.order.ledger.find(&evidence.payment_id).is_some();
+    let payment = Some(&evidence.payment_id).filter(unknown).filter(|_| !claims);
+    let parent = evidence.parent_payment_id.as_ref().filter(unknown);
+    payment.into_iter().chain(parent).cloned().collect()
+}
+
+fn heard(decision: Decision) -> Heard {
+    Heard { order: decision.order, outcome: decision.outcome }
+}
+
+/// Everything of one transition, to be stored together.
+fn changeset(before: &Order, decision: &Decision, case: &Case, now: Timestamp) -> Changeset {
+    let after = &decision.order;
+    let mut changeset = Changeset::new(now);
+    if decision.changes(before) {
+        changeset.order = Some(OrderChange { before: Some(before.clone()), after: after.clone() });
+    }
+    changeset.judged = Some((before.id, before.version));
+    changeset.ipn = case.ipn.clone().map(|ipn| ReceivedIpn {
+        order_id: Some(before.id),
+        outcome: decision.outcome,
+        ..ipn
+    });
+    changeset.attention = decision.attention.clone();
+    changeset.webhook = decision.announcement.map(|told| WebhookEvent::new(fresh_uuid(now), told, after));
+    // A sweep that moved nothing is no admin write.
+    let writes = !matches!(case.input, Input::Sweep { .. }) || decision.event.is_some();
+    changeset.audit = case.operation.clone().filter(|_| writes).map(|operation| AuditEntry {
+        actor: operation.actor,
+        action: operation.action,
+        target: before.id.to_string(),
+        input: operation.input,
+        result: json!({ "outcome": decision.outcome.as_str(), "status": after.status.name().as_str() }).to_string(),
+        ip: operation.ip,
+        at: now,
+    });
+    changeset
+}

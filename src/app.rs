@@ -1,0 +1,208 @@
+//! Puts the house together: the only file that knows everybody.
+//!
+//! `cli/serve.rs` starts it, and so do the tests. At the end it stops taking requests, lets the mailboxes
+//! and the writer finish, and only then lets go of the database.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
+use tokio::task::JoinHandle;
+
+use crate::actors::OrderError;
+use crate::actors::checkout::CheckoutDesk;
+use crate::actors::directory::OrderDirectory;
+use crate::actors::idempotency::IdempotencyActor;
+use crate::actors::intake::Intake;
+use crate::actors::order::Surroundings;
+use crate::actors::sweeper::{SweepRequest, Sweeper, SweeperActor, Swept, Wake};
+use crate::actors::waiting::ChangeBoard;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::http::{self, Parts, Shared};
+use crate::store::Store;
+
+/// How often idle order actors are let go.
+const RETIRE_EVERY: Duration = Duration::from_millis(500);
+/// How long requests in flight may take at shutdown; the whole of it stays under 10 s.
+const GRACE_SECONDS: u64 = 6;
+/// How many threads serve HTTP at the most, and how many carry order actors.
+const THREADS_MAX: usize = 8;
+
+/// The running service.
+pub struct App {
+    local_addr: SocketAddr,
+    server: ServerHandle,
+    ended: JoinHandle<io::Result<()>>,
+    sweeping: Addr<SweeperActor>,
+    retiring: JoinHandle<()>,
+    actors: Actors,
+    store: Store,
+}
+
+/// The actors of orders with the threads they live on, and who sweeps them.
+struct Actors {
+    arbiters: Vec<Arbiter>,
+    directory: OrderDirectory,
+    sweeper: Sweeper,
+}
+
+impl App {
+    /// Starts everything on an open store; requests are answered from here on.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn start(settings: Settings, clock: Clock, store: Store) -> io::Result<Self> {
+        let listener = TcpListener::bind(settings.listen)?;
+        let local_addr = listener.local_addr()?;
+        let settings = settings.listening_on(local_addr);
+        let actors = Actors::start(&settings, &clock, &store);
+        let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
+        let keys = IdempotencyActor::start_in_arbiter(&actors.first_arbiter(), move |_| keys);
+        let sweeper = actors.sweeper.clone();
+        let sweeping = SweeperActor::start_in_arbiter(&actors.first_arbiter(), move |_| SweeperActor(sweeper));
+        let desk = CheckoutDesk {
+            directory: actors.directory.clone(),
+            keys,
+            store: store.clone(),
+            clock: clock.clone(),
+            orders: Arc::new(settings.orders.clone()),
+            idempotency: settings.idempotency,
+        };
+        let intake = Intake { directory: actors.directory.clone(), store: store.clone(), clock: clock.clone() };
+        let shared = Arc::new(Shared::new(Parts {
+            settings: Arc::new(settings),
+            clock,
+            store: store.clone(),
+            orders: actors.directory.clone(),
+            desk,
+            intake,
+            sweeper: actors.sweeper.clone(),
+        }));
+        let server = HttpServer::new(move || http::application(&shared))
+            .workers(threads())
+            .shutdown_timeout(GRACE_SECONDS)
+            .disable_signals()
+            .listen(listener)?
+            .run();
+        let handle = server.handle();
+        let ended = actix::spawn(server);
+        let retiring = actix::spawn(retire_idle(actors.directory.clone()));
+        Ok(Self { local_addr, server: handle, ended, sweeping, retiring, actors, store })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The sweep by hand, and the counters of the clock's.
+    #[must_use]
+    pub fn sweeper(&self) -> &Sweeper {
+        &self.actors.sweeper
+    }
+
+    /// Where an order's actor is found.
+    #[must_use]
+    pub fn directory(&self) -> &OrderDirectory {
+        &self.actors.directory
+    }
+
+    /// Lets the sweeper look now, and waits until it has.
+    pub async fn wake_sweeper(&self) {
+        if self.sweeping.send(Wake).await.is_err() {
+            tracing::warn!("the sweeper has stopped");
+        }
+    }
+
+    /// Serves until `stop` resolves, then ends in an orderly way.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) {
+        stop.await;
+        self.stop().await;
+    }
+
+    /// Stops taking requests, finishes what is in the mailboxes, flushes the writer.
+    pub async fn stop(self) {
+        tracing::info!("stopping: requests in flight are finished");
+        self.actors.directory.close_waiting();
+        self.retiring.abort();
+        // Graceful: connections are not taken any more, and every request in flight is answered first.
+        self.server.stop(true).await;
+        if let Ok(Err(error)) = self.ended.await {
+            tracing::warn!(%error, "the server did not end cleanly");
+        }
+        self.store.flush().await;
+        self.actors.stop();
+        tracing::info!("stopped");
+    }
+}
+
+impl Actors {
+    fn start(settings: &Settings, clock: &Clock, store: &Store) -> Self {
+        let arbiters: Vec<Arbiter> = (0..threads()).map(|_| Arbiter::new()).collect();
+        let surroundings = Surroundings {
+            store: store.clone(),
+            clock: clock.clone(),
+            rules: settings.orders.rules,
+            changes: ChangeBoard::default(),
+        };
+        let handles = arbiters.iter().map(Arbiter::handle).collect();
+        let directory = OrderDirectory::new(surroundings, handles);
+        let sweeper = Sweeper {
+            directory: directory.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: settings.sweeper,
+            idempotency: settings.idempotency,
+            counters: Arc::default(),
+        };
+        Self { arbiters, directory, sweeper }
+    }
+
+    fn first_arbiter(&self) -> ArbiterHandle {
+        self.arbiters.first().map_or_else(Arbiter::current, Arbiter::handle)
+    }
+
+    fn stop(self) {
+        for arbiter in self.arbiters {
+            arbiter.stop();
+            // What was in its mailboxes is done: its callers were answered before the server ended.
+            drop(arbiter.join());
+        }
+    }
+}
+
+/// Sweeps once without a server, for the command line.
+///
+/// # Errors
+/// The orders cannot be read or changed.
+pub async fn sweep_once(
+    settings: &Settings,
+    clock: &Clock,
+    store: &Store,
+    request: SweepRequest,
+) -> Result<Swept, OrderError> {
+    let actors = Actors::start(settings, clock, store);
+    let swept = actors.sweeper.sweep(request).await;
+    store.flush().await;
+    actors.stop();
+    swept
+}
+
+async fn retire_idle(directory: OrderDirectory) {
+    let mut ticks = tokio::time::interval(RETIRE_EVERY);
+    loop {
+        ticks.tick().await;
+        directory.retire_idle();
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+}
