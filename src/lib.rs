@@ -8,4 +8,5 @@ pub mod actors;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod store;
