@@ -12,8 +12,10 @@ use crate::domain::time::{Span, Timestamp};
 use crate::domain::webhook::WebhookEvent;
 
 /// Everything of one commit. Empty parts are not written.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Changeset {
+    /// The time of the commit.
+    pub at: Timestamp,
     /// The order before and after; `before` is the version that must still hold.
     pub order: Option<OrderChange>,
     /// An order that was judged and left as it was: the rest holds only if it still has this version.
@@ -30,8 +32,24 @@ pub struct Changeset {
     pub webhook: Option<WebhookEvent>,
     /// What an operator did.
     pub audit: Option<AuditEntry>,
-    /// The time of the commit.
-    pub at: Option<Timestamp>,
+}
+
+impl Changeset {
+    /// A commit of nothing yet.
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        Self {
+            at,
+            order: None,
+            judged: None,
+            key: None,
+            replay: None,
+            ipn: None,
+            attention: Vec::new(),
+            webhook: None,
+            audit: None,
+        }
+    }
 }
 
 /// An order before and after. Its log rows are those of `after` that `before` lacks.

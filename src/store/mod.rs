@@ -1,17 +1,84 @@
 //! Durable state. The only folder that imports diesel.
+//!
+//! [`Store`] reads, and hands changesets to the one [`writer`]. Queries are written once in `queries/` and
+//! compiled twice, by `sqlite.rs` and `postgres.rs`. Nothing here decides anything: it keeps what
+//! `domain::lifecycle` decided, or says that it could not.
 
+mod calls;
 pub mod changeset;
+mod effect_rows;
 pub mod filter;
+mod follower;
+mod migrate;
+mod open;
+mod postgres;
+mod rows;
+mod schema;
+mod sqlite;
+pub mod writer;
 
-use crate::domain::access::{Account, ApiKey};
-use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
-use crate::domain::order::{Order, StatusName};
+use std::fs::File;
+use std::sync::Arc;
+
+use diesel_async::pooled_connection::deadpool::Pool;
+
+use crate::clock::Clock;
+use crate::domain::ids::OrderId;
 use crate::domain::time::Timestamp;
-use filter::{OrderFilter, OrderPage, Page};
+use writer::Writer;
+
+/// How many reads run at once on SQLite.
+const SQLITE_READERS_MAX: usize = 4;
+/// How many refused bodies may wait to be kept; past that they are dropped.
+const REFUSED_WAITING_MAX: usize = 64;
 
 /// Reads of the database, and the way to its writer. Clones share everything.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    access: Access,
+    clock: Clock,
+    refused: tokio::sync::mpsc::Sender<RefusedIpn>,
+    // Declared last: connections end before the runtime that drives them.
+    _host: Arc<Host>,
+}
+
+/// The way to the tables, without what keeps them open: what the store's own tasks hold.
+#[derive(Clone)]
+struct Access {
+    engine: Engine,
+    writer: Writer,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(sqlite::Readers),
+    Postgres(Pool<postgres::Conn>),
+}
+
+/// What lives as long as the store: its runtime, the lock on the file, the checkpointer's sign of life.
+struct Host {
+    runtime: Option<tokio::runtime::Runtime>,
+    _lock: Option<File>,
+    _alive: Arc<()>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // The last handle may go inside an async task, where waiting for the runtime's threads would panic.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Who opens the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opener {
+    /// The server: on SQLite the only one.
+    Server,
+    /// A command beside it.
+    Command,
+}
 
 /// A read or a simple write failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -22,6 +89,32 @@ pub enum StoreError {
     /// The database answers, but not as this program expects.
     #[error("storage broken: {0}")]
     Broken(String),
+    /// The URL names no engine that is known.
+    #[error("the database URL must begin with sqlite:// or postgres://")]
+    UnknownEngine,
+    /// A newer program has changed the schema.
+    #[error("the database was migrated by a newer version of this program (unknown migrations: {0})")]
+    Newer(String),
+    /// Another server has this SQLite file.
+    #[error("another server is already running on {0}")]
+    Locked(String),
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind as Kind, Error};
+        match &error {
+            Error::DatabaseError(
+                Kind::UniqueViolation | Kind::ForeignKeyViolation | Kind::NotNullViolation | Kind::CheckViolation,
+                _,
+            )
+            | Error::DeserializationError(_)
+            | Error::SerializationError(_)
+            | Error::QueryBuilderError(_)
+            | Error::NotFound => Self::Broken(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
 }
 
 /// Counters of keys, of one account or of all.
@@ -63,80 +156,4 @@ pub struct RefusedIpn {
     pub ip: Option<String>,
     /// When.
     pub at: Timestamp,
-}
-
-impl Store {
-    /// One order with its log and payments.
-    pub async fn order_load(&self, _id: OrderId) -> Result<Option<Order>, StoreError> {
-        unimplemented!()
-    }
-    /// A page of orders, newest first.
-    pub async fn orders_page(&self, _filter: OrderFilter, _page: Page) -> Result<OrderPage, StoreError> {
-        unimplemented!()
-    }
-    /// The order of a payment, bound or in the ledger.
-    pub async fn payment_owner(&self, _payment: PaymentId) -> Result<Option<OrderId>, StoreError> {
-        unimplemented!()
-    }
-    /// Counters of idempotency keys: of one account, or of all.
-    pub async fn idempotency_totals(&self, _account: Option<AccountId>) -> Result<IdempotencyTotals, StoreError> {
-        unimplemented!()
-    }
-    /// An account's keys, newest first, after the place (`first_seen_at`, key).
-    pub async fn idempotency_keys(
-        &self,
-        _account: AccountId,
-        _limit: usize,
-        _after: Option<(Timestamp, String)>,
-    ) -> Result<Vec<KeyUsage>, StoreError> {
-        unimplemented!()
-    }
-    /// The keys that begin with these 16 characters.
-    pub async fn keys_by_prefix(&self, _prefix: String) -> Result<Vec<ApiKey>, StoreError> {
-        unimplemented!()
-    }
-    /// One account.
-    pub async fn account_load(&self, _id: AccountId) -> Result<Option<Account>, StoreError> {
-        unimplemented!()
-    }
-    /// All accounts, oldest first.
-    pub async fn accounts_list(&self) -> Result<Vec<Account>, StoreError> {
-        unimplemented!()
-    }
-    /// Keeps a new account.
-    pub async fn account_insert(&self, _account: Account) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    /// All keys, oldest first, of one account or of all.
-    pub async fn keys_list(&self, _account: Option<AccountId>) -> Result<Vec<ApiKey>, StoreError> {
-        unimplemented!()
-    }
-    /// Keeps a new key.
-    pub async fn key_insert(&self, _key: ApiKey) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    /// Revokes a key; false if there is none of that id. A second time changes nothing.
-    pub async fn key_revoke(&self, _id: KeyId, _now: Timestamp) -> Result<bool, StoreError> {
-        unimplemented!()
-    }
-    /// Notes that a key was used.
-    pub async fn key_used(&self, _id: KeyId, _now: Timestamp) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    /// Keeps a refused body among the newest 1 000. Never waits: past its bound it is dropped.
-    pub fn refused_ipn_keep(&self, _refused: RefusedIpn) {
-        unimplemented!()
-    }
-    /// Ids of pending orders created up to then, oldest first.
-    pub async fn pending_created_until(&self, _until: Timestamp, _limit: usize) -> Result<Vec<OrderId>, StoreError> {
-        unimplemented!()
-    }
-    /// Writes and commits a little: fails exactly when an order could not be taken.
-    pub async fn probe_writable(&self) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    /// How many orders stand in a status.
-    pub async fn orders_count(&self, _status: StatusName) -> Result<i64, StoreError> {
-        unimplemented!()
-    }
 }

@@ -1,0 +1,206 @@
+//! What can be asked of the store: each call runs one of `queries/` on whichever engine it has.
+
+use std::time::Duration;
+
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use tokio::sync::oneshot;
+
+use super::changeset::{Changeset, CommitError, Committed, KeyRecord};
+use super::filter::{OrderFilter, OrderPage, Page};
+use super::writer::SideWork;
+use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
+use crate::domain::access::{Account, ApiKey};
+use crate::domain::idempotency::IdempotencyKey;
+use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
+use crate::domain::order::Order;
+use crate::domain::time::Timestamp;
+
+/// How long PostgreSQL may take over one of these.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A read, on a connection of the readers.
+macro_rules! read {
+    ($access:expr, $module:ident :: $query:ident ( $($argument:expr),* )) => {
+        match &$access.engine {
+            Engine::Sqlite(readers) => {
+                readers.run(move |conn| Box::pin(async move { sqlite::$module::$query(conn, $($argument),*).await })).await
+            }
+            Engine::Postgres(pool) => {
+                let mut conn = connection(pool).await?;
+                in_time(postgres::$module::$query(&mut conn, $($argument),*)).await
+            }
+        }
+    };
+}
+
+/// A small write: on SQLite it goes through the writer's connection, the only one that writes.
+macro_rules! write {
+    ($access:expr, $module:ident :: $query:ident ( $($argument:expr),* )) => {
+        match &$access.engine {
+            Engine::Sqlite(_) => {
+                let (answer, answered) = oneshot::channel();
+                let work: SideWork = Box::new(move |conn| Box::pin(async move {
+                    drop(answer.send(sqlite::$module::$query(conn, $($argument),*).await));
+                }));
+                $access.writer.aside(work).await?;
+                answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the database cannot be opened".to_owned())))
+            }
+            Engine::Postgres(pool) => {
+                let mut conn = connection(pool).await?;
+                in_time(postgres::$module::$query(&mut conn, $($argument),*)).await
+            }
+        }
+    };
+}
+
+async fn connection(pool: &Pool<postgres::Conn>) -> Result<Object<postgres::Conn>, StoreError> {
+    pool.get().await.map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+async fn in_time<R>(query: impl Future<Output = Result<R, StoreError>>) -> Result<R, StoreError> {
+    let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
+    tokio::time::timeout(QUERY_TIMEOUT, query).await.map_err(late)?
+}
+
+/// How many rows to ask for.
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+impl Access {
+    /// Takes queued orders into the search index; answers how many there were.
+    pub(super) async fn search_feed(&self, limit: i64) -> Result<usize, StoreError> {
+        // Most looks find nothing: they must not take a place between the writer's groups.
+        if read!(self, search::search_waiting())? == 0 {
+            return Ok(0);
+        }
+        write!(self, search::search_feed(limit))
+    }
+
+    pub(super) async fn refused_ipn_keep(&self, id: String, refused: RefusedIpn) -> Result<(), StoreError> {
+        write!(self, upkeep::refused_ipn_keep(id, &refused))
+    }
+}
+
+impl Store {
+    /// Answers once the changeset is durable, or why it is not.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub async fn commit(&self, changeset: Changeset) -> Result<Committed, CommitError> {
+        self.access.writer.commit(changeset).await
+    }
+
+    /// Waits until everything handed to the writer so far is answered.
+    pub async fn flush(&self) {
+        let (done, was_done) = oneshot::channel::<()>();
+        let work: SideWork = Box::new(move |_| Box::pin(async move { drop(done) }));
+        if self.access.writer.aside(work).await.is_ok() {
+            // The sender is dropped once its turn has come, whether or not the engine runs side work.
+            drop(was_done.await);
+        }
+    }
+
+    /// One order with its log and payments.
+    pub async fn order_load(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        read!(self.access, orders::order_load(id))
+    }
+
+    /// A page of orders, newest first.
+    pub async fn orders_page(&self, filter: OrderFilter, page: Page) -> Result<OrderPage, StoreError> {
+        read!(self.access, orders::orders_page(&filter, page))
+    }
+
+    /// The order of a payment, bound or in the ledger.
+    pub async fn payment_owner(&self, payment: PaymentId) -> Result<Option<OrderId>, StoreError> {
+        read!(self.access, orders::payment_owner(&payment))
+    }
+
+    /// Orders with which the clock has something to do, longest due first.
+    pub async fn orders_due(&self, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        read!(self.access, orders::orders_due(now, rows(limit)))
+    }
+
+    /// Pending orders created up to then, oldest first.
+    pub async fn pending_created_until(&self, until: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        read!(self.access, orders::pending_created_until(until, rows(limit)))
+    }
+
+    /// What the first use of a key was.
+    pub async fn key_record(&self, account: AccountId, key: IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
+        read!(self.access, idempotency::key_record(account, &key))
+    }
+
+    /// Counters of idempotency keys: of one account, or of all.
+    pub async fn idempotency_totals(&self, account: Option<AccountId>) -> Result<IdempotencyTotals, StoreError> {
+        read!(self.access, idempotency::idempotency_totals(account))
+    }
+
+    /// An account's keys, newest first, after the place (`first_seen_at`, key).
+    pub async fn idempotency_keys(
+        &self,
+        account: AccountId,
+        limit: usize,
+        after: Option<(Timestamp, String)>,
+    ) -> Result<Vec<KeyUsage>, StoreError> {
+        read!(self.access, idempotency::idempotency_keys(account, rows(limit), after))
+    }
+
+    /// Forgets up to `limit` keys first seen before then; answers how many.
+    pub async fn keys_forget(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        write!(self.access, idempotency::keys_forget(before, rows(limit)))
+    }
+
+    /// The keys that begin with these 16 characters.
+    pub async fn keys_by_prefix(&self, prefix: String) -> Result<Vec<ApiKey>, StoreError> {
+        read!(self.access, access::keys_by_prefix(&prefix))
+    }
+
+    /// One account.
+    pub async fn account_load(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        read!(self.access, access::account_load(id))
+    }
+
+    /// All accounts, oldest first.
+    pub async fn accounts_list(&self) -> Result<Vec<Account>, StoreError> {
+        read!(self.access, access::accounts_list())
+    }
+
+    /// Keeps a new account.
+    pub async fn account_insert(&self, account: Account) -> Result<(), StoreError> {
+        write!(self.access, access::account_insert(&account))
+    }
+
+    /// All keys, oldest first, of one account or of all.
+    pub async fn keys_list(&self, account: Option<AccountId>) -> Result<Vec<ApiKey>, StoreError> {
+        read!(self.access, access::keys_list(account))
+    }
+
+    /// Keeps a new key.
+    pub async fn key_insert(&self, key: ApiKey) -> Result<(), StoreError> {
+        write!(self.access, access::key_insert(&key))
+    }
+
+    /// Revokes a key; false if there is none of that id. A second time changes nothing.
+    pub async fn key_revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
+        write!(self.access, access::key_revoke(id, now))
+    }
+
+    /// Notes that a key was used.
+    pub async fn key_used(&self, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
+        write!(self.access, access::key_used(id, now))
+    }
+
+    /// Keeps a refused body among the newest 1 000. Never waits: past its bound it is dropped.
+    pub fn refused_ipn_keep(&self, refused: RefusedIpn) {
+        if self.refused.try_send(refused).is_err() {
+            tracing::debug!("more refused IPNs than can be kept");
+        }
+    }
+
+    /// Writes and commits a little: fails exactly when an order could not be taken.
+    pub async fn probe_writable(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        write!(self.access, upkeep::probe_write(now))
+    }
+}

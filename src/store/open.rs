@@ -1,0 +1,86 @@
+//! Opening: migrate, connect, start the writer and the search follower.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::writer::{Connection, Writer};
+use super::{
+    Access, Engine, Host, Opener, REFUSED_WAITING_MAX, SQLITE_READERS_MAX, Store, StoreError, follower, migrate,
+    postgres, sqlite,
+};
+use crate::clock::Clock;
+
+impl Store {
+    /// Opens the database, made and migrated where needed. Blocks: call it before the actor system, or on a
+    /// blocking thread.
+    ///
+    /// # Errors
+    /// [`StoreError`]: no such engine, not reachable, migrated by a newer program, or already served.
+    pub fn open(database_url: &str, clock: Clock, opener: Opener) -> Result<Self, StoreError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("store")
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let handle = runtime.handle().clone();
+        let alive = Arc::new(());
+        let (engine, connection, lock) = if let Some(path) = sqlite::path_of(database_url) {
+            let lock = prepare_file(&path, opener)?;
+            migrate::sqlite(&path)?;
+            let conn = sqlite::connect(&path, sqlite::Purpose::Write)?;
+            let watched = (path.clone(), Arc::downgrade(&alive));
+            spawn("checkpoints", move || sqlite::checkpoint_until_dropped(watched.0, &watched.1))?;
+            let readers = sqlite::Readers::new(path.clone(), SQLITE_READERS_MAX, handle.clone());
+            let conn = Some(Box::new(sqlite::Conn::new(conn)));
+            (Engine::Sqlite(readers), Connection::Sqlite { path, conn }, lock)
+        } else if database_url.starts_with("postgres://") || database_url.starts_with("postgresql://") {
+            migrate::postgres(database_url, &handle)?;
+            let pool = postgres::pool(database_url)?;
+            let connection = Connection::Postgres { database_url: database_url.to_owned(), conn: None };
+            (Engine::Postgres(pool), connection, None)
+        } else {
+            return Err(StoreError::UnknownEngine);
+        };
+        let (writer, work) = Writer::new(connection);
+        match engine {
+            // Its statements run in place, so the loop needs a thread that nothing else waits for.
+            Engine::Sqlite(_) => {
+                let handle = handle.clone();
+                spawn("writer", move || handle.block_on(work))?;
+            }
+            Engine::Postgres(_) => drop(handle.spawn(work)),
+        }
+        let (refused, waiting) = tokio::sync::mpsc::channel(REFUSED_WAITING_MAX);
+        let host = Arc::new(Host { runtime: Some(runtime), _lock: lock, _alive: alive });
+        let access = Access { engine, writer };
+        if opener == Opener::Server {
+            handle.spawn(follower::feed_search(access.clone()));
+            handle.spawn(follower::keep_refused(access.clone(), waiting));
+        }
+        Ok(Self { access, clock, refused, _host: host })
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+/// Makes the folder, and for a server takes the lock that a second one would find.
+fn prepare_file(path: &Path, opener: Opener) -> Result<Option<File>, StoreError> {
+    let failed = |error: std::io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    if opener == Opener::Command {
+        return Ok(None);
+    }
+    let lock = File::create(path.with_extension("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked(path.display().to_string())),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}

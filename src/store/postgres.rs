@@ -1,0 +1,110 @@
+//! PostgreSQL, for those who outgrow one machine: several nodes on one database.
+//!
+//! Pure Rust, no libpq. The writer has a connection of its own, opened again when it is lost; reads and
+//! small writes share a bounded pool.
+
+use std::time::Duration;
+
+use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
+use diesel::pg::Pg;
+use diesel::sql_types::{BigInt, Bool, Text};
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+
+use super::StoreError;
+use super::writer::GroupError;
+
+#[path = "queries/access.rs"]
+pub mod access;
+pub mod bulk;
+#[path = "queries/commit.rs"]
+pub mod commit;
+#[path = "queries/idempotency.rs"]
+pub mod idempotency;
+#[path = "queries/orders.rs"]
+pub mod orders;
+#[path = "queries/search.rs"]
+pub mod search;
+#[path = "queries/upkeep.rs"]
+pub mod upkeep;
+
+/// The connection that `queries/` speak to.
+pub type Conn = AsyncPgConnection;
+/// The dialect that `queries/` are compiled for.
+pub type Db = Pg;
+
+/// Read committed: rows are locked by the statements that need it.
+pub const BEGIN: &str = "BEGIN";
+
+/// How many connections reads and small writes share.
+const POOL_CONNECTIONS_MAX: usize = 8;
+/// How long a connection may take to open, and a caller waits for one.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The advisory locks by which writers claim a shard: this number and the ones after it.
+const SHARD_LOCK_BASE: i64 = 0x6372_7970_0000;
+/// How many writers one database can have.
+const SHARDS_MAX: i64 = 1_024;
+
+/// Opens one connection.
+pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, AsyncPgConnection::establish(database_url)).await {
+        Ok(Ok(conn)) => Ok(conn),
+        Ok(Err(error)) => Err(StoreError::Unavailable(format!("PostgreSQL cannot be reached: {error}"))),
+        Err(_) => Err(StoreError::Unavailable("PostgreSQL did not answer in time".to_owned())),
+    }
+}
+
+/// The pool of reads and small writes.
+pub fn pool(database_url: &str) -> Result<Pool<Conn>, StoreError> {
+    Pool::builder(AsyncDieselConnectionManager::new(database_url))
+        .max_size(POOL_CONNECTIONS_MAX)
+        .runtime(deadpool::Runtime::Tokio1)
+        .wait_timeout(Some(CONNECT_TIMEOUT))
+        .create_timeout(Some(CONNECT_TIMEOUT))
+        .recycle_timeout(Some(CONNECT_TIMEOUT))
+        .build()
+        .map_err(|error| StoreError::Broken(error.to_string()))
+}
+
+/// A shard of the totals that no other writer holds, for as long as this connection lives.
+pub async fn shard_claim(conn: &mut Conn) -> Result<i64, StoreError> {
+    for shard in 0..SHARDS_MAX {
+        let lock = SHARD_LOCK_BASE.saturating_add(shard);
+        let claim = diesel::select(diesel::dsl::sql::<Bool>("pg_try_advisory_lock(").bind::<BigInt, _>(lock).sql(")"));
+        if claim.get_result::<bool>(conn).await? {
+            return Ok(shard);
+        }
+    }
+    Err(StoreError::Unavailable(format!("more than {SHARDS_MAX} writers on one database")))
+}
+
+/// What a failed `COMMIT` means here: a database that answers has rolled back; one that is gone may not have.
+pub fn commit_failed(error: diesel::result::Error) -> GroupError {
+    use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand, Unknown};
+    let text = error.to_string();
+    match error {
+        diesel::result::Error::DatabaseError(ClosedConnection | UnableToSendCommand | Unknown, _) => {
+            GroupError::Unknown(text)
+        }
+        other => GroupError::NotStored(other.into()),
+    }
+}
+
+/// A condition in this engine's own SQL with one bound text.
+pub type Condition = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, <String as AsExpression<Text>>::Expression>>;
+
+/// Orders whose text contains `wanted`, by the trigram index. Its wildcards are escaped.
+pub fn search_by_trigrams(wanted: &str) -> Condition {
+    let escaped = wanted.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    diesel::dsl::sql::<Bool>("orders.id in (select order_id from order_search where body like ")
+        .bind::<Text, _>(format!("%{escaped}%"))
+        .sql(")")
+}
+
+/// Orders whose text contains `wanted`, by looking at each.
+pub fn search_by_scan(wanted: &str) -> Condition {
+    diesel::dsl::sql::<Bool>("exists (select 1 from order_search s where s.order_id = orders.id and strpos(s.body, ")
+        .bind::<Text, _>(wanted.to_owned())
+        .sql(") > 0)")
+}

@@ -1,0 +1,295 @@
+//! Many rows of one table at once, on PostgreSQL: one statement over arrays, whatever the number of rows.
+//!
+//! `insert … select from unnest($1, $2, …)` has one text for any length, so it is prepared once per
+//! connection. `sqlite/bulk.rs` has the same functions.
+
+use std::collections::{HashMap, HashSet};
+use std::marker::PhantomData;
+
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, TotalRow};
+use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::schema::orders;
+
+/// One column of all rows.
+enum Column<'a> {
+    Text(Vec<&'a str>),
+    TextOrNull(Vec<Option<&'a str>>),
+    BigInt(Vec<i64>),
+    BigIntOrNull(Vec<Option<i64>>),
+}
+
+/// `head unnest(columns) tail`, answering one text column; `Id` names the statement in the cache.
+struct Unnest<'a, Id> {
+    head: &'static str,
+    columns: Vec<Column<'a>>,
+    tail: &'static str,
+    id: PhantomData<Id>,
+}
+
+impl<Id: 'static> QueryId for Unnest<'_, Id> {
+    type QueryId = Id;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<Id> Query for Unnest<'_, Id> {
+    type SqlType = Text;
+}
+
+impl<Id> QueryFragment<Pg> for Unnest<'_, Id> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(self.head);
+        out.push_sql(" unnest(");
+        for (index, column) in self.columns.iter().enumerate() {
+            if index > 0 {
+                out.push_sql(", ");
+            }
+            match column {
+                Column::Text(values) => out.push_bind_param::<Array<Text>, _>(values)?,
+                Column::TextOrNull(values) => out.push_bind_param::<Array<Nullable<Text>>, _>(values)?,
+                Column::BigInt(values) => out.push_bind_param::<Array<BigInt>, _>(values)?,
+                Column::BigIntOrNull(values) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(values)?,
+            }
+        }
+        out.push_sql(") ");
+        out.push_sql(self.tail);
+        Ok(())
+    }
+}
+
+/// Runs one statement over all rows; its name is its id in the cache. Nothing runs without rows.
+macro_rules! unnest {
+    ($conn:ident, $rows:ident, $name:ident, $head:expr, [$($kind:ident $field:ident),* $(,)?], $tail:expr) => {{
+        struct $name;
+        if $rows.is_empty() {
+            return Ok(Default::default());
+        }
+        let statement: Unnest<'_, $name> = Unnest {
+            head: $head,
+            columns: vec![$(unnest!(@column $kind $rows $field)),*],
+            tail: $tail,
+            id: PhantomData,
+        };
+        statement.load::<String>($conn).await?
+    }};
+    (@column text $rows:ident $field:ident) => { Column::Text($rows.iter().map(|row| row.$field.as_str()).collect()) };
+    (@column text_or_null $rows:ident $field:ident) => {
+        Column::TextOrNull($rows.iter().map(|row| row.$field.as_deref()).collect())
+    };
+    (@column bigint $rows:ident $field:ident) => { Column::BigInt($rows.iter().map(|row| row.$field).collect()) };
+    (@column bigint_or_null $rows:ident $field:ident) => {
+        Column::BigIntOrNull($rows.iter().map(|row| row.$field).collect())
+    };
+}
+
+/// Inserts what is new; answers the hashes that were.
+pub async fn ipns_claim(conn: &mut Conn, rows: &[IpnRow]) -> QueryResult<HashSet<String>> {
+    let new = unnest!(
+        conn,
+        rows,
+        IpnsClaim,
+        "insert into received_ipns (body_sha256, order_id, payment_id, payment_status, verified_form, \
+         verified_secret, outcome, times_seen, received_at, last_received_at, raw_body) select * from",
+        [
+            text body_sha256, text_or_null order_id, text payment_id, text payment_status, text verified_form,
+            bigint verified_secret, text outcome, bigint times_seen, bigint received_at, bigint last_received_at,
+            text raw_body,
+        ],
+        "on conflict do nothing returning body_sha256"
+    );
+    Ok(new.into_iter().collect())
+}
+
+/// Inserts what is new; answers the orders whose keys were.
+pub async fn keys_claim(conn: &mut Conn, rows: &[KeyClaimRow]) -> QueryResult<HashSet<String>> {
+    let new = unnest!(
+        conn,
+        rows,
+        KeysClaim,
+        "insert into idempotency_keys (account_id, key, order_id, product, price_cents, price_currency, \
+         first_seen_at, last_seen_at, replays, body_mismatches) select * from",
+        [
+            text account_id, text key, text order_id, text product, bigint price_cents, text price_currency,
+            bigint first_seen_at, bigint last_seen_at, bigint replays, bigint body_mismatches,
+        ],
+        "on conflict do nothing returning order_id"
+    );
+    Ok(new.into_iter().collect())
+}
+
+/// Locks these orders in key order until the transaction ends, and answers their versions.
+pub async fn orders_lock(conn: &mut Conn, ids: &[String]) -> QueryResult<HashMap<String, i64>> {
+    let versions: Vec<(String, i64)> = orders::table
+        .filter(orders::id.eq_any(ids))
+        .order(orders::id)
+        .select((orders::id, orders::version))
+        .for_update()
+        .load(conn)
+        .await?;
+    Ok(versions.into_iter().collect())
+}
+
+/// Inserts payments, or brings known ones of the same order up to date; answers those written.
+pub async fn payments_put(conn: &mut Conn, rows: &[PaymentRow]) -> QueryResult<HashSet<String>> {
+    let written = unnest!(
+        conn,
+        rows,
+        PaymentsPut,
+        "insert into order_payments as p (payment_id, order_id, role, parent_payment_id, provider_status, coin, \
+         pay_amount, received, provider_at, first_seen_at) select * from",
+        [
+            text payment_id, text order_id, text role, text_or_null parent_payment_id, text provider_status,
+            text_or_null coin, text_or_null pay_amount, text_or_null received, bigint_or_null provider_at,
+            bigint first_seen_at,
+        ],
+        "on conflict (payment_id) do update set provider_status = excluded.provider_status, coin = excluded.coin, \
+         pay_amount = excluded.pay_amount, received = excluded.received, provider_at = excluded.provider_at \
+         where p.order_id = excluded.order_id returning payment_id"
+    );
+    Ok(written.into_iter().collect())
+}
+
+/// Inserts new orders.
+pub async fn orders_insert(conn: &mut Conn, rows: &[OrderRow]) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        OrdersInsert,
+        "insert into orders (id, account_id, product, price_cents, price_currency, pay_currency, status, \
+         failure_reason, amount_check, owed, payment_id, customer_note, internal_note, expires_at, due_at, paid_at, \
+         created_at, updated_at, version) select * from",
+        [
+            text id, text account_id, text product, bigint price_cents, text price_currency,
+            text_or_null pay_currency, text status, text_or_null failure_reason, text_or_null amount_check,
+            text_or_null owed, text_or_null payment_id, text_or_null customer_note, text_or_null internal_note,
+            bigint_or_null expires_at, bigint_or_null due_at, bigint_or_null paid_at, bigint created_at,
+            bigint updated_at, bigint version,
+        ],
+        "returning id"
+    );
+    Ok(())
+}
+
+/// Overwrites orders whose versions were just checked and locked.
+pub async fn orders_update(conn: &mut Conn, rows: &[OrderRow]) -> QueryResult<()> {
+    let updated = unnest!(
+        conn,
+        rows,
+        OrdersUpdate,
+        "update orders o set status = n.status, failure_reason = n.failure_reason, amount_check = n.amount_check, \
+         owed = n.owed, payment_id = n.payment_id, customer_note = n.customer_note, \
+         internal_note = n.internal_note, expires_at = n.expires_at, due_at = n.due_at, paid_at = n.paid_at, \
+         updated_at = n.updated_at, version = n.version from",
+        [
+            text id, text status, text_or_null failure_reason, text_or_null amount_check, text_or_null owed,
+            text_or_null payment_id, text_or_null customer_note, text_or_null internal_note,
+            bigint_or_null expires_at, bigint_or_null due_at, bigint_or_null paid_at, bigint updated_at,
+            bigint version,
+        ],
+        "as n (id, status, failure_reason, amount_check, owed, payment_id, customer_note, internal_note, \
+         expires_at, due_at, paid_at, updated_at, version) \
+         where o.id = n.id collate \"C\" and o.version = n.version - 1 returning o.id"
+    );
+    if updated.len() == rows.len() { Ok(()) } else { Err(diesel::result::Error::NotFound) }
+}
+
+/// Appends to the logs.
+pub async fn events_insert(conn: &mut Conn, rows: &[EventRow]) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        EventsInsert,
+        "insert into order_events (order_id, seq, status, at, source, provider_status, payment_id, actor, \
+         recorded_at) select * from",
+        [
+            text order_id, bigint seq, text status, bigint at, text source, text_or_null provider_status,
+            text_or_null payment_id, text_or_null actor, bigint recorded_at,
+        ],
+        "returning order_id"
+    );
+    Ok(())
+}
+
+/// Queues orders for the search index.
+pub async fn search_enqueue(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
+    struct Queued<'a> {
+        order_id: &'a String,
+    }
+    let rows: Vec<Queued<'_>> = ids.iter().map(|order_id| Queued { order_id }).collect();
+    unnest!(
+        conn,
+        rows,
+        SearchEnqueue,
+        "insert into search_queue (order_id) select * from",
+        [text order_id],
+        "on conflict do nothing returning order_id"
+    );
+    Ok(())
+}
+
+/// Writes what merchants will be told.
+pub async fn outbox_insert(conn: &mut Conn, rows: &[OutboxRow]) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        OutboxInsert,
+        "insert into outbox_events (id, account_id, order_id, event_type, body, created_at) select * from",
+        [text id, text account_id, text order_id, text event_type, text body, bigint created_at],
+        "returning id"
+    );
+    Ok(())
+}
+
+/// Adds to the totals.
+pub async fn totals_add(conn: &mut Conn, rows: &[TotalRow]) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        TotalsAdd,
+        "insert into order_totals as t (day, status, product, currency, shard, orders, cents, paid_after_ms) \
+         select * from",
+        [
+            text day, text status, text product, text currency, bigint shard, bigint orders, bigint cents,
+            bigint paid_after_ms,
+        ],
+        "on conflict (day, status, product, currency, shard) do update set orders = t.orders + excluded.orders, \
+         cents = t.cents + excluded.cents, paid_after_ms = t.paid_after_ms + excluded.paid_after_ms returning day"
+    );
+    Ok(())
+}
+
+/// Adds to the counters of keys.
+pub async fn key_totals_add(conn: &mut Conn, rows: &[KeyTotalRow]) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        KeyTotalsAdd,
+        "insert into idempotency_totals as t (account_id, shard, first_writes, replays, body_mismatches) \
+         select * from",
+        [text account_id, bigint shard, bigint first_writes, bigint replays, bigint body_mismatches],
+        "on conflict (account_id, shard) do update set first_writes = t.first_writes + excluded.first_writes, \
+         replays = t.replays + excluded.replays, body_mismatches = t.body_mismatches + excluded.body_mismatches \
+         returning account_id"
+    );
+    Ok(())
+}
+
+/// Opens items, or counts up the open ones of the same kind, order and payment.
+pub async fn attention_raise(conn: &mut Conn, rows: &[RaisedRow]) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        AttentionRaise,
+        "insert into attention_items as a (id, kind, order_id, payment_id, count, first_at, last_at) select * from",
+        [text id, text kind, text order_id, text payment_id, bigint count, bigint first_at, bigint last_at],
+        "on conflict (kind, order_id, payment_id) where resolved_at is null \
+         do update set count = a.count + excluded.count, last_at = excluded.last_at returning id"
+    );
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! Accounts and API keys. Few rows, no group commit: each call is its own statement.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::domain::access::{Account, ApiKey, Scope, Tier};
+use crate::domain::ids::{AccountId, KeyId};
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::rows::broken;
+use crate::store::schema::{accounts, api_keys};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = accounts)]
+struct AccountRow {
+    id: String,
+    name: String,
+    tier: String,
+    created_at: i64,
+}
+
+impl AccountRow {
+    fn into_account(self) -> Result<Account, StoreError> {
+        Ok(Account {
+            id: AccountId::parse(&self.id).ok_or_else(|| broken("id", &self.id))?,
+            tier: Tier::parse(&self.tier).ok_or_else(|| broken("tier", &self.id))?,
+            name: self.name,
+            created_at: Timestamp::from_micros(self.created_at),
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_keys, treat_none_as_default_value = false)]
+struct KeyRow {
+    id: String,
+    account_id: Option<String>,
+    name: String,
+    key_prefix: String,
+    key_hash: String,
+    scopes: String,
+    last_used_at: Option<i64>,
+    revoked_at: Option<i64>,
+    expires_at: Option<i64>,
+    created_at: i64,
+}
+
+impl KeyRow {
+    fn of(key: &ApiKey) -> Self {
+        let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+        Self {
+            id: key.id.to_string(),
+            account_id: key.account_id.map(|id| id.to_string()),
+            name: key.name.clone(),
+            key_prefix: key.key_prefix.clone(),
+            key_hash: key.key_hash.clone(),
+            scopes: scopes.join(" "),
+            last_used_at: key.last_used_at.map(Timestamp::micros),
+            revoked_at: key.revoked_at.map(Timestamp::micros),
+            expires_at: key.expires_at.map(Timestamp::micros),
+            created_at: key.created_at.micros(),
+        }
+    }
+
+    fn into_key(self) -> Result<ApiKey, StoreError> {
+        let scopes = self.scopes.split_ascii_whitespace().map(Scope::parse).collect::<Option<Vec<_>>>();
+        let account = |id: String| AccountId::parse(&id).ok_or_else(|| broken("account_id", &self.id));
+        Ok(ApiKey {
+            id: KeyId::parse(&self.id).ok_or_else(|| broken("id", &self.id))?,
+            account_id: self.account_id.map(account).transpose()?,
+            scopes: scopes.ok_or_else(|| broken("scopes", &self.id))?,
+            name: self.name,
+            key_prefix: self.key_prefix,
+            key_hash: self.key_hash,
+            last_used_at: self.last_used_at.map(Timestamp::from_micros),
+            revoked_at: self.revoked_at.map(Timestamp::from_micros),
+            expires_at: self.expires_at.map(Timestamp::from_micros),
+            created_at: Timestamp::from_micros(self.created_at),
+        })
+    }
+}
+
+pub async fn account_insert(conn: &mut Conn, account: &Account) -> Result<(), StoreError> {
+    let row = AccountRow {
+        id: account.id.to_string(),
+        name: account.name.clone(),
+        tier: account.tier.as_str().to_owned(),
+        created_at: account.created_at.micros(),
+    };
+    diesel::insert_into(accounts::table).values(&row).execute(conn).await?;
+    Ok(())
+}
+
+pub async fn account_load(conn: &mut Conn, id: AccountId) -> Result<Option<Account>, StoreError> {
+    let row = accounts::table.find(id.to_string()).select(AccountRow::as_select()).first(conn).await.optional()?;
+    row.map(AccountRow::into_account).transpose()
+}
+
+pub async fn accounts_list(conn: &mut Conn) -> Result<Vec<Account>, StoreError> {
+    let rows =
+        accounts::table.order((accounts::created_at, accounts::id)).select(AccountRow::as_select()).load(conn).await?;
+    rows.into_iter().map(AccountRow::into_account).collect()
+}
+
+pub async fn key_insert(conn: &mut Conn, key: &ApiKey) -> Result<(), StoreError> {
+    diesel::insert_into(api_keys::table).values(&KeyRow::of(key)).execute(conn).await?;
+    Ok(())
+}
+
+pub async fn keys_by_prefix(conn: &mut Conn, prefix: &str) -> Result<Vec<ApiKey>, StoreError> {
+    let rows = api_keys::table.filter(api_keys::key_prefix.eq(prefix)).select(KeyRow::as_select()).load(conn).await?;
+    rows.into_iter().map(KeyRow::into_key).collect()
+}
+
+pub async fn keys_list(conn: &mut Conn, account: Option<AccountId>) -> Result<Vec<ApiKey>, StoreError> {
+    let mut query = api_keys::table.into_boxed();
+    if let Some(account) = account {
+        query = query.filter(api_keys::account_id.eq(account.to_string()));
+    }
+    let rows =
+        query.order((api_keys::created_at, api_keys::id)).select(KeyRow::as_select()).load::<KeyRow>(conn).await?;
+    rows.into_iter().map(KeyRow::into_key).collect()
+}
+
+/// Revokes a key; false if there is none. A key that is revoked keeps its first time.
+pub async fn key_revoke(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
+    diesel::update(api_keys::table.find(id.to_string()).filter(api_keys::revoked_at.is_null()))
+        .set(api_keys::revoked_at.eq(now.micros()))
+        .execute(conn)
+        .await?;
+    let known: i64 = api_keys::table.find(id.to_string()).count().get_result(conn).await?;
+    Ok(known > 0)
+}
+
+pub async fn key_used(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<(), StoreError> {
+    diesel::update(api_keys::table.find(id.to_string()))
+        .set(api_keys::last_used_at.eq(now.micros()))
+        .execute(conn)
+        .await?;
+    Ok(())
+}

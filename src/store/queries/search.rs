@@ -1,0 +1,81 @@
+//! The search over order id, product and customer note: feeding its index, and asking it.
+//!
+//! A commit only queues the order (`search_queue`); the follower in `store/follower.rs` takes queued
+//! orders in here, at most 2 s later. Case is folded in Rust, the same for both engines.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, Db};
+use crate::store::StoreError;
+use crate::store::filter::SearchReach;
+use crate::store::schema::{order_search, orders, search_queue};
+
+/// A search this short finds no trigram; it looks at the newest orders only.
+const TRIGRAM_CHARS: usize = 3;
+/// How many of the newest orders a short search looks at (contract, section 4).
+const NEWEST_ORDERS: i64 = 10_000;
+
+type Boxed<'a> = orders::BoxedQuery<'a, Db>;
+
+/// Folds case as the index does: full Unicode, the same on both engines.
+pub fn folded(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Narrows a query to orders that contain `text`.
+pub async fn narrow<'a>(conn: &mut Conn, query: Boxed<'a>, text: &str) -> Result<(Boxed<'a>, SearchReach), StoreError> {
+    let wanted = folded(text);
+    if wanted.chars().count() >= TRIGRAM_CHARS {
+        return Ok((query.filter(super::search_by_trigrams(&wanted)), SearchReach::Whole));
+    }
+    let oldest: Option<i64> = orders::table
+        .select(orders::created_at)
+        .order((orders::created_at.desc(), orders::id.desc()))
+        .offset(NEWEST_ORDERS.saturating_sub(1))
+        .first(conn)
+        .await
+        .optional()?;
+    let query = query.filter(orders::created_at.ge(oldest.unwrap_or(0)));
+    Ok((query.filter(super::search_by_scan(&wanted)), SearchReach::Newest))
+}
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = order_search)]
+struct SearchRow {
+    order_id: String,
+    body: String,
+}
+
+/// Takes up to `limit` queued orders into the index; answers how many there were.
+pub async fn search_feed(conn: &mut Conn, limit: i64) -> Result<usize, StoreError> {
+    let queued: Vec<String> = search_queue::table.select(search_queue::order_id).limit(limit).load(conn).await?;
+    if queued.is_empty() {
+        return Ok(0);
+    }
+    // First the queue, then the text: a note that changes in between queues its order again.
+    diesel::delete(search_queue::table.filter(search_queue::order_id.eq_any(&queued))).execute(conn).await?;
+    let texts: Vec<(String, String, Option<String>)> = orders::table
+        .filter(orders::id.eq_any(&queued))
+        .order((orders::created_at, orders::id))
+        .select((orders::id, orders::product, orders::customer_note))
+        .load(conn)
+        .await?;
+    for (order_id, product, note) in texts {
+        let body = folded(&[order_id.as_str(), &product, note.as_deref().unwrap_or("")].join("\n"));
+        let row = SearchRow { order_id, body };
+        diesel::insert_into(order_search::table)
+            .values(&row)
+            .on_conflict(order_search::order_id)
+            .do_update()
+            .set(&row)
+            .execute(conn)
+            .await?;
+    }
+    Ok(queued.len())
+}
+
+/// How many orders wait to be taken in.
+pub async fn search_waiting(conn: &mut Conn) -> Result<i64, StoreError> {
+    Ok(search_queue::table.count().get_result(conn).await?)
+}

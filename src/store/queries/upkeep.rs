@@ -1,0 +1,52 @@
+//! Small writes beside the orders: the readiness probe, refused IPNs.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::domain::time::Timestamp;
+use crate::store::schema::{refused_ipns, write_probe};
+use crate::store::{RefusedIpn, StoreError};
+
+/// How many refused bodies are kept (contract, section 5).
+const REFUSED_KEPT: i64 = 1_000;
+
+/// Writes one row: fails exactly when an order could not be taken.
+pub async fn probe_write(conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
+    diesel::insert_into(write_probe::table)
+        .values((write_probe::id.eq(1), write_probe::at.eq(now.micros())))
+        .on_conflict(write_probe::id)
+        .do_update()
+        .set(write_probe::at.eq(now.micros()))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Keeps a refused body under a time-ordered id, and drops the oldest past the bound.
+pub async fn refused_ipn_keep(conn: &mut Conn, id: String, refused: &RefusedIpn) -> Result<(), StoreError> {
+    use refused_ipns as r;
+    // A NUL cannot be kept as text by PostgreSQL; the doctor looks at the rest.
+    let body = String::from_utf8_lossy(&refused.body).replace('\0', "\u{fffd}");
+    diesel::insert_into(r::table)
+        .values((
+            r::id.eq(id),
+            r::reason.eq(refused.reason),
+            r::ip.eq(&refused.ip),
+            r::at.eq(refused.at.micros()),
+            r::body.eq(body),
+        ))
+        .execute(conn)
+        .await?;
+    let oldest_kept: Option<String> = r::table
+        .order(r::id.desc())
+        .offset(REFUSED_KEPT.saturating_sub(1))
+        .select(r::id)
+        .first(conn)
+        .await
+        .optional()?;
+    if let Some(oldest) = oldest_kept {
+        diesel::delete(r::table.filter(r::id.lt(oldest))).execute(conn).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! Rows as they lie in the tables, and the way between them and the domain.
+//!
+//! Reading back is strict: a row that the domain cannot mean is [`StoreError::Broken`], never a guess.
+
+use diesel::prelude::*;
+
+use crate::domain::catalogue::ProductCode;
+use crate::domain::evidence::ProviderWord;
+use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
+use crate::domain::ledger::{Ledger, Payment, Role};
+use crate::domain::money::{Coin, CoinAmount, Currency, Price};
+use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Source, Status, StatusName};
+use crate::domain::time::Timestamp;
+
+use super::StoreError;
+use super::schema::{order_events, order_payments, orders};
+
+/// A row of `orders`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = orders, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(super) struct OrderRow {
+    pub id: String,
+    pub account_id: String,
+    pub product: String,
+    pub price_cents: i64,
+    pub price_currency: String,
+    pub pay_currency: Option<String>,
+    pub status: String,
+    pub failure_reason: Option<String>,
+    pub amount_check: Option<String>,
+    pub owed: Option<String>,
+    pub payment_id: Option<String>,
+    pub customer_note: Option<String>,
+    pub internal_note: Option<String>,
+    pub expires_at: Option<i64>,
+    pub due_at: Option<i64>,
+    pub paid_at: Option<i64>,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub version: i64,
+}
+
+/// A row of `order_events`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = order_events, treat_none_as_default_value = false)]
+pub(super) struct EventRow {
+    pub order_id: String,
+    pub seq: i64,
+    pub status: String,
+    pub at: i64,
+    pub source: String,
+    pub provider_status: Option<String>,
+    pub payment_id: Option<String>,
+    pub actor: Option<String>,
+    pub recorded_at: i64,
+}
+
+/// A row of `order_payments`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = order_payments, treat_none_as_default_value = false)]
+pub(super) struct PaymentRow {
+    pub payment_id: String,
+    pub order_id: String,
+    pub role: String,
+    pub parent_payment_id: Option<String>,
+    pub provider_status: String,
+    pub coin: Option<String>,
+    pub pay_amount: Option<String>,
+    pub received: Option<String>,
+    pub provider_at: Option<i64>,
+    pub first_seen_at: i64,
+}
+
+impl OrderRow {
+    /// The row of an order as it is.
+    pub fn of(order: &Order) -> Self {
+        let (failure_reason, amount_check) = facts_of(&order.status);
+        Self {
+            id: order.id.to_string(),
+            account_id: order.account_id.to_string(),
+            product: order.product.to_string(),
+            price_cents: order.price.cents,
+            price_currency: order.price.currency.to_string(),
+            pay_currency: order.pay_currency.as_ref().map(ToString::to_string),
+            status: order.status.name().as_str().to_owned(),
+            failure_reason: failure_reason.map(str::to_owned),
+            amount_check: amount_check.map(str::to_owned),
+            owed: order.owed.as_ref().map(ToString::to_string),
+            payment_id: order.payment_id().map(ToString::to_string),
+            customer_note: order.customer_note.clone(),
+            internal_note: order.internal_note.clone(),
+            expires_at: order.expires_at().map(Timestamp::micros),
+            due_at: order.due_at.map(Timestamp::micros),
+            paid_at: order.paid_at().map(Timestamp::micros),
+            created_at: order.created_at.micros(),
+            updated_at: order.updated_at.micros(),
+            version: order.version,
+        }
+    }
+
+    /// The order of this row with its log and payments.
+    pub fn into_order(self, events: Vec<EventRow>, payments: Vec<PaymentRow>) -> Result<Order, StoreError> {
+        let status = self.status()?;
+        let currency = Currency::parse(&self.price_currency).ok_or_else(|| broken("price_currency", &self.id))?;
+        Ok(Order {
+            id: OrderId::parse(&self.id).ok_or_else(|| broken("id", &self.id))?,
+            account_id: AccountId::parse(&self.account_id).ok_or_else(|| broken("account_id", &self.id))?,
+            product: ProductCode::parse(&self.product).ok_or_else(|| broken("product", &self.id))?,
+            price: Price { cents: self.price_cents, currency },
+            pay_currency: self.pay_currency.as_deref().and_then(Coin::parse),
+            status,
+            owed: amount(self.owed.as_deref(), &self.id)?,
+            ledger: Ledger::new(payments.into_iter().map(PaymentRow::into_payment).collect::<Result<_, _>>()?),
+            customer_note: self.customer_note,
+            internal_note: self.internal_note,
+            events: events.into_iter().map(EventRow::into_event).collect::<Result<_, _>>()?,
+            due_at: self.due_at.map(Timestamp::from_micros),
+            created_at: Timestamp::from_micros(self.created_at),
+            updated_at: Timestamp::from_micros(self.updated_at),
+            version: self.version,
+        })
+    }
+
+    fn status(&self) -> Result<Status, StoreError> {
+        let at = |time: Option<i64>, column| time.map(Timestamp::from_micros).ok_or_else(|| broken(column, &self.id));
+        let name = StatusName::parse(&self.status).ok_or_else(|| broken("status", &self.id))?;
+        Ok(match name {
+            StatusName::Pending => Status::Pending { expires_at: at(self.expires_at, "expires_at")? },
+            StatusName::Confirming => Status::Confirming,
+            StatusName::Partial => Status::Partial,
+            StatusName::Paid => Status::Paid {
+                paid_at: at(self.paid_at, "paid_at")?,
+                check: match self.amount_check.as_deref() {
+                    Some("checked") => AmountCheck::Checked,
+                    Some("unchecked") => AmountCheck::Unchecked,
+                    _ => return Err(broken("amount_check", &self.id)),
+                },
+            },
+            StatusName::Failed => Status::Failed {
+                reason: match self.failure_reason.as_deref() {
+                    Some("ipn") => FailureReason::Ipn,
+                    Some("ipn_expired") => FailureReason::IpnExpired,
+                    Some("expired") => FailureReason::Expired,
+                    Some("swept") => FailureReason::Swept,
+                    _ => return Err(broken("failure_reason", &self.id)),
+                },
+            },
+            StatusName::Cancelled => Status::Cancelled,
+        })
+    }
+}
+
+/// The columns that hold a status's own facts: `failure_reason` and `amount_check`.
+fn facts_of(status: &Status) -> (Option<&'static str>, Option<&'static str>) {
+    match status {
+        Status::Paid { check: AmountCheck::Checked, .. } => (None, Some("checked")),
+        Status::Paid { check: AmountCheck::Unchecked, .. } => (None, Some("unchecked")),
+        Status::Failed { reason: FailureReason::IpnExpired } => (Some("ipn_expired"), None),
+        Status::Failed { reason } => (Some(reason.as_str()), None),
+        Status::Pending { .. } | Status::Confirming | Status::Partial | Status::Cancelled => (None, None),
+    }
+}
+
+impl EventRow {
+    /// The row of one line of an order's log.
+    pub fn of(order: OrderId, event: &OrderEvent, recorded_at: Timestamp) -> Self {
+        Self {
+            order_id: order.to_string(),
+            seq: event.seq,
+            status: event.status.as_str().to_owned(),
+            at: event.at.micros(),
+            source: event.source.as_str().to_owned(),
+            provider_status: event.word.as_ref().map(|word| word.as_str().to_owned()),
+            payment_id: event.payment_id.as_ref().map(ToString::to_string),
+            actor: event.actor.map(|key| key.to_string()),
+            recorded_at: recorded_at.micros(),
+        }
+    }
+
+    fn into_event(self) -> Result<OrderEvent, StoreError> {
+        Ok(OrderEvent {
+            seq: self.seq,
+            status: StatusName::parse(&self.status).ok_or_else(|| broken("event status", &self.order_id))?,
+            at: Timestamp::from_micros(self.at),
+            source: Source::parse(&self.source).ok_or_else(|| broken("event source", &self.order_id))?,
+            word: self.provider_status.as_deref().map(ProviderWord::parse),
+            payment_id: self.payment_id.as_deref().and_then(PaymentId::parse),
+            actor: self.actor.as_deref().and_then(KeyId::parse),
+        })
+    }
+}
+
+impl PaymentRow {
+    /// The row of one payment of an order.
+    pub fn of(order: OrderId, payment: &Payment) -> Self {
+        let (role, parent) = match &payment.role {
+            Role::Bound => ("bound", None),
+            Role::Own => ("own", None),
+            Role::Child(parent) => ("child", Some(parent.to_string())),
+        };
+        Self {
+            payment_id: payment.id.to_string(),
+            order_id: order.to_string(),
+            role: role.to_owned(),
+            parent_payment_id: parent,
+            provider_status: payment.word.as_str().to_owned(),
+            coin: payment.coin.as_ref().map(ToString::to_string),
+            pay_amount: payment.pay_amount.as_ref().map(ToString::to_string),
+            received: payment.received.as_ref().map(ToString::to_string),
+            provider_at: payment.provider_at.map(Timestamp::micros),
+            first_seen_at: payment.first_seen_at.micros(),
+        }
+    }
+
+    fn into_payment(self) -> Result<Payment, StoreError> {
+        let parent = self.parent_payment_id.as_deref().and_then(PaymentId::parse);
+        let role = match (self.role.as_str(), parent) {
+            ("bound", _) => Role::Bound,
+            ("own", _) => Role::Own,
+            ("child", Some(parent)) => Role::Child(parent),
+            _ => return Err(broken("payment role", &self.order_id)),
+        };
+        Ok(Payment {
+            id: PaymentId::parse(&self.payment_id).ok_or_else(|| broken("payment_id", &self.order_id))?,
+            role,
+            word: ProviderWord::parse(&self.provider_status),
+            coin: self.coin.as_deref().and_then(Coin::parse),
+            pay_amount: amount(self.pay_amount.as_deref(), &self.order_id)?,
+            received: amount(self.received.as_deref(), &self.order_id)?,
+            provider_at: self.provider_at.map(Timestamp::from_micros),
+            first_seen_at: Timestamp::from_micros(self.first_seen_at),
+        })
+    }
+}
+
+fn amount(text: Option<&str>, order: &str) -> Result<Option<CoinAmount>, StoreError> {
+    text.map(|text| CoinAmount::parse(text).ok_or_else(|| broken("amount", order))).transpose()
+}
+
+/// A row that this program cannot have written.
+pub(super) fn broken(column: &str, id: &str) -> StoreError {
+    StoreError::Broken(format!("{column} of {id} cannot be read"))
+}

@@ -1,0 +1,207 @@
+//! The tables, once for both engines; `migrations/` creates them.
+//!
+//! Portable column types only: `Text` and `BigInt` (money in minor units, counters, times in microseconds
+//! since the epoch). What a table is for stands in the migration.
+
+diesel::table! {
+    accounts (id) {
+        id -> Text,
+        name -> Text,
+        tier -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Text,
+        account_id -> Nullable<Text>,
+        name -> Text,
+        key_prefix -> Text,
+        key_hash -> Text,
+        scopes -> Text,
+        last_used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        expires_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    orders (id) {
+        id -> Text,
+        account_id -> Text,
+        product -> Text,
+        price_cents -> BigInt,
+        price_currency -> Text,
+        pay_currency -> Nullable<Text>,
+        status -> Text,
+        failure_reason -> Nullable<Text>,
+        amount_check -> Nullable<Text>,
+        owed -> Nullable<Text>,
+        payment_id -> Nullable<Text>,
+        customer_note -> Nullable<Text>,
+        internal_note -> Nullable<Text>,
+        expires_at -> Nullable<BigInt>,
+        due_at -> Nullable<BigInt>,
+        paid_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    order_events (order_id, seq) {
+        order_id -> Text,
+        seq -> BigInt,
+        status -> Text,
+        at -> BigInt,
+        source -> Text,
+        provider_status -> Nullable<Text>,
+        payment_id -> Nullable<Text>,
+        actor -> Nullable<Text>,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    order_payments (payment_id) {
+        payment_id -> Text,
+        order_id -> Text,
+        role -> Text,
+        parent_payment_id -> Nullable<Text>,
+        provider_status -> Text,
+        coin -> Nullable<Text>,
+        pay_amount -> Nullable<Text>,
+        received -> Nullable<Text>,
+        provider_at -> Nullable<BigInt>,
+        first_seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (account_id, key) {
+        account_id -> Text,
+        key -> Text,
+        order_id -> Text,
+        product -> Text,
+        price_cents -> BigInt,
+        price_currency -> Text,
+        first_seen_at -> BigInt,
+        last_seen_at -> BigInt,
+        replays -> BigInt,
+        body_mismatches -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency_totals (account_id, shard) {
+        account_id -> Text,
+        shard -> BigInt,
+        first_writes -> BigInt,
+        replays -> BigInt,
+        body_mismatches -> BigInt,
+    }
+}
+
+diesel::table! {
+    order_totals (day, status, product, currency, shard) {
+        day -> Text,
+        status -> Text,
+        product -> Text,
+        currency -> Text,
+        shard -> BigInt,
+        orders -> BigInt,
+        cents -> BigInt,
+        paid_after_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    received_ipns (body_sha256) {
+        body_sha256 -> Text,
+        order_id -> Nullable<Text>,
+        payment_id -> Text,
+        payment_status -> Text,
+        verified_form -> Text,
+        verified_secret -> BigInt,
+        outcome -> Text,
+        times_seen -> BigInt,
+        received_at -> BigInt,
+        last_received_at -> BigInt,
+        raw_body -> Text,
+    }
+}
+
+diesel::table! {
+    refused_ipns (id) {
+        id -> Text,
+        reason -> Text,
+        ip -> Nullable<Text>,
+        at -> BigInt,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    attention_items (id) {
+        id -> Text,
+        kind -> Text,
+        order_id -> Text,
+        payment_id -> Text,
+        count -> BigInt,
+        first_at -> BigInt,
+        last_at -> BigInt,
+        resolved_at -> Nullable<BigInt>,
+        resolved_by -> Nullable<Text>,
+        resolution_note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    outbox_events (id) {
+        id -> Text,
+        account_id -> Text,
+        order_id -> Text,
+        event_type -> Text,
+        body -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_log (id) {
+        id -> Text,
+        actor -> Nullable<Text>,
+        action -> Text,
+        target -> Text,
+        input -> Text,
+        result -> Text,
+        ip -> Nullable<Text>,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    search_queue (order_id) {
+        order_id -> Text,
+    }
+}
+
+diesel::table! {
+    order_search (id) {
+        id -> BigInt,
+        order_id -> Text,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    write_probe (id) {
+        id -> BigInt,
+        at -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(orders, order_search, order_payments, search_queue);

@@ -1,0 +1,195 @@
+//! SQLite, the default engine: one file, one writer, readers beside it.
+//!
+//! The async wrapper runs its "blocking" calls in place ([`Inline`]): the writer has a thread of its own
+//! and reads run on blocking threads, so a hop per statement would only cost. Checkpoints run on a
+//! connection of their own, because the automatic one on the writer is what makes its p99.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use diesel::sqlite::{Sqlite, SqliteConnection};
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
+use futures_util::future::BoxFuture;
+
+use super::StoreError;
+use super::writer::GroupError;
+
+#[path = "queries/access.rs"]
+pub mod access;
+pub mod bulk;
+#[path = "queries/commit.rs"]
+pub mod commit;
+#[path = "queries/idempotency.rs"]
+pub mod idempotency;
+#[path = "queries/orders.rs"]
+pub mod orders;
+#[path = "queries/search.rs"]
+pub mod search;
+#[path = "queries/upkeep.rs"]
+pub mod upkeep;
+
+/// The connection that `queries/` speak to.
+pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
+/// The dialect that `queries/` are compiled for.
+pub type Db = Sqlite;
+
+/// Takes the write lock at once: a transaction that reads first could fail to get it later.
+pub const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// How long one connection waits for another process's write, such as the command line's.
+const BUSY_TIMEOUT_MS: u32 = 5_000;
+/// How often the checkpointer looks.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
+/// A log longer than this is copied back even if writers must wait a moment.
+const WAL_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// A log shorter than this is not worth a checkpoint.
+const WAL_BYTES_MIN: u64 = 4 * 1024 * 1024;
+
+/// Runs "blocking" work where it is called.
+pub struct Inline;
+
+impl SpawnBlocking for Inline {
+    fn spawn_blocking<'a, R>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn Error + Send + Sync + 'static>>>
+    where
+        R: Send + 'static,
+    {
+        let done = task();
+        Box::pin(std::future::ready(Ok(done)))
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It writes.
+    Write,
+    /// It only reads; the database refuses anything else from it.
+    Read,
+}
+
+/// Opens a connection to the file with everything set.
+pub fn connect(path: &Path, purpose: Purpose) -> Result<SqliteConnection, StoreError> {
+    let text = path.to_str().ok_or_else(|| StoreError::Broken("the database path is not UTF-8".to_owned()))?;
+    let unavailable = |error: &dyn Error| StoreError::Unavailable(error.to_string());
+    let mut conn = SqliteConnection::establish(text).map_err(|error| unavailable(&error))?;
+    let query_only = if purpose == Purpose::Read { "ON" } else { "OFF" };
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA wal_autocheckpoint = 0; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -16384; \
+         PRAGMA temp_store = MEMORY; PRAGMA query_only = {query_only};"
+    ))
+    .map_err(|error| unavailable(&error))?;
+    Ok(conn)
+}
+
+/// The file that a `sqlite://` URL names.
+pub fn path_of(database_url: &str) -> Option<PathBuf> {
+    database_url.strip_prefix("sqlite://").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Copies the log back into the file until the store is gone.
+pub fn checkpoint_until_dropped(path: PathBuf, alive: &std::sync::Weak<()>) {
+    let mut conn = None;
+    let wal = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
+    while alive.strong_count() > 0 {
+        std::thread::sleep(CHECKPOINT_EVERY);
+        let bytes = std::fs::metadata(&wal).map_or(0, |file| file.len());
+        if bytes < WAL_BYTES_MIN {
+            continue;
+        }
+        let mode = if bytes > WAL_BYTES_MAX { "RESTART" } else { "PASSIVE" };
+        if conn.is_none() {
+            conn = connect(&path, Purpose::Write).ok();
+        }
+        let done = conn.as_mut().map(|conn| conn.batch_execute(&format!("PRAGMA wal_checkpoint({mode})")));
+        if let Some(Err(error)) = done {
+            tracing::warn!(%error, "the write-ahead log could not be copied back; trying again");
+            conn = None;
+        }
+    }
+}
+
+/// What a failed `COMMIT` means here: the errors that SQLite names leave nothing behind.
+pub fn commit_failed(error: diesel::result::Error) -> GroupError {
+    let text = error.to_string();
+    let certain = ["full", "readonly", "read-only", "locked", "busy"].iter().any(|word| text.contains(word));
+    if certain { GroupError::NotStored(error.into()) } else { GroupError::Unknown(text) }
+}
+
+/// A condition in this engine's own SQL with one bound text.
+pub type Condition = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, <String as AsExpression<Text>>::Expression>>;
+
+/// Orders whose text contains `wanted`, by the trigram index. A phrase is quoted: nothing in it is syntax.
+pub fn search_by_trigrams(wanted: &str) -> Condition {
+    let phrase = format!("\"{}\"", wanted.replace('"', "\"\""));
+    diesel::dsl::sql::<Bool>(
+        "orders.id in (select order_id from order_search where id in \
+         (select rowid from order_search_fts where order_search_fts match ",
+    )
+    .bind::<Text, _>(phrase)
+    .sql("))")
+}
+
+/// Orders whose text contains `wanted`, by looking at each.
+pub fn search_by_scan(wanted: &str) -> Condition {
+    diesel::dsl::sql::<Bool>("exists (select 1 from order_search s where s.order_id = orders.id and instr(s.body, ")
+        .bind::<Text, _>(wanted.to_owned())
+        .sql(") > 0)")
+}
+
+/// Connections for reading, as many at once as there are; each read runs on a blocking thread.
+#[derive(Clone)]
+pub struct Readers(Arc<ReadersInner>);
+
+struct ReadersInner {
+    path: PathBuf,
+    idle: std::sync::Mutex<Vec<Conn>>,
+    permits: tokio::sync::Semaphore,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Readers {
+    /// Readers of this file, at most `count` at once.
+    pub fn new(path: PathBuf, count: usize, runtime: tokio::runtime::Handle) -> Self {
+        let permits = tokio::sync::Semaphore::new(count);
+        Self(Arc::new(ReadersInner { path, idle: std::sync::Mutex::default(), permits, runtime }))
+    }
+
+    /// Runs `read` on a connection of its own.
+    pub async fn run<R, F>(&self, read: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Conn) -> BoxFuture<'a, Result<R, StoreError>> + Send + 'static,
+    {
+        let gone = || StoreError::Unavailable("the store is closed".to_owned());
+        let _permit = self.0.permits.acquire().await.map_err(|_| gone())?;
+        let readers = self.0.clone();
+        let task = self.0.runtime.spawn_blocking(move || {
+            let idle = readers.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+            let mut conn = match idle {
+                Some(conn) => conn,
+                None => Conn::new(connect(&readers.path, Purpose::Read)?),
+            };
+            let result = readers.runtime.block_on(read(&mut conn));
+            // A connection that failed is not used again: the next read opens a fresh one.
+            if !matches!(result, Err(StoreError::Unavailable(_))) {
+                readers.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(conn);
+            }
+            result
+        });
+        task.await.map_err(|_| gone())?
+    }
+}
