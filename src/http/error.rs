@@ -15,6 +15,7 @@ use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
 use crate::domain::access::{Scope, Tier};
 use crate::domain::lifecycle::Refusal;
+use crate::provider::IpnRefusal;
 use crate::store::StoreError;
 use crate::store::changeset::CommitError;
 
@@ -77,6 +78,10 @@ pub enum ApiError {
     Order(String, OrderError),
     /// A read failed.
     Store(StoreError),
+    /// An IPN is not taken as evidence.
+    Ipn(IpnRefusal),
+    /// A verified IPN is not, or perhaps not, stored; the provider must send it again.
+    IpnNotStored(OrderError),
     /// A fault of our own; the text is for the log.
     Broken(Cow<'static, str>),
 }
@@ -142,6 +147,13 @@ impl ApiError {
             Self::Checkout(error) => of_checkout(error),
             Self::Order(id, error) => of_order(id, error),
             Self::Store(error) => of_store(error, chain(error)),
+            Self::Ipn(IpnRefusal::BadSignature) => plain(Slug::Unauthorized, "Invalid NowPayments signature."),
+            Self::Ipn(IpnRefusal::DuplicateKeys) => plain(Slug::BadRequest, "NowPayments IPN repeats a key."),
+            Self::Ipn(IpnRefusal::MissingFields(_)) => {
+                plain(Slug::BadRequest, "NowPayments IPN is missing required fields.")
+            }
+            // Whatever the reason, also a fault of our own: only a 503 makes the provider send again.
+            Self::IpnNotStored(error) => later(STORAGE_RETRY_SECONDS, LATER, chain(error)),
             Self::Broken(cause) => internal(cause.clone().into_owned()),
         }
     }
@@ -193,7 +205,9 @@ fn of_order(id: &str, error: &OrderError) -> Problem {
 fn of_store(error: &StoreError, cause: String) -> Problem {
     match error {
         StoreError::Unavailable(_) => later(STORAGE_RETRY_SECONDS, LATER, cause),
-        StoreError::Broken(_) => internal(cause),
+        StoreError::Broken(_) | StoreError::UnknownEngine | StoreError::Newer(_) | StoreError::Locked(_) => {
+            internal(cause)
+        }
     }
 }
 

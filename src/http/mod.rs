@@ -17,6 +17,7 @@ mod extract;
 mod fields;
 mod frame;
 mod health;
+mod ipn;
 mod limits;
 mod problem;
 mod query;
@@ -36,13 +37,14 @@ use crate::actors::directory::OrderDirectory;
 use crate::actors::intake::Intake;
 use crate::actors::sweeper::Sweeper;
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Secret, Settings};
 use crate::store::Store;
 
 use auth::Keyring;
 use error::ApiError;
 use frame::Frame;
 use health::Readiness;
+use ipn::Gate;
 use limits::Limits;
 
 /// What `app.rs` hands to HTTP.
@@ -70,7 +72,9 @@ pub struct Shared {
     store: Store,
     orders: OrderDirectory,
     desk: CheckoutDesk,
+    intake: Intake,
     sweeper: Sweeper,
+    gate: Gate,
     keyring: Keyring,
     limits: Limits,
     readiness: Readiness,
@@ -83,12 +87,14 @@ impl Shared {
         Self {
             keyring: Keyring::new(parts.store.clone(), parts.clock.clone()),
             limits: Limits::new(&parts.settings.rate_limits, &parts.clock),
+            gate: Gate::new(parts.settings.ipn_secrets.iter().map(Secret::reveal)),
             readiness: Readiness::default(),
             settings: parts.settings,
             clock: parts.clock,
             store: parts.store,
             orders: parts.orders,
             desk: parts.desk,
+            intake: parts.intake,
             sweeper: parts.sweeper,
         }
     }
@@ -122,6 +128,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
     routes
         .service(resource("/healthz", "GET", [web::get().to(health::alive)]))
         .service(resource("/readyz", "GET", [web::get().to(health::ready)]))
+        .service(resource("/v1/webhooks/nowpayments", "POST", [web::post().to(ipn::receive)]))
         .service(resource("/v1/billing/crypto-checkout", "POST", [web::post().to(billing::checkout::create)]))
         .service(resource("/v1/billing/crypto-checkout/quote", "POST", [web::post().to(billing::quote::tell)]))
         .service(resource(ORDERS, "GET", [web::get().to(billing::list::page)]))
