@@ -337,11 +337,8 @@ fn changeset(before: &Order, decision: &Decision, case: &Case, now: Timestamp) -
         changeset.order = Some(OrderChange { before: Some(before.clone()), after: after.clone() });
     }
     changeset.judged = Some((before.id, before.version));
-    changeset.ipn = case.ipn.clone().map(|ipn| ReceivedIpn {
-        order_id: Some(before.id),
-        outcome: decision.outcome,
-        ..ipn
-    });
+    changeset.ipn =
+        case.ipn.clone().map(|ipn| ReceivedIpn { order_id: Some(before.id), outcome: decision.outcome, ..ipn });
     changeset.attention = decision.attention.clone();
     changeset.webhook = decision.announcement.map(|told| WebhookEvent::new(fresh_uuid(now), told, after));
     // A sweep that moved nothing is no admin write.

@@ -132,9 +132,7 @@ impl Sweeper {
         }
         let sweep = Command::Sweep { created_until: request.created_until, operation: request.operation };
         let mut order_ids = Vec::new();
-        let mut told = stream::iter(found)
-            .map(|id| self.directory.ask(id, sweep.clone()))
-            .buffered(TOLD_AT_ONCE);
+        let mut told = stream::iter(found).map(|id| self.directory.ask(id, sweep.clone())).buffered(TOLD_AT_ONCE);
         while let Some(order) = told.next().await {
             let order = order?;
             if was_swept(&order) {

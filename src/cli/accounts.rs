@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::clock::fresh_uuid;
 use crate::domain::access::{Account, Tier};
 use crate::domain::ids::AccountId;
+use crate::store::Opener;
 
 use super::error::CliError;
 use super::{Shell, output};
@@ -74,7 +75,8 @@ async fn run_create(create: Create, shell: &mut Shell<'_>) -> Result<(), CliErro
 }
 
 async fn run_list(list: &List, shell: &mut Shell<'_>) -> Result<(), CliError> {
-    let accounts = shell.open_store(Opener::Command).await?.accounts_list().await.map_err(|error| shell.storage_failed(error))?;
+    let accounts =
+        shell.open_store(Opener::Command).await?.accounts_list().await.map_err(|error| shell.storage_failed(error))?;
     if list.json {
         let shown = |account: &Account| {
             json!({

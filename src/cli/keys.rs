@@ -11,6 +11,7 @@ use crate::config::span;
 use crate::domain::access::{ApiKey, KeyKind, PlaintextKey, Scope};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::{Span, Timestamp};
+use crate::store::Opener;
 
 use super::error::CliError;
 use super::{Shell, accounts, output};

@@ -1,0 +1,74 @@
+//! `POST /v1/admin/crypto-orders/{order_id}/apply-ipn`: an operator bears witness to a payment.
+//!
+//! The evidence goes the same way as an IPN; it carries no amounts, so none are compared. The contract
+//! answers 200 also when nothing moved.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::actors::order::Told;
+use crate::domain::evidence::{Evidence, NamedPrice, Outcome, ProviderWord, Witness};
+use crate::domain::ids::PaymentId;
+use crate::http::envelope::{AdminOrder, for_admin};
+use crate::http::error::ApiError;
+use crate::http::fields::Fields;
+use crate::http::{Shared, answer, body};
+
+use super::order_id;
+
+const PAYMENT_ID_CHARS_MAX: usize = 128;
+const WORD_CHARS_MAX: usize = 64;
+
+#[derive(Debug, Serialize)]
+struct Applied<'a> {
+    #[serde(flatten)]
+    order: AdminOrder<'a>,
+    applied: bool,
+    outcome: &'static str,
+}
+
+/// What the operator says.
+struct Said {
+    payment_id: PaymentId,
+    provider_status: String,
+}
+
+/// Tells the order what the operator says.
+pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    let operator = shared.operator(&request).await?;
+    let id = order_id(&request)?;
+    let said = read(body::required(&request, payload).await?)?;
+    let input = json!({"payment_id": said.payment_id, "provider_status": said.provider_status});
+    let evidence = Evidence {
+        witness: Witness::Operator(operator.key_id),
+        order_id: Some(id),
+        payment_id: said.payment_id,
+        parent_payment_id: None,
+        word: ProviderWord::parse(&said.provider_status),
+        price: NamedPrice { amount: None, currency: None },
+        pay_amount: None,
+        actually_paid: None,
+        coin: None,
+        provider_at: None,
+    };
+    let operation = Some(operator.operation("crypto_order.ipn_applied", &input));
+    let heard = shared.orders.tell(id, Told { evidence, ipn: None, operation }).await;
+    let heard = heard.map_err(|error| ApiError::Order(id.to_string(), error))?;
+    let applied = heard.outcome == Outcome::Applied;
+    answer::ok(&Applied { order: for_admin(&heard.order), applied, outcome: heard.outcome.as_str() })
+}
+
+fn read(mut fields: Fields) -> Result<Said, ApiError> {
+    let payment = fields.text("payment_id", PAYMENT_ID_CHARS_MAX);
+    let payment_id = PaymentId::parse(&payment);
+    if payment_id.is_none() && !fields.is_wrong("payment_id") {
+        fields.wrong("payment_id", "payment_id must be 1 to 128 printable characters.");
+    }
+    // Any word is heard: one that is not known moves nothing and is raised, as it is from the provider.
+    let provider_status = fields.text("provider_status", WORD_CHARS_MAX);
+    fields.finish()?;
+    let payment_id = payment_id.ok_or(ApiError::Broken("a validated payment id is gone".into()))?;
+    Ok(Said { payment_id, provider_status })
+}

@@ -1,0 +1,29 @@
+//! The operators' endpoints (contract, section 4), one file each.
+
+pub mod apply_ipn;
+pub mod events;
+pub mod get;
+pub mod idempotency_metrics;
+pub mod internal_note;
+pub mod list;
+pub mod sweep;
+
+use actix_web::HttpRequest;
+
+use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+
+use super::error::ApiError;
+use super::{Shared, order_id_asked};
+
+/// The id that the path names, if it can be an order's.
+fn order_id(request: &HttpRequest) -> Result<OrderId, ApiError> {
+    let asked = order_id_asked(request);
+    OrderId::parse(asked).ok_or_else(|| ApiError::NoSuchOrder(asked.to_owned()))
+}
+
+/// The order that the path names, whosever it is.
+async fn any_order(shared: &Shared, request: &HttpRequest) -> Result<Order, ApiError> {
+    let id = order_id(request)?;
+    shared.store.order_load(id).await?.ok_or_else(|| ApiError::NoSuchOrder(id.to_string()))
+}

@@ -1,0 +1,126 @@
+//! `POST /v1/admin/crypto-orders/sweep-expired`: support fails what is pending too long.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::actors::sweeper::{SweepMode, SweepRequest};
+use crate::domain::ids::OrderId;
+use crate::domain::time::Span;
+use crate::http::error::ApiError;
+use crate::http::fields::Fields;
+use crate::http::{Shared, answer, body};
+
+const HOURS_MAX: i64 = 8760;
+const MINUTES_MAX: i64 = 525_600;
+const LIMIT_MAX: i64 = 500;
+const MILLIS_PER_MINUTE: i64 = 60_000;
+const MILLIS_PER_HOUR: i64 = 3_600_000;
+
+#[derive(Debug, Serialize)]
+struct SweepAnswer {
+    expired: usize,
+    capped: bool,
+    older_than_hours: Box<RawValue>,
+    order_ids: Vec<OrderId>,
+    dry_run: bool,
+}
+
+/// What is to be swept.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    age: Span,
+    limit: i64,
+    dry_run: bool,
+}
+
+/// Sweeps, or tells what would be swept.
+pub async fn sweep(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    let operator = shared.operator(&request).await?;
+    let fields = body::optional(&request, payload).await?;
+    let Asked { age, limit, dry_run } = read(fields, shared.settings.orders.pay_window)?;
+    let older_than_hours = in_hours(age)?;
+    let input = json!({"older_than_hours": older_than_hours.get(), "limit": limit, "dry_run": dry_run});
+    let swept = shared.sweeper.sweep(SweepRequest {
+        created_until: shared.clock.now().before(age),
+        limit: usize::try_from(limit).unwrap_or_default(),
+        mode: if dry_run { SweepMode::DryRun } else { SweepMode::Real },
+        operation: operator.operation("crypto_order.swept", &input),
+    });
+    let swept = swept.await.map_err(|error| ApiError::Order(String::new(), error))?;
+    let expired = swept.order_ids.len();
+    answer::ok(&SweepAnswer { expired, capped: swept.capped, older_than_hours, order_ids: swept.order_ids, dry_run })
+}
+
+/// The age is given in hours or in minutes, or is the pay window, under which nothing may be swept.
+fn read(mut fields: Fields, pay_window: Span) -> Result<Asked, ApiError> {
+    let minutes_min = pay_window.as_millis().saturating_add(MILLIS_PER_MINUTE - 1) / MILLIS_PER_MINUTE;
+    let hours = fields.optional_integer("older_than_hours", 1..=HOURS_MAX);
+    let minutes = fields.optional_integer("older_than_minutes", minutes_min..=MINUTES_MAX);
+    let limit = fields.optional_integer("limit", 1..=LIMIT_MAX).unwrap_or(LIMIT_MAX);
+    let dry_run = fields.flag("dry_run");
+    if hours.is_some() && minutes.is_some() {
+        fields.wrong_form("Give older_than_hours or older_than_minutes, not both.");
+    }
+    if hours.is_some_and(|hours| Span::hours(hours) < pay_window) {
+        let sentence = format!("older_than_hours must not be less than the pay window of {minutes_min} minutes.");
+        fields.wrong("older_than_hours", sentence);
+    }
+    fields.finish()?;
+    let age = hours.map(Span::hours).or(minutes.map(Span::minutes)).unwrap_or(pay_window);
+    Ok(Asked { age, limit, dry_run })
+}
+
+/// An age as a JSON number of hours, to six digits behind the point: 90 minutes are `1.5`.
+fn in_hours(age: Span) -> Result<Box<RawValue>, ApiError> {
+    let (hours, rest) = (age.as_millis() / MILLIS_PER_HOUR, age.as_millis() % MILLIS_PER_HOUR);
+    let millionths = rest.saturating_mul(1_000_000) / MILLIS_PER_HOUR;
+    let text = format!("{hours}.{millionths:06}");
+    let text = text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    RawValue::from_string(text).map_err(|error| ApiError::Broken(error.to_string().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn asked(body: Value) -> Result<Asked, ApiError> {
+        match body {
+            Value::Object(object) => read(Fields::new(object), Span::minutes(60)),
+            other => panic!("{other} is no object"),
+        }
+    }
+
+    #[test]
+    fn without_a_word_everything_past_the_pay_window_is_swept() {
+        let all = Asked { age: Span::minutes(60), limit: 500, dry_run: false };
+        assert_eq!(asked(json!({})).unwrap(), all);
+        let some = Asked { age: Span::minutes(90), limit: 3, dry_run: true };
+        assert_eq!(asked(json!({"older_than_minutes": 90, "limit": 3, "dry_run": true})).unwrap(), some);
+    }
+
+    #[test]
+    fn two_ages_or_one_under_the_pay_window_are_refused() {
+        for wrong in [
+            json!({"older_than_hours": 2, "older_than_minutes": 90}),
+            json!({"older_than_minutes": 59}),
+            json!({"older_than_hours": 0}),
+            json!({"older_than_hours": 8761}),
+            json!({"older_than_hours": 1.5}),
+            json!({"limit": 501}),
+            json!({"dry_run": "yes"}),
+        ] {
+            assert!(asked(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn hours_may_have_a_fraction() {
+        let hours = |minutes| in_hours(Span::minutes(minutes)).unwrap().get().to_owned();
+        assert_eq!([hours(60), hours(90), hours(6000), hours(100)], ["1", "1.5", "100", "1.666666"]);
+    }
+}

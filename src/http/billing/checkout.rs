@@ -1,0 +1,161 @@
+//! `POST /v1/billing/crypto-checkout`: makes an order, once per idempotency key.
+//!
+//! Everything is validated before the key is touched: a request that fails does not consume it. The
+//! catalogue's price is charged, whatever the client sends.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use crate::actors::checkout::{Checkout, CheckoutRequest};
+use crate::domain::access::Permission;
+use crate::domain::catalogue::{Catalogue, ProductCode};
+use crate::domain::idempotency::{Asked, IdempotencyKey};
+use crate::domain::ids::{OrderId, PaymentId};
+use crate::domain::money::Coin;
+use crate::domain::order::Order;
+use crate::domain::time::Timestamp;
+use crate::http::error::ApiError;
+use crate::http::extract::Customer;
+use crate::http::fields::Fields;
+use crate::http::{Shared, answer, body};
+
+/// The longest customer's note.
+pub const NOTE_CHARS_MAX: usize = 500;
+/// The longest product code that is looked for.
+pub const PRODUCT_CHARS_MAX: usize = 64;
+const PRICE_CENTS_MAX: i64 = 1_000_000;
+const PAY_CURRENCY_CHARS_MAX: usize = 32;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// What a checkout answers. Without a provider the payment's fields are null.
+#[derive(Debug, Serialize)]
+struct CheckoutAnswer<'a> {
+    order_id: OrderId,
+    product: &'a ProductCode,
+    price_cents: i64,
+    price_currency: &'a str,
+    status: &'static str,
+    provider: &'static str,
+    payment_id: Option<&'a PaymentId>,
+    payment_address: Option<&'a str>,
+    pay_currency: Option<&'a str>,
+    pay_amount: Option<&'a str>,
+    payin_extra_id: Option<&'a str>,
+    network: Option<&'a str>,
+    expires_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+/// Takes a checkout.
+pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    let customer = shared.customer(&request, Permission::WriteOrders).await?;
+    let fields = body::required(&request, payload).await?;
+    let key = request.headers().get(IDEMPOTENCY_KEY).map_or(&b""[..], HeaderValue::as_bytes);
+    let checkout = read(fields, key, &Desk { shared: &shared, customer })?;
+    match shared.desk.take(checkout).await? {
+        Checkout::Created(order) => answer::created(&stub(&order)),
+        Checkout::Replayed(order) => {
+            let mut response = answer::created(&stub(&order))?;
+            response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("1"));
+            Ok(response)
+        }
+    }
+}
+
+/// Where a checkout is read: whose it is, and what settings hold.
+struct Desk<'a> {
+    shared: &'a Shared,
+    customer: Customer,
+}
+
+fn read(mut fields: Fields, key: &[u8], desk: &Desk<'_>) -> Result<CheckoutRequest, ApiError> {
+    let settings = &desk.shared.settings.orders;
+    let product = product(&mut fields, &settings.catalogue);
+    let price_cents = fields.integer("price_cents", 1..=PRICE_CENTS_MAX);
+    let price_currency = fields.text("price_currency", PRODUCT_CHARS_MAX);
+    check_currency(&mut fields, &price_currency);
+    let pay_currency = pay_currency(&mut fields);
+    let customer_note = fields.optional_text("customer_note", NOTE_CHARS_MAX);
+    let key = IdempotencyKey::parse(key).unwrap_or_else(|invalid| {
+        fields.wrong_form(invalid.to_string());
+        None
+    });
+    fields.finish()?;
+    let asked = Asked { product, price_cents, price_currency };
+    report_other_price(&asked, desk);
+    Ok(CheckoutRequest {
+        account_id: desk.customer.account_id,
+        asked,
+        pay_currency: pay_currency.or_else(|| settings.pay_currency.clone()),
+        customer_note,
+        key,
+    })
+}
+
+/// The product's code, which the catalogue must know.
+pub fn product(fields: &mut Fields, catalogue: &Catalogue) -> String {
+    let product = fields.text("product", PRODUCT_CHARS_MAX);
+    if !fields.is_wrong("product") && catalogue.find(&product).is_none() {
+        let known = catalogue.codes().map(ProductCode::as_str).collect::<Vec<_>>().join(", ");
+        fields.wrong("product", format!("product must be one of {known}."));
+    }
+    product
+}
+
+/// Notes a currency that is not three upper-case letters.
+pub fn check_currency(fields: &mut Fields, text: &str) {
+    let shaped = text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
+    if !shaped && !fields.is_wrong("price_currency") {
+        fields.wrong("price_currency", "price_currency must be three upper-case letters.");
+    }
+}
+
+fn pay_currency(fields: &mut Fields) -> Option<Coin> {
+    let text = fields.optional_text("pay_currency", PAY_CURRENCY_CHARS_MAX)?;
+    let coin = Coin::parse(&text);
+    if coin.is_none() && !fields.is_wrong("pay_currency") {
+        fields.wrong("pay_currency", "pay_currency must be a coin code of letters and digits, such as btc.");
+    }
+    coin
+}
+
+/// A client with another price in mind is a sign of a stale price list, or of somebody trying.
+fn report_other_price(asked: &Asked, desk: &Desk<'_>) {
+    let Some((_, price)) = desk.shared.settings.orders.catalogue.find(&asked.product) else { return };
+    if asked.price_cents != price.cents || asked.price_currency != price.currency.as_str() {
+        tracing::warn!(
+            event = "crypto_checkout_price_override_attempt",
+            account.id = %desk.customer.account_id,
+            product = asked.product,
+            asked_price_cents = asked.price_cents,
+            asked_price_currency = asked.price_currency,
+            price_cents = price.cents,
+            price_currency = price.currency.as_str(),
+            "a checkout named another price than the catalogue's, which is charged"
+        );
+    }
+}
+
+/// An order for which no provider has made a payment.
+fn stub(order: &Order) -> CheckoutAnswer<'_> {
+    CheckoutAnswer {
+        order_id: order.id,
+        product: &order.product,
+        price_cents: order.price.cents,
+        price_currency: order.price.currency.as_str(),
+        status: order.status.name().as_str(),
+        provider: "stub",
+        payment_id: None,
+        payment_address: None,
+        pay_currency: None,
+        pay_amount: None,
+        payin_extra_id: None,
+        network: None,
+        expires_at: order.expires_at(),
+        created_at: order.created_at,
+    }
+}

@@ -1,0 +1,34 @@
+//! `GET /v1/billing/crypto-orders/{order_id}`: one order, at once or when it has changed.
+
+use std::time::Duration;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::domain::access::Permission;
+use crate::http::envelope::for_customer;
+use crate::http::error::ApiError;
+use crate::http::query::Query;
+use crate::http::{Shared, answer};
+
+use super::own_order;
+
+const WAIT_SECONDS_MAX: u64 = 30;
+
+/// Shows the order; with `wait`, once it is newer than `since` (or than it is now) or the time is up.
+pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    let customer = shared.customer(&request, Permission::ReadOrders).await?;
+    let query = Query::of(&request)?;
+    let wait = query.wait_seconds(WAIT_SECONDS_MAX)?.filter(|seconds| *seconds > 0);
+    let since = query.time("since")?;
+    let order = own_order(&shared, customer, &request).await?;
+    let since = since.unwrap_or(order.updated_at);
+    match wait {
+        Some(seconds) if order.updated_at <= since => {
+            let id = order.id;
+            let newer = shared.orders.wait(id, since, Duration::from_secs(seconds)).await;
+            answer::ok(&for_customer(&newer.map_err(|error| ApiError::Order(id.to_string(), error))?))
+        }
+        Some(_) | None => answer::ok(&for_customer(&order)),
+    }
+}

@@ -1,0 +1,34 @@
+//! `GET /v1/billing/crypto-orders`: the customer's orders, newest first.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::domain::access::Permission;
+use crate::http::envelope::{Listing, for_customer};
+use crate::http::error::ApiError;
+use crate::http::query::{LimitRule, Query, Start};
+use crate::http::{Shared, answer, cursor};
+use crate::store::filter::{OrderFilter, OrderPage, Page};
+
+const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
+
+/// Shows one page.
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    let customer = shared.customer(&request, Permission::ReadOrders).await?;
+    let query = Query::of(&request)?;
+    let created = query.between("created")?;
+    let filter = OrderFilter {
+        account: Some(customer.account_id),
+        status: query.status()?,
+        created_after: created.after,
+        created_before: created.before,
+        ..OrderFilter::default()
+    };
+    let limit = query.limit(LIMIT)?;
+    let page = match query.start(cursor::to_order)? {
+        Start::Newest => shared.store.orders_page(filter, Page { limit, after: None }).await?,
+        Start::After(place) => shared.store.orders_page(filter, Page { limit, after: Some(place) }).await?,
+        Start::Nowhere => OrderPage::default(),
+    };
+    answer::ok(&Listing::new(page.orders.iter().map(for_customer).collect(), page.next))
+}

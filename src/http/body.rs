@@ -1,0 +1,129 @@
+//! Reads request bodies: bounded, of one content type, as one JSON object.
+//!
+//! What the fields of the object must be is said in `fields.rs`.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt;
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::fields::Fields;
+use super::problem::Issues;
+
+/// The longest body that is read.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Reads a body that must be there.
+///
+/// # Errors
+/// 400, 413 or 415 as contract section 1 says.
+pub async fn required(request: &HttpRequest, payload: Payload) -> Result<Fields, ApiError> {
+    let bytes = json_bytes(request, payload).await?;
+    if bytes.is_empty() {
+        return Err(ApiError::BadRequest("The request body is empty; a JSON object is expected.".into()));
+    }
+    object(&bytes)
+}
+
+/// Reads a body that may be left out, which is the same as an empty object.
+///
+/// # Errors
+/// 400, 413 or 415 as contract section 1 says.
+pub async fn optional(request: &HttpRequest, payload: Payload) -> Result<Fields, ApiError> {
+    let bytes = json_bytes(request, payload).await?;
+    if bytes.is_empty() { Ok(Fields::default()) } else { object(&bytes) }
+}
+
+async fn json_bytes(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    if content_type.is_some_and(|value| !value.to_str().is_ok_and(is_json)) {
+        return Err(ApiError::MediaType);
+    }
+    let bytes = read(request, payload).await?;
+    // Without a body there is nothing whose type could be wrong.
+    if content_type.is_none() && !bytes.is_empty() { Err(ApiError::MediaType) } else { Ok(bytes) }
+}
+
+/// Reads a whole body of any type.
+///
+/// # Errors
+/// 413 past [`BODY_BYTES_MAX`], 400 if it breaks off.
+pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, ApiError> {
+    let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > BODY_BYTES_MAX)) {
+        return Err(ApiError::TooLarge(BODY_BYTES_MAX));
+    }
+    let mut whole = Bytes::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| ApiError::BadRequest("The request body could not be read to its end.".into()))?;
+        if whole.len().saturating_add(chunk.len()) > BODY_BYTES_MAX {
+            return Err(ApiError::TooLarge(BODY_BYTES_MAX));
+        }
+        // Nearly every body comes in one piece, which needs no copy.
+        whole = if whole.is_empty() { chunk } else { joined(whole, &chunk) };
+    }
+    Ok(whole)
+}
+
+fn joined(head: Bytes, tail: &[u8]) -> Bytes {
+    let mut both = BytesMut::from(head);
+    both.extend_from_slice(tail);
+    both.freeze()
+}
+
+/// `application/json`, alone or with a charset that is UTF-8.
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    json && parts.filter_map(|part| part.split_once('=')).all(|(name, value)| {
+        let charset = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || ["utf-8", "utf8"].iter().any(|known| charset.eq_ignore_ascii_case(known))
+    })
+}
+
+fn object(bytes: &[u8]) -> Result<Fields, ApiError> {
+    let value = serde_json::from_slice::<Value>(bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        ApiError::BadRequest(format!("The request body is not valid JSON (line {line}, column {column}).").into())
+    })?;
+    match value {
+        Value::Object(fields) => Ok(Fields::new(fields)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            let form_errors = vec!["The request body must be a JSON object.".to_owned()];
+            Err(ApiError::Invalid(Issues { form_errors, ..Issues::default() }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_in_utf8_is_json() {
+        for right in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+            assert!(is_json(right), "{right}");
+        }
+        for wrong in ["text/plain", "application/jsonp", "application/json; charset=latin1", "", "application/x+json"] {
+            assert!(!is_json(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_a_bad_request_that_says_where() {
+        for wrong in [&b"{"[..], b"{\"a\":}", b"\xff\xfe", b"{\"a\":\"\\ud800\"}", &[b'['; 65536]] {
+            let told = object(wrong).unwrap_err().to_string();
+            assert!(told.starts_with("The request body is not valid JSON (line 1, column "), "{told}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_no_object_fails_validation() {
+        for wrong in ["[]", "null", "1", "\"x\""] {
+            assert!(matches!(object(wrong.as_bytes()), Err(ApiError::Invalid(_))), "{wrong}");
+        }
+    }
+}

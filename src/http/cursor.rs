@@ -1,0 +1,93 @@
+//! The opaque text by which a client asks for the next page.
+//!
+//! A cursor is a place in the keyset, not a number of rows: it stays right while rows are inserted, and
+//! it never expires (contract, section 1). The first byte says which layout follows.
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+
+use crate::domain::ids::OrderId;
+use crate::domain::time::Timestamp;
+use crate::store::filter::Position;
+
+/// Created-at in microseconds, then the 16 bytes of the order's id.
+const ORDER_LAYOUT: u8 = 1;
+/// First-seen-at in microseconds, then the idempotency key.
+const KEY_LAYOUT: u8 = 2;
+
+/// Writes a place in a list of orders.
+#[must_use]
+pub fn of_order(position: &Position) -> String {
+    let id = position.id.to_string();
+    let hex = id.strip_prefix("ord_").unwrap_or_default();
+    let id = HEXLOWER.decode(hex.as_bytes()).unwrap_or_default();
+    write(ORDER_LAYOUT, position.created_at, &id)
+}
+
+/// Reads a place in a list of orders; nothing from anything else.
+#[must_use]
+pub fn to_order(text: &str) -> Option<Position> {
+    let (created_at, id) = read(ORDER_LAYOUT, text)?;
+    let id = OrderId::parse(&format!("ord_{}", HEXLOWER.encode(&id)))?;
+    Some(Position { created_at, id })
+}
+
+/// Writes a place in a list of idempotency keys.
+#[must_use]
+pub fn of_key(first_seen_at: Timestamp, key: &str) -> String {
+    write(KEY_LAYOUT, first_seen_at, key.as_bytes())
+}
+
+/// Reads a place in a list of idempotency keys; nothing from anything else.
+#[must_use]
+pub fn to_key(text: &str) -> Option<(Timestamp, String)> {
+    let (first_seen_at, key) = read(KEY_LAYOUT, text)?;
+    let key = String::from_utf8(key).ok()?;
+    let legal = key.bytes().all(|b| (0x21..=0x7e).contains(&b));
+    legal.then_some((first_seen_at, key))
+}
+
+fn write(layout: u8, at: Timestamp, rest: &[u8]) -> String {
+    let bytes = [&[layout][..], &at.micros().to_be_bytes(), rest].concat();
+    BASE64URL_NOPAD.encode(&bytes)
+}
+
+fn read(layout: u8, text: &str) -> Option<(Timestamp, Vec<u8>)> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+    let (micros, rest) = bytes.strip_prefix(&[layout])?.split_first_chunk::<8>()?;
+    let micros = i64::from_be_bytes(*micros);
+    let at = Timestamp::from_micros(micros);
+    (at.micros() == micros).then(|| (at, rest.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position() -> Position {
+        let id = OrderId::parse("ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b").unwrap();
+        Position { created_at: Timestamp::from_millis(1_765_249_461_097), id }
+    }
+
+    #[test]
+    fn a_place_survives_the_round_trip() {
+        assert_eq!(to_order(&of_order(&position())), Some(position()));
+        let at = Timestamp::from_millis(7);
+        assert_eq!(to_key(&of_key(at, "abc-1")), Some((at, "abc-1".to_owned())));
+    }
+
+    #[test]
+    fn the_longest_key_still_fits_a_cursor() {
+        assert!(of_key(position().created_at, &"k".repeat(255)).len() <= 512);
+    }
+
+    #[test]
+    fn anything_else_is_no_place() {
+        let cursor = of_order(&position());
+        let cut = &cursor[..cursor.len() - 2];
+        for wrong in ["", "x", "not a cursor", "AAAA", "AQ", cut, "\0", "ÿÿ", &of_key(position().created_at, "k")] {
+            assert_eq!(to_order(wrong), None, "{wrong}");
+        }
+        assert_eq!(to_key(&cursor), None);
+        assert_eq!(to_key(&write(KEY_LAYOUT, position().created_at, b"a\0b")), None);
+    }
+}

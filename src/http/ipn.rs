@@ -1,0 +1,151 @@
+//! `POST /v1/webhooks/nowpayments`: the provider reports on a payment.
+//!
+//! No bearer and no bucket: the signature is the credential. The checks come in the contract's order
+//! (section 5), and nothing of an unverified body reaches the commit queue; refused bodies are kept apart
+//! for the doctor. 200 is said only after everything is durable, so that the provider sends again what
+//! might be lost; that is why every failure past the checks is a 503. The story goes on in
+//! `actors/intake.rs`.
+
+use std::time::Duration;
+
+use actix_web::http::header::HeaderName;
+use actix_web::web::{Bytes, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::actors::order::Told;
+use crate::domain::evidence::Outcome;
+use crate::provider::IpnRefusal;
+use crate::provider::canonical::Form;
+use crate::provider::signature::{Verified, Verifier};
+use crate::provider::wire::Ipn;
+use crate::store::RefusedIpn;
+use crate::store::changeset::ReceivedIpn;
+
+use super::address::client_ip;
+use super::error::ApiError;
+use super::{Shared, answer, body};
+
+const SIGNATURE: HeaderName = HeaderName::from_static("x-nowpayments-sig");
+/// How long a body may take to arrive.
+const BODY_MILLIS_MAX: u64 = 2_000;
+/// How long the whole may take: the provider gives up after three seconds.
+const ANSWER_MILLIS_MAX: u64 = 2_800;
+/// How many bodies may be arriving at once.
+const ARRIVING_MAX: usize = 1_024;
+/// How many verified IPNs may wait for their commit; forgeries never come here.
+const VERIFIED_MAX: usize = 1_024;
+/// How much of a refused body is kept.
+const REFUSED_BYTES_MAX: usize = 4_096;
+
+/// The way in for IPNs: the secrets, and bounds of its own.
+pub struct Gate {
+    /// None while no secret is configured: then the route does not exist.
+    verifier: Option<Verifier>,
+    arriving: Semaphore,
+    verified: Semaphore,
+}
+
+impl Gate {
+    /// Opens the way to whoever signs with one of these secrets, newest first.
+    #[must_use]
+    pub fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
+        Self {
+            verifier: Verifier::new(secrets),
+            arriving: Semaphore::new(ARRIVING_MAX),
+            verified: Semaphore::new(VERIFIED_MAX),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Receipt {
+    received: bool,
+    order_state: Option<&'static str>,
+}
+
+/// Takes an IPN, and answers within the provider's patience, come what may.
+pub async fn receive(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    let Some(verifier) = &shared.gate.verifier else { return super::no_route(request).await };
+    let in_time = timeout(Duration::from_millis(ANSWER_MILLIS_MAX), async {
+        let body = arrived(&request, payload, &shared.gate).await?;
+        let signature = request.headers().get(SIGNATURE).ok_or(NO_SIGNATURE)?;
+        match read(verifier, signature.as_bytes(), &body) {
+            Ok(ipn) => settle(&shared, ipn, &body).await,
+            Err(refusal) => {
+                keep_refused(&shared, &request, &body, refusal);
+                Err(ApiError::Ipn(refusal))
+            }
+        }
+    });
+    in_time.await.unwrap_or(Err(ApiError::Busy("an IPN was not stored in time")))
+}
+
+const NO_SIGNATURE: ApiError = ApiError::Unauthorized("x-nowpayments-sig header missing.");
+
+/// The whole body of a request that at least claims to be signed.
+async fn arrived(request: &HttpRequest, payload: Payload, gate: &Gate) -> Result<Bytes, ApiError> {
+    if !request.headers().contains_key(SIGNATURE) {
+        return Err(NO_SIGNATURE);
+    }
+    let _permit = gate.arriving.try_acquire().map_err(|_| ApiError::Busy("bodies of IPNs"))?;
+    let whole = timeout(Duration::from_millis(BODY_MILLIS_MAX), body::read(request, payload));
+    let late = |_| ApiError::BadRequest("The request body was not complete within 2 seconds.".into());
+    let body = whole.await.map_err(late)??;
+    if body.is_empty() { Err(ApiError::BadRequest("Empty request body.".into())) } else { Ok(body) }
+}
+
+/// A verified IPN with how it was verified.
+struct Read {
+    ipn: Ipn,
+    form: Form,
+    secret: usize,
+}
+
+fn read(verifier: &Verifier, signature: &[u8], body: &[u8]) -> Result<Read, IpnRefusal> {
+    let verified = verifier.verify(signature, body)?;
+    let ipn = Ipn::read(&verified)?;
+    let Verified { form, secret, .. } = verified;
+    Ok(Read { ipn, form, secret })
+}
+
+/// Has the IPN judged and stored, whether or not an order is found.
+async fn settle(shared: &Shared, read: Read, body: &Bytes) -> Result<HttpResponse, ApiError> {
+    let _permit = shared.gate.verified.try_acquire().map_err(|_| ApiError::Busy("verified IPNs"))?;
+    let Read { ipn, form, secret } = read;
+    if form != Form::Raw {
+        tracing::warn!(form = form.as_str(), "an IPN verified only in a rewritten form");
+    }
+    let received = ReceivedIpn {
+        order_id: None,
+        payment_id: ipn.evidence.payment_id.clone(),
+        payment_status: ipn.payment_status().to_owned(),
+        verified_form: form.as_str(),
+        verified_secret: secret,
+        outcome: Outcome::Unmatched,
+        body_sha256: HEXLOWER.encode(&Sha256::digest(body)),
+        raw_body: body.to_vec(),
+        received_at: shared.clock.now(),
+    };
+    let told = Told { evidence: ipn.evidence, ipn: Some(received), operation: None };
+    let state = shared.intake.take(told, ipn.order).await.map_err(ApiError::IpnNotStored)?;
+    answer::ok(&Receipt { received: true, order_state: state.map(|name| name.as_str()) })
+}
+
+fn keep_refused(shared: &Shared, request: &HttpRequest, body: &Bytes, refusal: IpnRefusal) {
+    tracing::warn!(%refusal, "an IPN was refused");
+    shared.store.refused_ipn_keep(RefusedIpn {
+        body: body.get(..REFUSED_BYTES_MAX).unwrap_or(body).to_vec(),
+        reason: match refusal {
+            IpnRefusal::BadSignature => "bad_signature",
+            IpnRefusal::DuplicateKeys => "duplicate_keys",
+            IpnRefusal::MissingFields(_) => "missing_fields",
+        },
+        ip: client_ip(request, &shared.settings.trusted_proxies).map(|ip| ip.to_string()),
+        at: shared.clock.now(),
+    });
+}

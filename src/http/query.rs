@@ -1,0 +1,236 @@
+//! Reads the query string strictly: what breaks its rule is refused with a sentence, never bent.
+//!
+//! Unknown parameters are ignored; of a repeated one the first counts. Rules: contract, sections 1 and 3.
+
+use actix_web::HttpRequest;
+use actix_web::web;
+
+use crate::domain::order::StatusName;
+use crate::domain::time::Timestamp;
+
+use super::error::ApiError;
+
+/// The longest cursor that is looked at.
+const CURSOR_CHARS_MAX: usize = 512;
+
+/// The parameters of one request, decoded.
+#[derive(Debug)]
+pub struct Query(Vec<(String, String)>);
+
+/// Where a list starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start<P> {
+    /// At the newest.
+    Newest,
+    /// After this place.
+    After(P),
+    /// Nowhere: the cursor is none of ours, and its page is empty.
+    Nowhere,
+}
+
+/// How many a page may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitRule {
+    /// At most so many.
+    pub max: usize,
+    /// So many if nothing is said.
+    pub default: usize,
+}
+
+/// A span of time, inclusive at its beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Between {
+    /// Then or later.
+    pub after: Option<Timestamp>,
+    /// Earlier.
+    pub before: Option<Timestamp>,
+}
+
+fn refused<T>(sentence: String) -> Result<T, ApiError> {
+    Err(ApiError::BadRequest(sentence.into()))
+}
+
+impl Query {
+    /// Reads the query of a request.
+    ///
+    /// # Errors
+    /// 400 if it cannot be decoded.
+    pub fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        Self::parse(request.query_string())
+    }
+
+    fn parse(text: &str) -> Result<Self, ApiError> {
+        web::Query::<Vec<(String, String)>>::from_query(text)
+            .map(|pairs| Self(pairs.into_inner()))
+            .map_err(|_| ApiError::BadRequest("The query string could not be decoded.".into()))
+    }
+
+    /// The first value of a parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `limit`, an integer in its range.
+    ///
+    /// # Errors
+    /// 400 outside of it.
+    pub fn limit(&self, rule: LimitRule) -> Result<usize, ApiError> {
+        let Some(text) = self.get("limit") else { return Ok(rule.default) };
+        match digits(text).and_then(|limit| usize::try_from(limit).ok()) {
+            Some(limit) if (1..=rule.max).contains(&limit) => Ok(limit),
+            Some(_) | None => refused(format!("limit must be an integer between 1 and {}.", rule.max)),
+        }
+    }
+
+    /// `wait`, whole seconds.
+    ///
+    /// # Errors
+    /// 400 if it is not one of 0 to `max`.
+    pub fn wait_seconds(&self, max: u64) -> Result<Option<u64>, ApiError> {
+        let Some(text) = self.get("wait") else { return Ok(None) };
+        match digits(text) {
+            Some(seconds) if seconds <= max => Ok(Some(seconds)),
+            Some(_) | None => refused(format!("wait must be an integer between 0 and {max}.")),
+        }
+    }
+
+    /// `status`, one of the six.
+    ///
+    /// # Errors
+    /// 400 for any other word.
+    pub fn status(&self) -> Result<Option<StatusName>, ApiError> {
+        let Some(text) = self.get("status") else { return Ok(None) };
+        let known = StatusName::ALL.map(StatusName::as_str).join(", ");
+        StatusName::parse(text)
+            .map_or_else(|| refused(format!("status must be one of {known}.")), |name| Ok(Some(name)))
+    }
+
+    /// A time.
+    ///
+    /// # Errors
+    /// 400 unless it is ISO-8601 in UTC.
+    pub fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        // A plus sign that was not escaped arrives as a blank; `+00:00` must be accepted all the same.
+        let unescaped = text.strip_suffix(" 00:00").map(|time| format!("{time}+00:00"));
+        match Timestamp::parse(unescaped.as_deref().unwrap_or(text)) {
+            Some(time) => Ok(Some(time)),
+            None => refused(format!("{name} must be an ISO-8601 UTC time such as 2026-05-12T13:00:00.000Z.")),
+        }
+    }
+
+    /// A span of time from `<what>_after` to `<what>_before`.
+    ///
+    /// # Errors
+    /// 400 if either is no time, or the end is not after the beginning.
+    pub fn between(&self, what: &str) -> Result<Between, ApiError> {
+        let after = self.time(&format!("{what}_after"))?;
+        let before = self.time(&format!("{what}_before"))?;
+        match (after, before) {
+            (Some(begin), Some(end)) if end <= begin => {
+                refused(format!("{what}_before must be strictly greater than {what}_after."))
+            }
+            _ => Ok(Between { after, before }),
+        }
+    }
+
+    /// `cursor`, read by the list it belongs to.
+    ///
+    /// # Errors
+    /// 400 if it is empty or longer than any of ours can be.
+    pub fn start<P>(&self, read: impl FnOnce(&str) -> Option<P>) -> Result<Start<P>, ApiError> {
+        let Some(text) = self.get("cursor") else { return Ok(Start::Newest) };
+        if !(1..=CURSOR_CHARS_MAX).contains(&text.chars().count()) {
+            return refused(format!("cursor must be between 1 and {CURSOR_CHARS_MAX} characters."));
+        }
+        Ok(read(text).map_or(Start::Nowhere, Start::After))
+    }
+
+    /// A text of 1 to `max` characters.
+    ///
+    /// # Errors
+    /// 400 outside of that, or with a NUL, which no stored text has.
+    pub fn text(&self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        if !(1..=max).contains(&text.chars().count()) {
+            return refused(format!("{name} must be between 1 and {max} characters."));
+        }
+        if text.contains('\0') {
+            return refused(format!("{name} must not contain NUL characters."));
+        }
+        Ok(Some(text.to_owned()))
+    }
+}
+
+/// A whole number without sign or blank.
+fn digits(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: LimitRule = LimitRule { max: 100, default: 50 };
+
+    fn query(text: &str) -> Query {
+        Query::parse(text).unwrap()
+    }
+
+    fn sentence<T: std::fmt::Debug>(result: Result<T, ApiError>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_limit_is_refused_never_clamped() {
+        assert_eq!(query("").limit(RULE).unwrap(), 50);
+        assert_eq!(query("limit=100").limit(RULE).unwrap(), 100);
+        for wrong in ["0", "101", "-1", "1.5", "", "+5", "ten", "99999999999999999999999"] {
+            let told = sentence(query(&format!("limit={}", wrong.replace('+', "%2B"))).limit(RULE));
+            assert_eq!(told, "limit must be an integer between 1 and 100.", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_with_z_and_with_a_plus_even_unescaped() {
+        for text in ["2026-05-12T13:00:00Z", "2026-05-12T13:00:00%2B00:00", "2026-05-12T13:00:00+00:00"] {
+            let time = query(&format!("created_after={text}")).time("created_after").unwrap();
+            assert_eq!(time.unwrap().to_string(), "2026-05-12T13:00:00.000Z");
+        }
+        assert!(sentence(query("created_after=yesterday").time("created_after")).starts_with("created_after must be"));
+    }
+
+    #[test]
+    fn an_end_must_come_after_its_beginning() {
+        let same = "created_after=2026-05-12T13:00:00Z&created_before=2026-05-12T13:00:00Z";
+        assert_eq!(
+            sentence(query(same).between("created")),
+            "created_before must be strictly greater than created_after."
+        );
+    }
+
+    #[test]
+    fn a_strange_cursor_starts_nowhere_and_an_endless_one_is_refused() {
+        let nothing = |_: &str| None::<()>;
+        assert_eq!(query("").start(nothing).unwrap(), Start::Newest);
+        assert_eq!(query("cursor=%00%FF").start(nothing).unwrap(), Start::Nowhere);
+        assert_eq!(query(&format!("cursor={}", "a".repeat(512))).start(nothing).unwrap(), Start::Nowhere);
+        assert!(query(&format!("cursor={}", "a".repeat(513))).start(nothing).is_err());
+    }
+
+    #[test]
+    fn a_search_is_counted_in_characters_and_has_no_nul() {
+        assert_eq!(query(&format!("search={}", "%C3%BC".repeat(200))).text("search", 200).unwrap().unwrap().len(), 400);
+        assert!(query(&format!("search={}", "a".repeat(201))).text("search", 200).is_err());
+        assert!(query("search=").text("search", 200).is_err());
+        assert!(query("search=a%00").text("search", 200).is_err());
+    }
+
+    #[test]
+    fn a_status_is_one_of_the_six() {
+        assert_eq!(query("status=paid").status().unwrap(), Some(StatusName::Paid));
+        assert!(sentence(query("status=PAID").status()).starts_with("status must be one of pending, confirming"));
+    }
+}
