@@ -150,7 +150,7 @@ impl Actors {
             store: store.clone(),
             clock: clock.clone(),
             rules: settings.orders.rules,
-            changes: ChangeBoard::default(),
+            changes: ChangeBoard::new(store.clone()),
         };
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let directory = OrderDirectory::new(surroundings, handles);

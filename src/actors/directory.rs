@@ -92,8 +92,7 @@ impl OrderDirectory {
     /// # Errors
     /// [`OrderError::Busy`] past the bound of waiters.
     pub async fn wait(&self, id: OrderId, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
-        let surroundings = &self.0.surroundings;
-        surroundings.changes.wait(&surroundings.store, id, since, at_most).await
+        self.0.surroundings.changes.wait(id, since, at_most).await
     }
 
     /// Answers everybody who waits for a change; at shutdown.

@@ -217,7 +217,7 @@ enum Basis {
 /// What one judging came to.
 enum Step {
     /// It is done, and this is the order now.
-    Done(Heard),
+    Done(Box<Heard>),
     /// What was judged was stale.
     Stale,
 }
@@ -263,7 +263,7 @@ impl Surroundings {
                     if heard.order.version != order.version {
                         self.changes.tell(id);
                     }
-                    return (Some(heard.order.clone()), Ok(heard));
+                    return (Some(heard.order.clone()), Ok(*heard));
                 }
                 Ok(Step::Stale) => {}
                 // Nobody knows whether it is stored: forget, and let the next message load what is.
@@ -290,13 +290,13 @@ impl Surroundings {
         }
         let changeset = changeset(order, &decision, case, now);
         if !changeset.writes() {
-            return Ok(if basis == Basis::Memory { Step::Stale } else { Step::Done(heard(decision)) });
+            return Ok(if basis == Basis::Memory { Step::Stale } else { Step::Done(Box::new(heard(decision))) });
         }
         match self.store.commit(changeset).await {
-            Ok(Committed::Done) => Ok(Step::Done(heard(decision))),
+            Ok(Committed::Done) => Ok(Step::Done(Box::new(heard(decision)))),
             // Counted, and nothing else: the order is as it was.
             Ok(Committed::SeenBefore | Committed::KeyTaken(_)) => {
-                Ok(Step::Done(Heard { order: order.clone(), outcome: decision.outcome }))
+                Ok(Step::Done(Box::new(Heard { order: order.clone(), outcome: decision.outcome })))
             }
             Err(CommitError::Conflict) => Ok(Step::Stale),
             Err(error) => Err(error.into()),

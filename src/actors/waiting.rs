@@ -23,17 +23,24 @@ const WAITERS_MAX: usize = 1_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(1_500);
 
 /// The board on which changes are announced. Clones share it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct ChangeBoard(Arc<Board>);
 
-#[derive(Default)]
 struct Board {
+    store: Store,
     orders: DashMap<OrderId, Arc<Notify>>,
     waiters: AtomicUsize,
     closed: AtomicBool,
 }
 
 impl ChangeBoard {
+    /// A board over the orders of this store.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        let (orders, waiters, closed) = (DashMap::new(), AtomicUsize::new(0), AtomicBool::new(false));
+        Self(Arc::new(Board { store, orders, waiters, closed }))
+    }
+
     /// Tells everybody who waits for this order.
     pub fn tell(&self, id: OrderId) {
         if let Some(notify) = self.0.orders.get(&id) {
@@ -53,19 +60,13 @@ impl ChangeBoard {
     ///
     /// # Errors
     /// [`OrderError::Busy`] past the bound of waiters; not found; not read.
-    pub async fn wait(
-        &self,
-        store: &Store,
-        id: OrderId,
-        since: Timestamp,
-        at_most: Duration,
-    ) -> Result<Order, OrderError> {
+    pub async fn wait(&self, id: OrderId, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
         let place = Place::take(self, id)?;
         // The time-out is the transport's, so real time: a test that moves the clock must not wait for it.
         let newer = timeout(at_most, async {
             loop {
                 let told = place.notify.notified();
-                let order = store.order_load(id).await?.ok_or(OrderError::NotFound)?;
+                let order = self.0.order(id).await?;
                 if since < order.updated_at || self.0.closed.load(Ordering::Acquire) {
                     return Ok(order);
                 }
@@ -74,8 +75,14 @@ impl ChangeBoard {
         });
         match newer.await {
             Ok(found) => found,
-            Err(_) => store.order_load(id).await?.ok_or(OrderError::NotFound),
+            Err(_) => self.0.order(id).await,
         }
+    }
+}
+
+impl Board {
+    async fn order(&self, id: OrderId) -> Result<Order, OrderError> {
+        self.store.order_load(id).await?.ok_or(OrderError::NotFound)
     }
 }
 
