@@ -1,0 +1,296 @@
+//! The service as its users meet it: on a port of its own, over a fresh database, with time in our hands.
+//!
+//! [`TestApp::spawn`] starts it; requests go over real HTTP; [`TestApp::advance`] moves its clock and lets
+//! the sweeper look. A second node on the same database is [`TestApp::beside`].
+
+use std::sync::Arc;
+
+use crypto_orders::app::App;
+use crypto_orders::clock::{Clock, fresh_uuid, random_bytes};
+use crypto_orders::config::{Settings, Sources, load};
+use crypto_orders::domain::access::{Account, ApiKey, KeyKind, PlaintextKey, Scope, Tier};
+use crypto_orders::domain::ids::{AccountId, KeyId};
+use crypto_orders::domain::time::{Span, Timestamp};
+use crypto_orders::provider::signature::sign;
+use crypto_orders::store::{Opener, Store};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use crate::engines::{Database, Engine};
+
+/// The secret that the provider signs with in these tests.
+pub const IPN_SECRET: &str = "test-ipn-secret-0001";
+/// When every test begins, unless it says otherwise.
+pub const START: &str = "2026-05-12T12:00:00.000Z";
+
+/// A running node with an account, its key and an operator's key.
+pub struct TestApp {
+    pub app: App,
+    pub store: Store,
+    pub clock: Clock,
+    pub account: AccountId,
+    pub customer: String,
+    pub operator: String,
+    pub database: Arc<Database>,
+    engine: Engine,
+    client: Client,
+    base: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text))
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The status as a number.
+    pub fn code(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// Asserts a problem of this status and slug, and answers its detail.
+    pub fn problem(&self, code: u16, slug: &str) -> String {
+        assert_eq!(self.code(), code, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/problem+json; charset=utf-8"), "{}", self.text);
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("https://errors.driftstack.dev/{slug}"), "{problem}");
+        assert_eq!(problem["status"], code, "{problem}");
+        assert_eq!(problem["instance"].as_str(), self.header("x-request-id"), "{problem}");
+        problem["detail"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl TestApp {
+    /// A node with default settings on a fresh database.
+    pub async fn spawn(engine: Engine) -> Self {
+        Self::spawn_with(engine, |_| {}).await
+    }
+
+    /// A node whose settings were changed by `set`.
+    pub async fn spawn_with(engine: Engine, set: impl FnOnce(&mut Settings)) -> Self {
+        let database = tokio::task::spawn_blocking(move || engine.database(migrate)).await.expect("a database");
+        let clock = Clock::manual(Timestamp::parse(START).expect("a time"));
+        Self::start(engine, Arc::new(database), clock, set).await
+    }
+
+    /// Another node on the same database, with the same clock; its own account and keys.
+    pub async fn beside(&self, set: impl FnOnce(&mut Settings)) -> Self {
+        Self::start(self.engine, self.database.clone(), self.clock.clone(), set).await
+    }
+
+    /// Stops this node in an orderly way and starts it again on what it left behind, with its keys.
+    pub async fn restart(self, set: impl FnOnce(&mut Settings)) -> Self {
+        let (account, customer, operator) = (self.account, self.customer, self.operator);
+        let (engine, database, clock) = (self.engine, self.database, self.clock);
+        self.app.stop().await;
+        drop(self.store);
+        let fresh = Self::start(engine, database, clock, set).await;
+        Self { account, customer, operator, ..fresh }
+    }
+
+    async fn start(engine: Engine, database: Arc<Database>, clock: Clock, set: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = settings(&database.url);
+        set(&mut settings);
+        let (url, time) = (database.url.clone(), clock.clone());
+        let open = tokio::task::spawn_blocking(move || open_when_free(&url, &time));
+        let store = open.await.expect("the store opens");
+        let app = App::start(settings, clock.clone(), store.clone()).expect("the app starts");
+        let base = format!("http://{}", app.local_addr());
+        let now = clock.now();
+        let account = AccountId::new(fresh_uuid(now));
+        let row = Account { id: account, name: "Test".to_owned(), tier: Tier::Enterprise, created_at: now };
+        store.account_insert(row).await.expect("an account");
+        let customer = mint(&store, now, Some(account), &[Scope::AccountOwner]).await;
+        let operator = mint(&store, now, None, &[Scope::InternalAdmin]).await;
+        // The first one installed serves the whole process.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = Client::builder().no_proxy().build().expect("a client");
+        Self { app, store, clock, account, customer, operator, database, engine, client, base }
+    }
+
+    /// The account's further key with these scopes.
+    pub async fn key(&self, scopes: &[Scope]) -> String {
+        mint(&self.store, self.clock.now(), Some(self.account), scopes).await
+    }
+
+    /// Another account, and its key.
+    pub async fn stranger(&self, tier: Tier) -> (AccountId, String) {
+        let now = self.clock.now();
+        let id = AccountId::new(fresh_uuid(now));
+        let row = Account { id, name: "Stranger".to_owned(), tier, created_at: now };
+        self.store.account_insert(row).await.expect("an account");
+        (id, mint(&self.store, now, Some(id), &[Scope::AccountOwner]).await)
+    }
+
+    /// Moves the clock, and lets the sweeper look once.
+    pub async fn advance(&self, span: Span) {
+        self.clock.advance(span);
+        self.app.wake_sweeper().await;
+    }
+
+    /// A request without a key.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let answer = request.send().await.expect("an answer");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let text = answer.text().await.expect("a body of text");
+        Answer { status, headers, text }
+    }
+
+    /// `GET` with the customer's key.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path).bearer_auth(&self.customer)).await
+    }
+
+    /// A request with a JSON body and the customer's key.
+    pub async fn call(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.send(json_body(self.request(method, path), body).bearer_auth(&self.customer)).await
+    }
+
+    /// `GET` below `/v1/admin/crypto-orders` with the operator's key.
+    pub async fn admin(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, &admin_path(path)).bearer_auth(&self.operator)).await
+    }
+
+    /// A request with a JSON body below `/v1/admin/crypto-orders` with the operator's key.
+    pub async fn admin_call(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.send(json_body(self.request(method, &admin_path(path)), body).bearer_auth(&self.operator)).await
+    }
+
+    /// A checkout of `solo_manual`, under a key if one is given.
+    pub async fn checkout(&self, key: Option<&str>) -> Answer {
+        self.checkout_of(&order_body(), key).await
+    }
+
+    /// A checkout with this body.
+    pub async fn checkout_of(&self, body: &Value, key: Option<&str>) -> Answer {
+        let request = json_body(self.request(Method::POST, "/v1/billing/crypto-checkout"), body);
+        let request = request.bearer_auth(&self.customer);
+        self.send(key.into_iter().fold(request, |request, key| request.header("Idempotency-Key", key))).await
+    }
+
+    /// A new order's id.
+    pub async fn order(&self) -> String {
+        let answer = self.checkout(None).await;
+        assert_eq!(answer.code(), 201, "{}", answer.text);
+        answer.json()["order_id"].as_str().expect("an order id").to_owned()
+    }
+
+    /// An order as operators see it.
+    pub async fn look(&self, order: &str) -> Value {
+        let answer = self.admin(&format!("/{order}")).await;
+        assert_eq!(answer.code(), 200, "{}", answer.text);
+        answer.json()
+    }
+
+    /// `status/source` of each event of an order, oldest first.
+    pub async fn steps(&self, order: &str) -> Vec<String> {
+        let events = self.look(order).await["events"].as_array().cloned().unwrap_or_default();
+        let word = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        events.iter().map(|event| format!("{}/{}", word(event, "status"), word(event, "source"))).collect()
+    }
+
+    /// A signed IPN with this body.
+    pub async fn ipn(&self, body: &Value) -> Answer {
+        self.ipn_raw(&body.to_string()).await
+    }
+
+    /// A signed IPN of these very bytes.
+    pub async fn ipn_raw(&self, body: &str) -> Answer {
+        let signature = sign(IPN_SECRET, body.as_bytes()).expect("a secret");
+        let request = self.request(Method::POST, "/v1/webhooks/nowpayments");
+        self.send(request.header("x-nowpayments-sig", signature).body(body.to_owned())).await
+    }
+}
+
+/// What a payment of `solo_manual` for an order looks like: price, amounts and coin as quoted, and paid.
+pub fn payment(order: &str, payment: &str, status: &str) -> Value {
+    json!({
+        "payment_id": payment,
+        "payment_status": status,
+        "order_id": order,
+        "price_amount": 79,
+        "price_currency": "usd",
+        "pay_amount": 0.5,
+        "actually_paid": if matches!(status, "waiting" | "expired") { json!(0) } else { json!(0.5) },
+        "pay_currency": "eth",
+    })
+}
+
+/// A checkout's body.
+pub fn order_body() -> Value {
+    json!({ "product": "solo_manual", "price_cents": 7900, "price_currency": "USD" })
+}
+
+/// The settings of a test: any port, no rate limits, a known IPN secret.
+pub fn settings(database_url: &str) -> Settings {
+    let flags = vec![
+        ("listen", "127.0.0.1:0".to_owned()),
+        ("database_url", database_url.to_owned()),
+        ("rate_limits", "off".to_owned()),
+        ("ipn_secret", IPN_SECRET.to_owned()),
+    ];
+    load(&Sources { flags, ..Sources::default() }).expect("settings")
+}
+
+/// Brings an empty database to the schema.
+pub fn migrate(url: &str) {
+    drop(Store::open(url, Clock::system(), Opener::Command).expect("the schema"));
+}
+
+/// Opens the store; the last server's lock on the file may be let go a moment after its end.
+fn open_when_free(url: &str, clock: &Clock) -> Store {
+    for _ in 0..200 {
+        match Store::open(url, clock.clone(), Opener::Server) {
+            Err(crypto_orders::store::StoreError::Locked(_)) => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            opened => return opened.expect("the store opens"),
+        }
+    }
+    panic!("the file stays locked")
+}
+
+async fn mint(store: &Store, now: Timestamp, account_id: Option<AccountId>, scopes: &[Scope]) -> String {
+    let kind = if account_id.is_some() { KeyKind::Live } else { KeyKind::Admin };
+    let plaintext = PlaintextKey::new(kind, random_bytes());
+    let key = ApiKey {
+        id: KeyId::new(fresh_uuid(now)),
+        name: "test".to_owned(),
+        key_prefix: plaintext.prefix().to_owned(),
+        key_hash: plaintext.hash(),
+        scopes: scopes.to_vec(),
+        account_id,
+        last_used_at: None,
+        revoked_at: None,
+        expires_at: None,
+        created_at: now,
+    };
+    store.key_insert(key).await.expect("a key");
+    plaintext.reveal().to_owned()
+}
+
+fn json_body(request: RequestBuilder, body: &Value) -> RequestBuilder {
+    request.header("Content-Type", "application/json").body(body.to_string())
+}
+
+fn admin_path(rest: &str) -> String {
+    format!("/v1/admin/crypto-orders{rest}")
+}
