@@ -20,6 +20,9 @@ use crate::store::Store;
 use super::error::{ApiError, KeyRefusal};
 use super::limits::Owner;
 
+#[cfg(test)]
+mod tests;
+
 /// How long the database's word on a key is taken for true.
 const REMEMBERED_FOR: Span = Span::seconds(5);
 /// How many good keys are remembered.
@@ -162,7 +165,7 @@ impl Keyring {
         let mine = verified.noted_at_millis.compare_exchange(noted, now.millis(), Ordering::Relaxed, Ordering::Relaxed);
         if mine.is_ok() {
             let (store, id) = (self.store.clone(), verified.key.id);
-            actix_web::rt::spawn(async move {
+            tokio::spawn(async move {
                 if let Err(error) = store.key_used(id, now).await {
                     tracing::warn!(key.id = %id, %error, "the use of a key was not noted");
                 }
@@ -189,37 +192,4 @@ fn bearer(headers: &HeaderMap) -> Result<PlaintextKey, ApiError> {
         return Err(MALFORMED);
     }
     PlaintextKey::parse(token).ok_or(ApiError::Key(KeyRefusal::Unknown))
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::header::HeaderValue;
-
-    use super::*;
-    use crate::domain::access::KeyKind;
-
-    fn told(value: Option<&[u8]>) -> String {
-        let mut headers = HeaderMap::new();
-        if let Some(value) = value {
-            headers.insert(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
-        }
-        bearer(&headers).map_or_else(|error| error.to_string(), |key| key.reveal().to_owned())
-    }
-
-    #[test]
-    fn a_key_is_read_behind_any_spelling_of_bearer() {
-        let key = PlaintextKey::new(KeyKind::Live, [9; 20]);
-        for scheme in ["Bearer", "bearer", "BEARER"] {
-            assert_eq!(told(Some(format!("{scheme} {}", key.reveal()).as_bytes())), key.reveal());
-        }
-    }
-
-    #[test]
-    fn each_way_of_getting_it_wrong_has_its_sentence() {
-        assert_eq!(told(None), "Missing Authorization header.");
-        for malformed in [&b""[..], b"Bearer", b"Bearer ", b"Basic abc", b"ds_live_x", b"Bearer a b", b"Bearer \xff"] {
-            assert_eq!(told(Some(malformed)), "Malformed Authorization header. Expected \"Bearer <key>\".");
-        }
-        assert_eq!(told(Some(b"Bearer nonsense")), "The supplied API key is not recognised.");
-    }
 }

@@ -289,7 +289,7 @@ mod tests {
         let error = ApiError::Checkout(CheckoutError::Order(error));
         assert_eq!(
             error.problem().cause.unwrap(),
-            "order not placed: decision not stored: storage unavailable: disk I/O error at /var/lib"
+            "decision not stored: storage unavailable: disk I/O error at /var/lib"
         );
         let shown = shown(&error);
         assert_eq!((&shown["status"], &shown["retry_after_seconds"]), (&json!(503), &json!(5)));

@@ -21,6 +21,8 @@ mod ipn;
 mod limits;
 mod problem;
 mod query;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use crate::actors::checkout::{Checkout, CheckoutRequest};
+use crate::config::OrderSettings;
 use crate::domain::access::Permission;
 use crate::domain::catalogue::{Catalogue, ProductCode};
 use crate::domain::idempotency::{Asked, IdempotencyKey};
@@ -23,8 +24,8 @@ use crate::http::{Shared, answer, body};
 
 /// The longest customer's note.
 pub const NOTE_CHARS_MAX: usize = 500;
-/// The longest product code that is looked for.
-pub const PRODUCT_CHARS_MAX: usize = 64;
+/// The longest code of a product or a currency that is looked at.
+pub const CODE_CHARS_MAX: usize = 64;
 const PRICE_CENTS_MAX: i64 = 1_000_000;
 const PAY_CURRENCY_CHARS_MAX: usize = 32;
 
@@ -55,7 +56,7 @@ pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>
     let customer = shared.customer(&request, Permission::WriteOrders).await?;
     let fields = body::required(&request, payload).await?;
     let key = request.headers().get(IDEMPOTENCY_KEY).map_or(&b""[..], HeaderValue::as_bytes);
-    let checkout = read(fields, key, &Desk { shared: &shared, customer })?;
+    let checkout = read(fields, key, &Buyer { customer, settings: &shared.settings.orders })?;
     match shared.desk.take(checkout).await? {
         Checkout::Created(order) => answer::created(&stub(&order)),
         Checkout::Replayed(order) => {
@@ -66,17 +67,17 @@ pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>
     }
 }
 
-/// Where a checkout is read: whose it is, and what settings hold.
-struct Desk<'a> {
-    shared: &'a Shared,
+/// Who buys, and what can be bought.
+struct Buyer<'a> {
     customer: Customer,
+    settings: &'a OrderSettings,
 }
 
-fn read(mut fields: Fields, key: &[u8], desk: &Desk<'_>) -> Result<CheckoutRequest, ApiError> {
-    let settings = &desk.shared.settings.orders;
+fn read(mut fields: Fields, key: &[u8], buyer: &Buyer<'_>) -> Result<CheckoutRequest, ApiError> {
+    let settings = buyer.settings;
     let product = product(&mut fields, &settings.catalogue);
     let price_cents = fields.integer("price_cents", 1..=PRICE_CENTS_MAX);
-    let price_currency = fields.text("price_currency", PRODUCT_CHARS_MAX);
+    let price_currency = fields.text("price_currency", CODE_CHARS_MAX);
     check_currency(&mut fields, &price_currency);
     let pay_currency = pay_currency(&mut fields);
     let customer_note = fields.optional_text("customer_note", NOTE_CHARS_MAX);
@@ -86,9 +87,9 @@ fn read(mut fields: Fields, key: &[u8], desk: &Desk<'_>) -> Result<CheckoutReque
     });
     fields.finish()?;
     let asked = Asked { product, price_cents, price_currency };
-    report_other_price(&asked, desk);
+    report_other_price(&asked, buyer);
     Ok(CheckoutRequest {
-        account_id: desk.customer.account_id,
+        account_id: buyer.customer.account_id,
         asked,
         pay_currency: pay_currency.or_else(|| settings.pay_currency.clone()),
         customer_note,
@@ -98,7 +99,7 @@ fn read(mut fields: Fields, key: &[u8], desk: &Desk<'_>) -> Result<CheckoutReque
 
 /// The product's code, which the catalogue must know.
 pub fn product(fields: &mut Fields, catalogue: &Catalogue) -> String {
-    let product = fields.text("product", PRODUCT_CHARS_MAX);
+    let product = fields.text("product", CODE_CHARS_MAX);
     if !fields.is_wrong("product") && catalogue.find(&product).is_none() {
         let known = catalogue.codes().map(ProductCode::as_str).collect::<Vec<_>>().join(", ");
         fields.wrong("product", format!("product must be one of {known}."));
@@ -124,12 +125,12 @@ fn pay_currency(fields: &mut Fields) -> Option<Coin> {
 }
 
 /// A client with another price in mind is a sign of a stale price list, or of somebody trying.
-fn report_other_price(asked: &Asked, desk: &Desk<'_>) {
-    let Some((_, price)) = desk.shared.settings.orders.catalogue.find(&asked.product) else { return };
+fn report_other_price(asked: &Asked, buyer: &Buyer<'_>) {
+    let Some((_, price)) = buyer.settings.catalogue.find(&asked.product) else { return };
     if asked.price_cents != price.cents || asked.price_currency != price.currency.as_str() {
         tracing::warn!(
             event = "crypto_checkout_price_override_attempt",
-            account.id = %desk.customer.account_id,
+            account.id = %buyer.customer.account_id,
             product = asked.product,
             asked_price_cents = asked.price_cents,
             asked_price_currency = asked.price_currency,
@@ -157,5 +158,93 @@ fn stub(order: &Order) -> CheckoutAnswer<'_> {
         network: None,
         expires_at: order.expires_at(),
         created_at: order.created_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::ids::AccountId;
+    use crate::domain::lifecycle::{LatePayments, Rules, ZeroReceived};
+    use crate::domain::money::{Currency, Price};
+    use crate::domain::time::Span;
+
+    fn asked(body: Value, key: &[u8]) -> Result<CheckoutRequest, ApiError> {
+        let price = Price { cents: 7900, currency: Currency::parse("USD").unwrap() };
+        let settings = OrderSettings {
+            catalogue: Catalogue::new(BTreeMap::from([(ProductCode::parse("solo_manual").unwrap(), price)])),
+            pay_window: Span::minutes(60),
+            pay_currency: Coin::parse("btc"),
+            rules: Rules {
+                tolerance_basis_points: 100,
+                late_payments: LatePayments::Reopen,
+                zero_received: ZeroReceived::Short,
+            },
+        };
+        let customer = Customer { account_id: AccountId::new(Uuid::nil()) };
+        let Value::Object(object) = body else { panic!("{body} is no object") };
+        read(Fields::new(object), key, &Buyer { customer, settings: &settings })
+    }
+
+    fn body() -> Value {
+        json!({"product": "solo_manual", "price_cents": 7900, "price_currency": "USD"})
+    }
+
+    fn issues(result: Result<CheckoutRequest, ApiError>) -> Value {
+        match result {
+            Err(ApiError::Invalid(issues)) => serde_json::to_value(issues).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_least_a_checkout_says_is_enough() {
+        let request = asked(body(), b"").unwrap();
+        assert_eq!(request.pay_currency, Coin::parse("btc"));
+        assert_eq!((request.key, request.customer_note), (None, None));
+    }
+
+    #[test]
+    fn another_price_than_the_catalogue_s_is_taken_down_as_it_was_sent() {
+        let mut body = body();
+        body["price_cents"] = json!(1);
+        body["price_currency"] = json!("EUR");
+        let request = asked(body, b" \"k-1\" ").unwrap();
+        assert_eq!((request.asked.price_cents, request.asked.price_currency.as_str()), (1, "EUR"));
+        assert_eq!(request.key.unwrap().as_str(), "k-1");
+    }
+
+    #[test]
+    fn an_unknown_product_and_a_bad_key_are_told_together() {
+        let mut body = body();
+        body["product"] = json!("free_lunch");
+        assert_eq!(
+            issues(asked(body, b"two words")),
+            json!({
+                "fieldErrors": {"product": ["product must be one of solo_manual."]},
+                "formErrors": ["Idempotency-Key must be 1-255 ASCII chars (no whitespace)."],
+            })
+        );
+    }
+
+    #[test]
+    fn codes_that_are_none_are_refused() {
+        for (field, wrong) in [
+            ("price_currency", json!("usd")),
+            ("price_currency", json!("US")),
+            ("pay_currency", json!("b t c")),
+            ("pay_currency", json!("b\0")),
+            ("pay_currency", json!("x".repeat(33))),
+            ("product", json!("solo_manual\0")),
+        ] {
+            let mut body = body();
+            body[field] = wrong;
+            assert_eq!(issues(asked(body, b""))["fieldErrors"].as_object().unwrap().keys().next().unwrap(), field);
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::catalogue::ProductCode;
 use crate::http::error::ApiError;
 use crate::http::{Shared, answer, body};
 
-use super::checkout::{PRODUCT_CHARS_MAX, check_currency, product};
+use super::checkout::{CODE_CHARS_MAX, check_currency, product};
 
 #[derive(Debug, Serialize)]
 struct Quote<'a> {
@@ -24,7 +24,7 @@ pub async fn tell(request: HttpRequest, payload: Payload, shared: Data<Shared>) 
     let mut fields = body::required(&request, payload).await?;
     let catalogue = &shared.settings.orders.catalogue;
     let asked = product(&mut fields, catalogue);
-    if let Some(currency) = fields.optional_text("price_currency", PRODUCT_CHARS_MAX) {
+    if let Some(currency) = fields.optional_text("price_currency", CODE_CHARS_MAX) {
         check_currency(&mut fields, &currency);
     }
     fields.finish()?;
