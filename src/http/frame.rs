@@ -190,9 +190,9 @@ impl Visit {
 
     fn log(&self, clock: &Clock, status: u16, route: impl FnOnce() -> Option<String>) {
         // The pattern is put together anew each time: not for a log that nobody keeps.
-        if tracing::enabled!(tracing::Level::INFO) {
+        if tracing::enabled!(tracing::Level::DEBUG) {
             let route = route();
-            tracing::info!(
+            tracing::debug!(
                 method = self.method.as_str(),
                 route = route.as_deref().unwrap_or("-"),
                 status,
