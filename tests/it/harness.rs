@@ -3,6 +3,11 @@
 //! [`TestApp::spawn`] starts it; requests go over real HTTP; [`TestApp::advance`] moves its clock and lets
 //! the sweeper look. A second node on the same database is [`TestApp::beside`].
 
+pub mod door;
+pub mod load;
+pub mod process;
+pub mod sql;
+
 use std::sync::Arc;
 
 use crypto_orders::app::App;

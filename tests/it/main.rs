@@ -13,6 +13,11 @@
 
 #[macro_use]
 mod engines;
+mod crash;
 mod harness;
 mod postgres;
+mod schema;
+mod shutdown;
 mod smoke;
+mod storage;
+mod unknown;
