@@ -126,6 +126,11 @@ impl TestApp {
         Self { app, store, clock, account, customer, operator, database, engine, client, base }
     }
 
+    /// The engine that it runs on.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
     /// The account's further key with these scopes.
     pub async fn key(&self, scopes: &[Scope]) -> String {
         mint(&self.store, self.clock.now(), Some(self.account), scopes).await

@@ -28,7 +28,7 @@ impl Door {
     pub fn new(base: String, customer: String, operator: String) -> Self {
         // The first one installed serves the whole process.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().expect("a client");
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(15)).build().expect("a client");
         Self { base, customer, operator, client }
     }
 
