@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::Path;
 
-use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
@@ -32,9 +31,7 @@ pub fn sqlite(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     // Two first starts at once: the second waits for the lock and then finds nothing left to do.
-    conn.batch_execute("BEGIN IMMEDIATE; COMMIT").map_err(|error| failed(Box::new(error)))?;
-    conn.run_pending_migrations(SQLITE).map_err(failed)?;
-    Ok(())
+    conn.immediate_transaction(|conn| conn.run_pending_migrations(SQLITE).map(drop).map_err(failed))
 }
 
 /// Migrates the PostgreSQL database. Must run on a multi-threaded runtime's blocking thread.

@@ -14,7 +14,7 @@ on_both_engines![what_was_acknowledged_outlives_twenty_kills_and_nothing_is_half
 
 async fn what_was_acknowledged_outlives_twenty_kills_and_nothing_is_half_written(engine: Engine) {
     let installed = Installed::new(engine.durable()).await;
-    let mut keys = 0;
+    let (mut keys, mut interrupted) = (0, 0);
     let mut server = installed.start().await;
     for kill in 0..KILLS {
         let load = Load::start(&installed.door, &format!("kill-{kill}"), OnRefusal::GoHome);
@@ -24,8 +24,10 @@ async fn what_was_acknowledged_outlives_twenty_kills_and_nothing_is_half_written
         server = installed.start().await;
         settle(&installed.door, &bills).await;
         keys += bills.len();
+        interrupted += bills.values().filter(|bought| !bought.is_settled()).count();
     }
     drop(server);
+    assert!(interrupted >= KILLS, "the kills met next to no work under way: {interrupted} keys");
     assert_whole(installed.engine, &installed.database.url);
     // Every key of every round came to one order, and there are no others.
     assert_eq!(value(installed.engine, &installed.database.url, "select count(*) from orders"), keys.to_string());

@@ -122,7 +122,7 @@ impl TestApp {
         let operator = mint(&store, now, None, &[Scope::InternalAdmin]).await;
         // The first one installed serves the whole process.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().no_proxy().build().expect("a client");
+        let client = client(Client::builder());
         Self { app, store, clock, account, customer, operator, database, engine, client, base }
     }
 
@@ -276,6 +276,11 @@ fn open_when_free(url: &str, clock: &Clock) -> Store {
         }
     }
     panic!("the file stays locked")
+}
+
+/// A client that takes no connection which the server, who keeps them for 5 s, may just be closing.
+fn client(builder: reqwest::ClientBuilder) -> Client {
+    builder.no_proxy().pool_idle_timeout(std::time::Duration::from_secs(2)).build().expect("a client")
 }
 
 async fn mint(store: &Store, now: Timestamp, account_id: Option<AccountId>, scopes: &[Scope]) -> String {

@@ -1,6 +1,6 @@
 //! The door of a running server, for a client that may be cut off: an answer, or none.
 //!
-//! It knows an address and keys, and nothing of who listens there: a node of this process or a child of it.
+//! It knows an address and a key, and nothing of who listens there: a node of this process or a child of it.
 
 use std::time::Duration;
 
@@ -10,31 +10,32 @@ use serde_json::Value;
 use super::{Answer, IPN_SECRET, TestApp, json_body, order_body};
 use crypto_orders::provider::signature::sign;
 
+/// No answer takes longer, whatever has happened to the storage.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// How often a wait looks again, and how long it looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS_MAX: usize = 1_500;
 
-/// Where a server answers, with the keys of one account and of an operator.
+/// Where a server answers, with the key of an account.
 #[derive(Clone)]
 pub struct Door {
     pub base: String,
     pub customer: String,
-    pub operator: String,
     pub client: Client,
 }
 
 impl Door {
     /// The door at this address.
-    pub fn new(base: String, customer: String, operator: String) -> Self {
+    pub fn new(base: String, customer: String) -> Self {
         // The first one installed serves the whole process.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(15)).build().expect("a client");
-        Self { base, customer, operator, client }
+        let client = super::client(Client::builder().timeout(ANSWER_MAX));
+        Self { base, customer, client }
     }
 
     /// The door of a node of this process.
     pub fn of(app: &TestApp) -> Self {
-        Self::new(app.base.clone(), app.customer.clone(), app.operator.clone())
+        Self::new(app.base.clone(), app.customer.clone())
     }
 
     /// The whole answer, or none if the connection was refused or cut.

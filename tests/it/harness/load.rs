@@ -26,6 +26,13 @@ pub struct Bought {
     pub heard: usize,
 }
 
+impl Bought {
+    /// Whether everything that was asked under the key was acknowledged.
+    pub fn is_settled(&self) -> bool {
+        self.heard == WORDS.len()
+    }
+}
+
 /// Everything that was asked, by key.
 pub type Bills = BTreeMap<String, Bought>;
 

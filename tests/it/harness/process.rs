@@ -1,7 +1,6 @@
 //! The real binary as a child process: started, stopped by a signal, killed, started again on the same data.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -15,7 +14,7 @@ use super::{IPN_SECRET, migrate, mint};
 use crate::engines::{Database, Engine, fresh_folder};
 use crate::postgres::free_port;
 
-/// A database with an account and its keys, on which the binary can be run.
+/// A database with an account and its key, on which the binary can be run.
 pub struct Installed {
     pub engine: Engine,
     pub database: Database,
@@ -31,14 +30,9 @@ pub struct Process {
 }
 
 impl Installed {
-    /// A fresh database with an account, its key and an operator's key.
+    /// A fresh database with an account and its key.
     pub async fn new(engine: Engine) -> Self {
         let database = tokio::task::spawn_blocking(move || engine.database(migrate)).await.expect("a database");
-        Self::on(engine, database).await
-    }
-
-    /// An account and keys on a database that there is.
-    pub async fn on(engine: Engine, database: Database) -> Self {
         let (url, clock) = (database.url.clone(), Clock::system());
         let now = clock.now();
         let open = tokio::task::spawn_blocking(move || Store::open(&url, clock, Opener::Command));
@@ -47,9 +41,8 @@ impl Installed {
         let row = Account { id: account, name: "Test".to_owned(), tier: Tier::Enterprise, created_at: now };
         store.account_insert(row).await.expect("an account");
         let customer = mint(&store, now, Some(account), &[Scope::AccountOwner]).await;
-        let operator = mint(&store, now, None, &[Scope::InternalAdmin]).await;
         let port = free_port();
-        let door = Door::new(format!("http://127.0.0.1:{port}"), customer, operator);
+        let door = Door::new(format!("http://127.0.0.1:{port}"), customer);
         Self { engine, database, door, port, folder: fresh_folder("server") }
     }
 
@@ -128,9 +121,4 @@ impl Drop for Installed {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.folder));
     }
-}
-
-/// Whether nobody listens on that server's port any more.
-pub fn is_free(installed: &Installed) -> bool {
-    TcpListener::bind(("127.0.0.1", installed.port)).is_ok()
 }

@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Nullable, Text};
-use diesel::{Connection, RunQueryDsl, SqliteConnection, select};
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, select};
 
 use crate::engines::Engine;
 
@@ -15,6 +15,27 @@ pub fn value(engine: Engine, url: &str, query: &str) -> String {
             value.unwrap_or_default()
         }
         Engine::Postgres(cluster) => cluster.sql(url, query),
+    }
+}
+
+/// The lines of text that a query answers; of a query plan on SQLite, its sentences.
+pub fn lines(engine: Engine, url: &str, query: &str) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Line {
+        #[diesel(sql_type = Text, column_name = "detail")]
+        line: String,
+    }
+    match engine {
+        Engine::Sqlite => {
+            let named = if query.starts_with("explain") {
+                query.to_owned()
+            } else {
+                format!("with l (detail) as ({query}) select detail from l")
+            };
+            let lines: Vec<Line> = diesel::sql_query(named).load(&mut sqlite(url)).expect("SQLite answers");
+            lines.into_iter().map(|line| line.line).collect()
+        }
+        Engine::Postgres(cluster) => cluster.sql(url, query).lines().map(str::to_owned).collect(),
     }
 }
 
