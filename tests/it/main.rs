@@ -13,6 +13,8 @@
 
 #[macro_use]
 mod engines;
+mod access;
 mod harness;
+mod limits;
 mod postgres;
 mod smoke;
