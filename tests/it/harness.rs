@@ -255,6 +255,17 @@ pub fn migrate(url: &str) {
     drop(Store::open(url, Clock::system(), Opener::Command).expect("the schema"));
 }
 
+/// Looks again and again until something is found; what takes longer than some seconds has failed.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    for _ in 0..400 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("waited in vain for {what}")
+}
+
 /// Opens the store; the last server's lock on the file may be let go a moment after its end.
 fn open_when_free(url: &str, clock: &Clock) -> Store {
     for _ in 0..200 {
