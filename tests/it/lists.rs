@@ -291,7 +291,7 @@ async fn a_payment_is_looked_up_exactly_also_in_the_ledger(engine: Engine) {
             found["orders"].as_array().cloned().unwrap_or_default().iter().map(|o| text(o, "order_id")).collect();
         assert_eq!(found, owner.into_iter().cloned().collect::<Vec<_>>(), "{payment}");
     }
-    assert_eq!(app.admin("?payment_id=Pay-1&status=paid").await.json()["orders"], json!([]));
+    assert_eq!(app.admin("?payment_id=Pay-1&status=pending").await.json()["orders"], json!([]));
     for wrong in ["", "%00", "%0A", &"9".repeat(129)] {
         let answer = app.admin(&format!("?payment_id={wrong}")).await;
         assert_eq!(answer.problem(400, "bad-request"), "payment_id must be 1 to 128 printable characters.");
