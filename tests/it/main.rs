@@ -14,12 +14,17 @@
 #[macro_use]
 mod engines;
 mod access;
+mod crash;
 mod harness;
 mod limits;
 mod lists;
 mod log;
 mod orders;
 mod postgres;
+mod schema;
 mod search;
+mod shutdown;
 mod smoke;
+mod storage;
+mod unknown;
 mod waiting;
