@@ -145,7 +145,13 @@ pub const SETTINGS: &[Setting] = &[
     one("sweeper.automatic", "on", SWITCH, "whether the clock expires orders by itself"),
     one("sweeper.interval", "5s", SPAN_OF_SWEEPER, "the time between two looks at the clock"),
     one("log.format", "text", "text or json", "the form of a log line"),
-    one("log.filter", "info", "a filter in the form of RUST_LOG such as info,crypto_orders=debug", "what is logged"),
+    one(
+        "log.filter",
+        // The HTTP library tells of every worker; `cli/serve.rs` says in one line what matters.
+        "info,actix_server=warn",
+        "a filter in the form of RUST_LOG such as info,crypto_orders=debug",
+        "what is logged",
+    ),
 ];
 
 const SPAN_OF_SWEEPER: &str = "a length of time from 1s to 1h such as 5s";
