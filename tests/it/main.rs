@@ -13,6 +13,11 @@
 
 #[macro_use]
 mod engines;
+mod cli;
+mod cli_refusals;
+mod cli_start;
 mod harness;
+mod harness_program;
 mod postgres;
+mod readme;
 mod smoke;
