@@ -14,13 +14,18 @@
 #[macro_use]
 mod engines;
 mod access;
+mod cli;
+mod cli_refusals;
+mod cli_start;
 mod crash;
 mod harness;
+mod harness_program;
 mod limits;
 mod lists;
 mod log;
 mod orders;
 mod postgres;
+mod readme;
 mod schema;
 mod search;
 mod shutdown;
