@@ -14,5 +14,8 @@
 #[macro_use]
 mod engines;
 mod harness;
+mod idempotency;
+mod log;
 mod postgres;
+mod records;
 mod smoke;
