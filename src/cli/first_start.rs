@@ -4,7 +4,7 @@
 //! production: there the operator makes accounts and keys by name.
 
 use crate::clock::{Clock, fresh_uuid};
-use crate::config::{Setting, Settings, local_url};
+use crate::config::{IpnSecretOrigin, Setting, Settings, local_url};
 use crate::domain::access::{Account, ApiKey, KeyKind, Scope, Tier};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
@@ -16,7 +16,12 @@ use super::keys::NewKey;
 const KEY_NAME: &str = "made at the first start";
 
 /// Prepares an empty database, and answers what to show; none if the database is in use already.
-pub(super) async fn prepare(store: &Store, settings: &Settings, clock: &Clock) -> Result<Option<String>, StoreError> {
+pub(super) async fn prepare(
+    store: &Store,
+    settings: &Settings,
+    origin: &IpnSecretOrigin,
+    clock: &Clock,
+) -> Result<Option<String>, StoreError> {
     if !store.accounts_list().await?.is_empty() || !store.keys_list(None).await?.is_empty() {
         return Ok(None);
     }
@@ -28,7 +33,7 @@ pub(super) async fn prepare(store: &Store, settings: &Settings, clock: &Clock) -
     for new in [&demo.operator, &demo.customer] {
         store.key_insert(new.key.clone()).await?;
     }
-    Ok(Some(banner(&demo, settings)))
+    Ok(Some(banner(&demo, settings, origin)))
 }
 
 /// The keys of a first start that still work.
@@ -56,7 +61,7 @@ impl Demo {
     }
 }
 
-fn banner(demo: &Demo, settings: &Settings) -> String {
+fn banner(demo: &Demo, settings: &Settings, origin: &IpnSecretOrigin) -> String {
     format!(
         r#"
 crypto-orders answers at {url}
@@ -67,7 +72,7 @@ This is the first start on an empty database. These keys are shown only now:
   customer key  {customer}
   operator key  {operator}
 
-To see an order paid, paste these lines into another terminal, in this folder:
+To see an order paid, {place}:
 
   KEY={customer}
   ORDER=$(curl -sS {local}/v1/billing/crypto-checkout -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -d '{order}' | sed -n 's/.*"order_id":"\([^"]*\)".*/\1/p')
@@ -75,6 +80,7 @@ To see an order paid, paste these lines into another terminal, in this folder:
   curl -sS "{local}/v1/billing/crypto-orders/$ORDER/events" -H "Authorization: Bearer $KEY"
 "#,
         url = settings.public_url,
+        place = place_to_paste(origin),
         // The public URL may be a proxy's that is not there yet.
         local = local_url(settings.listen),
         account = demo.account.id,
@@ -84,6 +90,19 @@ To see an order paid, paste these lines into another terminal, in this folder:
         program = program(),
         flags = same_settings(settings),
     )
+}
+
+/// Where the lines find the secret that `ipn send` signs with.
+fn place_to_paste(origin: &IpnSecretOrigin) -> &'static str {
+    match origin {
+        IpnSecretOrigin::Generated(_) => "paste these lines into another terminal, in this folder",
+        IpnSecretOrigin::Configured => {
+            "paste these lines into another terminal, in this folder and with the same IPN secret set"
+        }
+        IpnSecretOrigin::Missing => {
+            "start again with CRYPTO_ORDERS_IPN_SECRET set, and paste these lines into another terminal where it is set too"
+        }
+    }
 }
 
 /// The program as it was called, so that what is pasted runs also where it is not installed.
@@ -143,10 +162,19 @@ mod tests {
     fn the_banner_shows_both_keys_and_an_order_that_the_catalogue_has() {
         let settings = load(&Sources::default()).unwrap();
         let demo = Demo::new(Timestamp::from_millis(0));
-        let shown = banner(&demo, &settings);
+        let shown = banner(&demo, &settings, &IpnSecretOrigin::Configured);
         assert!(shown.contains(demo.customer.plaintext.reveal()) && shown.contains(demo.operator.plaintext.reveal()));
         assert!(shown.contains(r#"{"product":"solo_manual","price_cents":7900,"price_currency":"USD"}"#), "{shown}");
         assert!(shown.contains("http://127.0.0.1:8080/v1/billing/crypto-checkout"), "{shown}");
+    }
+
+    #[test]
+    fn the_banner_says_where_its_lines_find_the_ipn_secret() {
+        let settings = load(&Sources::default()).unwrap();
+        let shown = |origin| banner(&Demo::new(Timestamp::from_millis(0)), &settings, &origin);
+        assert!(shown(IpnSecretOrigin::Generated("data/ipn-secret".into())).contains("terminal, in this folder:"));
+        assert!(shown(IpnSecretOrigin::Configured).contains("with the same IPN secret set:"));
+        assert!(shown(IpnSecretOrigin::Missing).contains("start again with CRYPTO_ORDERS_IPN_SECRET set"));
     }
 
     #[test]

@@ -45,14 +45,19 @@ pub(super) async fn run(shell: &mut Shell<'_>) -> Result<(), CliError> {
     let settings = shell.settings.clone().listening_on(app.local_addr());
     tell(&settings, &origin);
     // Only now: keys that are shown once are not spent on a start that fails.
-    welcome(store, &settings, shell).await?;
+    welcome(store, &settings, &origin, shell).await?;
     app.run_until(signs.received()).await;
     Ok(())
 }
 
 /// Shows what a first start made.
-async fn welcome(store: Store, settings: &Settings, shell: &mut Shell<'_>) -> Result<(), CliError> {
-    let banner = first_start::prepare(&store, settings, &shell.clock).await;
+async fn welcome(
+    store: Store,
+    settings: &Settings,
+    origin: &IpnSecretOrigin,
+    shell: &mut Shell<'_>,
+) -> Result<(), CliError> {
+    let banner = first_start::prepare(&store, settings, origin, &shell.clock).await;
     let Some(banner) = banner.map_err(|error| shell.storage_failed(error))? else { return Ok(()) };
     if output::line(shell.out, &banner).is_err() {
         tracing::warn!("the keys of the first start could not be shown; make others with `crypto-orders keys create`");

@@ -20,6 +20,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, select};
 
+use crate::harness::migrate;
 use crate::postgres::Cluster;
 
 /// Makes two tests of each named `async fn(Engine)` of the same file.
@@ -148,9 +149,11 @@ pub fn fresh_folder(purpose: &str) -> PathBuf {
 on_both_engines![every_test_has_a_migrated_database_of_its_own];
 
 async fn every_test_has_a_migrated_database_of_its_own(engine: Engine) {
-    let migrate = |url: &str| execute(engine, url, "create table if not exists marks (mark bigint)");
-    let one = engine.database(migrate);
-    let other = engine.database(migrate);
+    let fresh = || tokio::task::spawn_blocking(move || engine.database(migrate));
+    let [one, other] = [fresh().await, fresh().await].map(|database| database.expect("a database"));
+    for database in [&one, &other] {
+        execute(engine, &database.url, "create table marks (mark bigint)");
+    }
     execute(engine, &one.url, "insert into marks values (1)");
     assert_eq!(marks(engine, &one.url), 1);
     assert_eq!(marks(engine, &other.url), 0);
