@@ -14,12 +14,15 @@
 #[macro_use]
 mod engines;
 mod access;
+mod arbitrary;
 mod harness;
+mod heads;
 mod limits;
 mod lists;
 mod log;
 mod orders;
 mod postgres;
+mod problems;
 mod search;
 mod smoke;
 mod waiting;
