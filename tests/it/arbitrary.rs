@@ -1,5 +1,6 @@
 //! Input that nobody thought of, thrown at every route: never a 5xx, always the contract's frame.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crypto_orders::provider::signature::sign;
@@ -103,15 +104,18 @@ fn known_fields() -> impl Strategy<Value = Value> {
         "outcome_amount",
         "updated_at",
     ];
-    let right = |(mut fields, whole): (std::collections::BTreeMap<&'static str, Value>, bool)| {
-        if whole {
-            fields.insert("product", json!("solo_manual"));
-            fields.insert("price_cents", json!(7900));
-            fields.insert("price_currency", json!("USD"));
-        }
-        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+    // Half of them are right but for a field or two, so that what lies behind the reading is met as well.
+    let right = json!({
+        "product": "solo_manual", "price_cents": 7900, "price_currency": "USD", "customer_note": null,
+        "internal_note": "x", "payment_id": "1", "provider_status": "waiting",
+    });
+    let built = move |(fields, whole): (BTreeMap<&'static str, Value>, bool)| {
+        let mut object = if whole { right.as_object().cloned().unwrap_or_default() } else { Map::new() };
+        let kept = if whole { 2 } else { fields.len() };
+        object.extend(fields.into_iter().take(kept).map(|(name, value)| (name.to_owned(), value)));
+        Value::Object(object)
     };
-    (btree_map(prop::sample::select(names), json_value(), 0..8), any::<bool>()).prop_map(right)
+    (btree_map(prop::sample::select(names), json_value(), 0..8), any::<bool>()).prop_map(built)
 }
 
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
@@ -166,7 +170,7 @@ async fn whatever_a_body_is_the_answer_is_the_contracts(engine: Engine) {
             *if answer.status.is_success() { &mut taken } else { &mut refused } += 1;
         }
     }
-    assert!(CASES < taken && CASES < refused, "{taken} taken, {refused} refused: both must be met often");
+    assert!(CASES / 4 < taken && CASES / 4 < refused, "{taken} taken, {refused} refused: both must be met often");
     assert_eq!(app.checkout(None).await.code(), 201, "the service goes on");
 }
 
