@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, select};
 
 use crate::postgres::Cluster;
@@ -44,6 +44,20 @@ macro_rules! on_both_engines {
     )+};
 }
 
+/// Makes a test of each named `async fn(Engine)` that needs several nodes on one database: SQLite has one.
+macro_rules! on_postgres {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[test]
+            fn postgres() {
+                if let Some(cluster) = $crate::postgres::Cluster::shared() {
+                    actix::System::new().block_on(super::$name($crate::engines::Engine::Postgres(cluster)));
+                }
+            }
+        }
+    )+};
+}
+
 /// The engine that a test runs on.
 #[derive(Clone, Copy)]
 pub enum Engine {
@@ -54,6 +68,15 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// The same engine, with commits that are on the disk, and nobody else's to stop or to kill.
+    pub fn durable(self) -> Self {
+        match self {
+            Self::Sqlite => Self::Sqlite,
+            // Left to its watchdog, which ends it with this process.
+            Self::Postgres(_) => Self::Postgres(Box::leak(Box::new(Cluster::durable().expect("a cluster was found")))),
+        }
+    }
+
     /// A fresh, migrated database; `migrate` gets its URL. On PostgreSQL it runs once for all tests, and
     /// every database is a copy of that first one: give the same `migrate` everywhere.
     pub fn database(self, migrate: impl FnOnce(&str)) -> Database {
@@ -74,6 +97,26 @@ pub struct Database {
     /// Where it is, as the configuration takes it.
     pub url: String,
     kept: Kept,
+}
+
+impl Database {
+    /// What a query of one column finds, one row a line; for looking past the service.
+    pub fn sql(&self, query: &str) -> String {
+        match &self.kept {
+            Kept::Folder(_) => {
+                let named = format!("with found(line) as ({query}) select cast(line as text) as line from found");
+                let rows: Vec<Line> = diesel::sql_query(named).load(&mut sqlite(&self.url)).expect("SQLite answers");
+                rows.into_iter().map(|row| row.line.unwrap_or_default()).collect::<Vec<_>>().join("\n")
+            }
+            Kept::In(cluster) => cluster.sql(&self.url, query),
+        }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Nullable<Text>)]
+    line: Option<String>,
 }
 
 enum Kept {

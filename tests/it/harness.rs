@@ -3,6 +3,11 @@
 //! [`TestApp::spawn`] starts it; requests go over real HTTP; [`TestApp::advance`] moves its clock and lets
 //! the sweeper look. A second node on the same database is [`TestApp::beside`].
 
+pub mod door;
+pub mod load;
+pub mod process;
+pub mod sql;
+
 use std::sync::Arc;
 
 use crypto_orders::app::App;
@@ -134,6 +139,11 @@ impl TestApp {
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = Client::builder().no_proxy().build().expect("a client");
         Self { app, store, clock, account, customer, operator, database, engine, client, base }
+    }
+
+    /// The engine that it runs on.
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// The account's further key with these scopes.
