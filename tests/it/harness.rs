@@ -66,6 +66,21 @@ impl Answer {
         self.status.as_u16()
     }
 
+    /// Asserts what every answer under `/v1` carries, whoever made it.
+    pub fn framed(&self) {
+        for (name, value) in [
+            ("strict-transport-security", "max-age=63072000; includeSubDomains; preload"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "SAMEORIGIN"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store, private"),
+        ] {
+            assert_eq!(self.header(name), Some(value), "{name}: {self:?}");
+        }
+        let id = self.header("x-request-id").unwrap_or_default();
+        assert!((1..=128).contains(&id.len()), "{self:?}");
+    }
+
     /// Asserts a problem of this status and slug, and answers its detail.
     pub fn problem(&self, code: u16, slug: &str) -> String {
         assert_eq!(self.code(), code, "{}", self.text);

@@ -17,6 +17,7 @@ use crate::harness::{TestApp, order_body, payment};
 on_both_engines![
     a_walk_over_all_pages_is_the_database_for_every_filter,
     a_walk_stays_right_while_orders_are_inserted,
+    a_cursor_outlives_the_process,
     limits_are_refused_never_clamped,
     strange_cursors_end_the_walk_and_endless_ones_are_refused,
     times_are_inclusive_at_their_beginning_and_must_be_in_order,
@@ -192,6 +193,18 @@ async fn a_walk_stays_right_while_orders_are_inserted(engine: Engine) {
         assert_eq!(seen, known);
         assert!(wanted.iter().all(|order| seen.contains(order)));
     }
+}
+
+async fn a_cursor_outlives_the_process(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let mut orders = vec![app.order().await, app.order().await, app.order().await];
+    orders.sort_unstable_by(|one, other| other.cmp(one));
+    let first = app.get(&format!("{ORDERS}?limit=1")).await.json();
+    assert_eq!(text(&first["orders"][0], "order_id"), orders.remove(0));
+    let app = app.restart(|_| {}).await;
+    let rest = app.get(&format!("{ORDERS}?cursor={}", text(&first, "next_cursor"))).await.json();
+    let rest: Vec<String> = rest["orders"].as_array().expect("a list").iter().map(|o| text(o, "order_id")).collect();
+    assert_eq!(rest, orders);
 }
 
 async fn limits_are_refused_never_clamped(engine: Engine) {

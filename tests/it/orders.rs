@@ -324,6 +324,7 @@ async fn the_catalogues_price_is_charged_and_another_is_logged(engine: Engine) {
     assert_eq!(app.look(&order).await["price_cents"], 149_900);
     let lines = log::lines(EVENT, &account);
     assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0].level, tracing::Level::WARN);
     assert_eq!(
         (lines[0].fields["asked_price_cents"].as_str(), lines[0].fields["price_cents"].as_str()),
         ("1", "149900")
