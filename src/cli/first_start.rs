@@ -4,7 +4,7 @@
 //! production: there the operator makes accounts and keys by name.
 
 use crate::clock::{Clock, fresh_uuid};
-use crate::config::{Setting, Settings};
+use crate::config::{IpnSecretOrigin, Setting, Settings, local_url};
 use crate::domain::access::{Account, ApiKey, KeyKind, Scope, Tier};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
@@ -16,7 +16,12 @@ use super::keys::NewKey;
 const KEY_NAME: &str = "made at the first start";
 
 /// Prepares an empty database, and answers what to show; none if the database is in use already.
-pub(super) async fn prepare(store: &Store, settings: &Settings, clock: &Clock) -> Result<Option<String>, StoreError> {
+pub(super) async fn prepare(
+    store: &Store,
+    settings: &Settings,
+    origin: &IpnSecretOrigin,
+    clock: &Clock,
+) -> Result<Option<String>, StoreError> {
     if !store.accounts_list().await?.is_empty() || !store.keys_list(None).await?.is_empty() {
         return Ok(None);
     }
@@ -28,7 +33,7 @@ pub(super) async fn prepare(store: &Store, settings: &Settings, clock: &Clock) -
     for new in [&demo.operator, &demo.customer] {
         store.key_insert(new.key.clone()).await?;
     }
-    Ok(Some(banner(&demo, settings)))
+    Ok(Some(banner(&demo, settings, origin)))
 }
 
 /// The keys of a first start that still work.
@@ -56,10 +61,9 @@ impl Demo {
     }
 }
 
-fn banner(demo: &Demo, settings: &Settings) -> String {
-    let (url, customer) = (&settings.public_url, demo.customer.plaintext.reveal());
+fn banner(demo: &Demo, settings: &Settings, origin: &IpnSecretOrigin) -> String {
     format!(
-        "
+        r#"
 crypto-orders answers at {url}
 
 This is the first start on an empty database. These keys are shown only now:
@@ -68,17 +72,19 @@ This is the first start on an empty database. These keys are shown only now:
   customer key  {customer}
   operator key  {operator}
 
-Next, in another terminal, in this folder:
+To see an order paid, {place}:
 
-  export KEY={customer}
-  curl -s {url}/v1/billing/crypto-checkout -H \"Authorization: Bearer $KEY\" \\
-    -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \\
-    -d '{order}'
-  export ORDER=ord_…    # the order_id of the answer
-  {program} ipn send --order $ORDER --status finished{flags}
-  curl -s {url}/v1/billing/crypto-orders/$ORDER/events -H \"Authorization: Bearer $KEY\"
-",
+  KEY={customer}
+  ORDER=$(curl -sS {local}/v1/billing/crypto-checkout -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -d '{order}' | sed -n 's/.*"order_id":"\([^"]*\)".*/\1/p')
+  {program} ipn send --order "$ORDER" --status finished{flags}
+  curl -sS "{local}/v1/billing/crypto-orders/$ORDER/events" -H "Authorization: Bearer $KEY"
+"#,
+        url = settings.public_url,
+        place = place_to_paste(origin),
+        // The public URL may be a proxy's that is not there yet.
+        local = local_url(settings.listen),
         account = demo.account.id,
+        customer = demo.customer.plaintext.reveal(),
         operator = demo.operator.plaintext.reveal(),
         order = first_order(settings),
         program = program(),
@@ -86,9 +92,24 @@ Next, in another terminal, in this folder:
     )
 }
 
+/// Where the lines find the secret that `ipn send` signs with.
+fn place_to_paste(origin: &IpnSecretOrigin) -> &'static str {
+    match origin {
+        IpnSecretOrigin::Generated(_) => "paste these lines into another terminal, in this folder",
+        IpnSecretOrigin::Configured => {
+            "paste these lines into another terminal, in this folder and with the same IPN secret set"
+        }
+        IpnSecretOrigin::Missing => {
+            "start again with CRYPTO_ORDERS_IPN_SECRET set, and paste these lines into another terminal where it is set too"
+        }
+    }
+}
+
 /// The program as it was called, so that what is pasted runs also where it is not installed.
 fn program() -> String {
-    std::env::args().next().filter(|name| !name.is_empty()).unwrap_or("crypto-orders".to_owned())
+    let name = std::env::args().next().filter(|name| !name.is_empty()).unwrap_or("crypto-orders".to_owned());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
 /// The flags with which another command meets this server and its generated secret, where they are needed.
@@ -141,10 +162,19 @@ mod tests {
     fn the_banner_shows_both_keys_and_an_order_that_the_catalogue_has() {
         let settings = load(&Sources::default()).unwrap();
         let demo = Demo::new(Timestamp::from_millis(0));
-        let shown = banner(&demo, &settings);
+        let shown = banner(&demo, &settings, &IpnSecretOrigin::Configured);
         assert!(shown.contains(demo.customer.plaintext.reveal()) && shown.contains(demo.operator.plaintext.reveal()));
         assert!(shown.contains(r#"{"product":"solo_manual","price_cents":7900,"price_currency":"USD"}"#), "{shown}");
         assert!(shown.contains("http://127.0.0.1:8080/v1/billing/crypto-checkout"), "{shown}");
+    }
+
+    #[test]
+    fn the_banner_says_where_its_lines_find_the_ipn_secret() {
+        let settings = load(&Sources::default()).unwrap();
+        let shown = |origin| banner(&Demo::new(Timestamp::from_millis(0)), &settings, &origin);
+        assert!(shown(IpnSecretOrigin::Generated("data/ipn-secret".into())).contains("terminal, in this folder:"));
+        assert!(shown(IpnSecretOrigin::Configured).contains("with the same IPN secret set:"));
+        assert!(shown(IpnSecretOrigin::Missing).contains("start again with CRYPTO_ORDERS_IPN_SECRET set"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) struct SettingsFlags {
     /// Read settings from this TOML file [env: CRYPTO_ORDERS_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Keep orders in sqlite://<path> or postgres://… [env: DATABASE_URL]
+    /// Keep orders in sqlite://PATH or postgres://… [env: DATABASE_URL]
     #[arg(long, global = true, value_name = "URL")]
     database_url: Option<String>,
     /// Listen on this address [env: CRYPTO_ORDERS_LISTEN]

@@ -103,7 +103,7 @@ impl Store {
 
     /// One order with its log and payments.
     pub async fn order_load(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        read!(self.access, orders::order_load(id))
+        self.access.loader.order(id).await
     }
 
     /// A page of orders, newest first.

@@ -9,6 +9,7 @@ pub mod changeset;
 mod effect_rows;
 pub mod filter;
 mod follower;
+mod loader;
 mod migrate;
 mod open;
 mod postgres;
@@ -28,6 +29,7 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use crate::clock::Clock;
 use crate::domain::ids::OrderId;
 use crate::domain::time::Timestamp;
+use loader::Loader;
 use writer::Writer;
 
 /// How many reads run at once on SQLite.
@@ -49,6 +51,7 @@ pub struct Store {
 #[derive(Clone)]
 struct Access {
     engine: Engine,
+    loader: Loader,
     writer: Writer,
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::loader::{Loader, Source};
 use super::writer::{Connection, Writer};
 use super::{
     Access, Engine, Host, Opener, REFUSED_WAITING_MAX, SQLITE_READERS_MAX, Store, StoreError, follower, migrate,
@@ -26,7 +27,7 @@ impl Store {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let handle = runtime.handle().clone();
         let alive = Arc::new(());
-        let (engine, connection, lock) = if let Some(path) = sqlite::path_of(database_url) {
+        let (engine, source, connection, lock) = if let Some(path) = sqlite::path_of(database_url) {
             let lock = prepare_file(&path, opener)?;
             migrate::sqlite(&path)?;
             let conn = sqlite::connect(&path, sqlite::Purpose::Write)?;
@@ -34,12 +35,14 @@ impl Store {
             spawn("checkpoints", move || sqlite::checkpoint_until_dropped(watched.0, &watched.1))?;
             let readers = sqlite::Readers::new(path.clone(), SQLITE_READERS_MAX, handle.clone());
             let conn = Some(Box::new(sqlite::Conn::new(conn)));
-            (Engine::Sqlite(readers), Connection::Sqlite { path, conn }, lock)
+            let source = Source::Sqlite(readers.clone());
+            (Engine::Sqlite(readers), source, Connection::Sqlite { path, conn }, lock)
         } else if database_url.starts_with("postgres://") || database_url.starts_with("postgresql://") {
             migrate::postgres(database_url, &handle)?;
             let pool = postgres::pool(database_url)?;
             let connection = Connection::Postgres { database_url: database_url.to_owned(), conn: None };
-            (Engine::Postgres(pool), connection, None)
+            let source = Source::Postgres { database_url: database_url.to_owned(), conn: None };
+            (Engine::Postgres(pool), source, connection, None)
         } else {
             return Err(StoreError::UnknownEngine);
         };
@@ -52,9 +55,11 @@ impl Store {
             }
             Engine::Postgres(_) => drop(handle.spawn(work)),
         }
+        let (loader, work) = Loader::new(source);
+        handle.spawn(work);
         let (refused, waiting) = tokio::sync::mpsc::channel(REFUSED_WAITING_MAX);
         let host = Arc::new(Host { runtime: Some(runtime), _lock: lock, _alive: alive });
-        let access = Access { engine, writer };
+        let access = Access { engine, loader, writer };
         if opener == Opener::Server {
             handle.spawn(follower::feed_search(access.clone()));
             handle.spawn(follower::keep_refused(access.clone(), waiting));

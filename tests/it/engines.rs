@@ -17,9 +17,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{Connection, RunQueryDsl, SqliteConnection, select};
 
+use crate::harness::migrate;
 use crate::postgres::Cluster;
 
 /// Makes two tests of each named `async fn(Engine)` of the same file.
@@ -38,6 +39,20 @@ macro_rules! on_both_engines {
                 // Where there is no PostgreSQL, `shared` has said so loudly, or failed.
                 if let Some(cluster) = $crate::postgres::Cluster::shared() {
                     actix::System::new().block_on(super::$name(Engine::Postgres(cluster)));
+                }
+            }
+        }
+    )+};
+}
+
+/// Makes a test of each named `async fn(Engine)` that needs several nodes on one database: SQLite has one.
+macro_rules! on_postgres {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[test]
+            fn postgres() {
+                if let Some(cluster) = $crate::postgres::Cluster::shared() {
+                    actix::System::new().block_on(super::$name($crate::engines::Engine::Postgres(cluster)));
                 }
             }
         }
@@ -85,6 +100,26 @@ pub struct Database {
     kept: Kept,
 }
 
+impl Database {
+    /// What a query of one column finds, one row a line; for looking past the service.
+    pub fn sql(&self, query: &str) -> String {
+        match &self.kept {
+            Kept::Folder(_) => {
+                let named = format!("with found(line) as ({query}) select cast(line as text) as line from found");
+                let rows: Vec<Line> = diesel::sql_query(named).load(&mut sqlite(&self.url)).expect("SQLite answers");
+                rows.into_iter().map(|row| row.line.unwrap_or_default()).collect::<Vec<_>>().join("\n")
+            }
+            Kept::In(cluster) => cluster.sql(&self.url, query),
+        }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Nullable<Text>)]
+    line: Option<String>,
+}
+
 enum Kept {
     Folder(PathBuf),
     In(&'static Cluster),
@@ -114,9 +149,11 @@ pub fn fresh_folder(purpose: &str) -> PathBuf {
 on_both_engines![every_test_has_a_migrated_database_of_its_own];
 
 async fn every_test_has_a_migrated_database_of_its_own(engine: Engine) {
-    let migrate = |url: &str| execute(engine, url, "create table if not exists marks (mark bigint)");
-    let one = engine.database(migrate);
-    let other = engine.database(migrate);
+    let fresh = || tokio::task::spawn_blocking(move || engine.database(migrate));
+    let [one, other] = [fresh().await, fresh().await].map(|database| database.expect("a database"));
+    for database in [&one, &other] {
+        execute(engine, &database.url, "create table marks (mark bigint)");
+    }
     execute(engine, &one.url, "insert into marks values (1)");
     assert_eq!(marks(engine, &one.url), 1);
     assert_eq!(marks(engine, &other.url), 0);

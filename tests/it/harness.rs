@@ -66,6 +66,21 @@ impl Answer {
         self.status.as_u16()
     }
 
+    /// Asserts what every answer under `/v1` carries, whoever made it.
+    pub fn framed(&self) {
+        for (name, value) in [
+            ("strict-transport-security", "max-age=63072000; includeSubDomains; preload"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "SAMEORIGIN"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store, private"),
+        ] {
+            assert_eq!(self.header(name), Some(value), "{name}: {self:?}");
+        }
+        let id = self.header("x-request-id").unwrap_or_default();
+        assert!((1..=128).contains(&id.len()), "{self:?}");
+    }
+
     /// Asserts a problem of this status and slug, and answers its detail.
     pub fn problem(&self, code: u16, slug: &str) -> String {
         assert_eq!(self.code(), code, "{}", self.text);
@@ -263,6 +278,17 @@ pub fn settings(database_url: &str) -> Settings {
 /// Brings an empty database to the schema.
 pub fn migrate(url: &str) {
     drop(Store::open(url, Clock::system(), Opener::Command).expect("the schema"));
+}
+
+/// Looks again and again until something is found; what takes longer than some seconds has failed.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    for _ in 0..400 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("waited in vain for {what}")
 }
 
 /// Opens the store; the last server's lock on the file may be let go a moment after its end.

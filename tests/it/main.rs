@@ -13,11 +13,28 @@
 
 #[macro_use]
 mod engines;
+mod access;
+mod arbitrary;
+mod cli;
+mod cli_refusals;
+mod cli_start;
 mod crash;
 mod harness;
+mod harness_program;
+mod heads;
+mod idempotency;
+mod limits;
+mod lists;
+mod log;
+mod orders;
 mod postgres;
+mod problems;
+mod readme;
+mod records;
 mod schema;
+mod search;
 mod shutdown;
 mod smoke;
 mod storage;
 mod unknown;
+mod waiting;

@@ -89,7 +89,7 @@ macro_rules! unnest {
 }
 
 /// Inserts what is new; answers the hashes that were.
-pub async fn ipns_claim(conn: &mut Conn, rows: &[IpnRow]) -> QueryResult<HashSet<String>> {
+pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
     let new = unnest!(
         conn,
         rows,
@@ -107,7 +107,7 @@ pub async fn ipns_claim(conn: &mut Conn, rows: &[IpnRow]) -> QueryResult<HashSet
 }
 
 /// Inserts what is new; answers the orders whose keys were.
-pub async fn keys_claim(conn: &mut Conn, rows: &[KeyClaimRow]) -> QueryResult<HashSet<String>> {
+pub async fn keys_claim(conn: &mut Conn, rows: Vec<KeyClaimRow>) -> QueryResult<HashSet<String>> {
     let new = unnest!(
         conn,
         rows,
@@ -124,7 +124,7 @@ pub async fn keys_claim(conn: &mut Conn, rows: &[KeyClaimRow]) -> QueryResult<Ha
 }
 
 /// Locks these orders in key order until the transaction ends, and answers their versions.
-pub async fn orders_lock(conn: &mut Conn, ids: &[String]) -> QueryResult<HashMap<String, i64>> {
+pub async fn orders_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<HashMap<String, i64>> {
     let versions: Vec<(String, i64)> = orders::table
         .filter(orders::id.eq_any(ids))
         .order(orders::id)
@@ -136,7 +136,7 @@ pub async fn orders_lock(conn: &mut Conn, ids: &[String]) -> QueryResult<HashMap
 }
 
 /// Inserts payments, or brings known ones of the same order up to date; answers those written.
-pub async fn payments_put(conn: &mut Conn, rows: &[PaymentRow]) -> QueryResult<HashSet<String>> {
+pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<HashSet<String>> {
     let written = unnest!(
         conn,
         rows,
@@ -156,7 +156,7 @@ pub async fn payments_put(conn: &mut Conn, rows: &[PaymentRow]) -> QueryResult<H
 }
 
 /// Inserts new orders.
-pub async fn orders_insert(conn: &mut Conn, rows: &[OrderRow]) -> QueryResult<()> {
+pub async fn orders_insert(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -177,7 +177,7 @@ pub async fn orders_insert(conn: &mut Conn, rows: &[OrderRow]) -> QueryResult<()
 }
 
 /// Overwrites orders whose versions were just checked and locked.
-pub async fn orders_update(conn: &mut Conn, rows: &[OrderRow]) -> QueryResult<()> {
+pub async fn orders_update(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
     let updated = unnest!(
         conn,
         rows,
@@ -200,7 +200,7 @@ pub async fn orders_update(conn: &mut Conn, rows: &[OrderRow]) -> QueryResult<()
 }
 
 /// Appends to the logs.
-pub async fn events_insert(conn: &mut Conn, rows: &[EventRow]) -> QueryResult<()> {
+pub async fn events_insert(conn: &mut Conn, rows: Vec<EventRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -217,11 +217,11 @@ pub async fn events_insert(conn: &mut Conn, rows: &[EventRow]) -> QueryResult<()
 }
 
 /// Queues orders for the search index.
-pub async fn search_enqueue(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
-    struct Queued<'a> {
-        order_id: &'a String,
+pub async fn search_enqueue(conn: &mut Conn, ids: Vec<String>) -> QueryResult<()> {
+    struct Queued {
+        order_id: String,
     }
-    let rows: Vec<Queued<'_>> = ids.iter().map(|order_id| Queued { order_id }).collect();
+    let rows: Vec<Queued> = ids.into_iter().map(|order_id| Queued { order_id }).collect();
     unnest!(
         conn,
         rows,
@@ -234,7 +234,7 @@ pub async fn search_enqueue(conn: &mut Conn, ids: &[String]) -> QueryResult<()> 
 }
 
 /// Writes what merchants will be told.
-pub async fn outbox_insert(conn: &mut Conn, rows: &[OutboxRow]) -> QueryResult<()> {
+pub async fn outbox_insert(conn: &mut Conn, rows: Vec<OutboxRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -247,7 +247,7 @@ pub async fn outbox_insert(conn: &mut Conn, rows: &[OutboxRow]) -> QueryResult<(
 }
 
 /// Adds to the totals.
-pub async fn totals_add(conn: &mut Conn, rows: &[TotalRow]) -> QueryResult<()> {
+pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -265,7 +265,7 @@ pub async fn totals_add(conn: &mut Conn, rows: &[TotalRow]) -> QueryResult<()> {
 }
 
 /// Adds to the counters of keys.
-pub async fn key_totals_add(conn: &mut Conn, rows: &[KeyTotalRow]) -> QueryResult<()> {
+pub async fn key_totals_add(conn: &mut Conn, rows: Vec<KeyTotalRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -281,7 +281,7 @@ pub async fn key_totals_add(conn: &mut Conn, rows: &[KeyTotalRow]) -> QueryResul
 }
 
 /// Opens items, or counts up the open ones of the same kind, order and payment.
-pub async fn attention_raise(conn: &mut Conn, rows: &[RaisedRow]) -> QueryResult<()> {
+pub async fn attention_raise(conn: &mut Conn, rows: Vec<RaisedRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,

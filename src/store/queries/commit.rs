@@ -65,8 +65,8 @@ async fn group_write(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<
     write_orders(conn, &live).await?;
     write_effects(conn, &live).await?;
     let changes = live.iter().filter_map(|set| set.order.as_ref());
-    bulk::totals_add(conn, &totals_of(changes, shard)).await?;
-    bulk::key_totals_add(conn, &key_totals_of(live.iter().copied(), shard)).await?;
+    bulk::totals_add(conn, totals_of(changes, shard)).await?;
+    bulk::key_totals_add(conn, key_totals_of(live.iter().copied(), shard)).await?;
     Ok(verdicts)
 }
 
@@ -91,7 +91,7 @@ async fn claim_ipns(conn: &mut Conn, sets: &[Changeset], verdicts: &mut [Verdict
         return Ok(());
     }
     let rows: Vec<IpnRow> = rows.into_values().collect();
-    let mut new = bulk::ipns_claim(conn, &rows).await?;
+    let mut new = bulk::ipns_claim(conn, rows).await?;
     let mut seen: BTreeMap<&str, (i64, Timestamp)> = BTreeMap::new();
     for (index, ipn) in sets.iter().enumerate().filter_map(|(index, set)| Some((index, set.ipn.as_ref()?))) {
         // The first of a body in the group takes the new row; every other one has seen it before.
@@ -114,27 +114,27 @@ async fn claim_ipns(conn: &mut Conn, sets: &[Changeset], verdicts: &mut [Verdict
 }
 
 /// Inserts the keys; one that was used before takes its checkout out of the group.
-async fn claim_keys(conn: &mut Conn, sets: &[Changeset], verdicts: &mut [Verdict]) -> Result<(), StoreError> {
+async fn claim_keys<'a>(conn: &mut Conn, sets: &'a [Changeset], verdicts: &mut [Verdict]) -> Result<(), StoreError> {
     let claims = || {
-        let placed = |set: &Changeset| Some(set.order.as_ref()?.after.clone());
-        sets.iter().enumerate().filter_map(move |(index, set)| Some((index, set.key.as_ref()?, placed(set)?)))
+        let placed = |set: &'a Changeset| Some((set.key.as_ref()?, &set.order.as_ref()?.after));
+        sets.iter().enumerate().filter_map(move |(index, set)| placed(set).map(|(key, order)| (index, key, order)))
     };
     let mut rows = BTreeMap::new();
     for (_, claim, order) in claims() {
-        rows.entry((claim.account_id, claim.key.clone())).or_insert_with(|| KeyClaimRow::of(claim, &order));
+        rows.entry((claim.account_id, claim.key.clone())).or_insert_with(|| KeyClaimRow::of(claim, order));
     }
     if rows.is_empty() {
         return Ok(());
     }
     let rows: Vec<KeyClaimRow> = rows.into_values().collect();
-    let new: HashSet<String> = bulk::keys_claim(conn, &rows).await?;
-    let first = rows.iter().map(|row| row.order_id.as_str()).collect::<HashSet<_>>();
+    let first: HashSet<String> = rows.iter().map(|row| row.order_id.clone()).collect();
+    let new = bulk::keys_claim(conn, rows).await?;
     for (index, claim, order) in claims() {
         let order_id = order.id.to_string();
         if new.contains(&order_id) {
             continue;
         }
-        let takes_over = first.contains(order_id.as_str()) && forget_old(conn, claim, &order).await?;
+        let takes_over = first.contains(&order_id) && forget_old(conn, claim, order).await?;
         if !takes_over {
             let record = first_use(conn, claim.account_id, &claim.key).await?;
             decide(verdicts, index, Verdict::KeyTaken(record));
@@ -152,7 +152,7 @@ async fn forget_old(conn: &mut Conn, claim: &KeyClaim, order: &Order) -> Result<
     if diesel::delete(old).execute(conn).await? == 0 {
         return Ok(false);
     }
-    let claimed = bulk::keys_claim(conn, &[KeyClaimRow::of(claim, order)]).await?;
+    let claimed = bulk::keys_claim(conn, vec![KeyClaimRow::of(claim, order)]).await?;
     Ok(!claimed.is_empty())
 }
 
@@ -176,7 +176,7 @@ async fn check_versions(conn: &mut Conn, sets: &[Changeset], verdicts: &mut [Ver
     let mut ids: Vec<String> = judged.iter().map(|(_, id, _)| id.clone()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut versions = bulk::orders_lock(conn, &ids).await?;
+    let mut versions = bulk::orders_lock(conn, ids).await?;
     for (index, id, version) in judged {
         if versions.remove(&id) != Some(version) {
             decide(verdicts, index, Verdict::Conflict);
@@ -201,7 +201,7 @@ async fn claim_payments(conn: &mut Conn, sets: &[Changeset], verdicts: &mut [Ver
     }
     let owners: BTreeMap<String, usize> = rows.iter().map(|(id, (index, _))| (id.clone(), *index)).collect();
     let rows: Vec<PaymentRow> = rows.into_values().map(|(_, row)| row).collect();
-    let written = bulk::payments_put(conn, &rows).await?;
+    let written = bulk::payments_put(conn, rows).await?;
     let refused = owners.into_iter().filter(|(id, _)| !written.contains(id)).map(|(_, index)| index);
     for index in refused.chain(conflicts.into_iter().map(|(index, _)| index)) {
         decide(verdicts, index, Verdict::Conflict);
@@ -230,19 +230,19 @@ async fn write_orders(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), StoreE
         let rows = if change.before.is_some() { &mut changed } else { &mut placed };
         rows.push(OrderRow::of(after));
     }
-    bulk::orders_insert(conn, &placed).await?;
+    bulk::orders_insert(conn, placed).await?;
     changed.sort_by(|one, other| one.id.cmp(&other.id));
-    bulk::orders_update(conn, &changed).await?;
-    bulk::events_insert(conn, &events).await?;
+    bulk::orders_update(conn, changed).await?;
+    bulk::events_insert(conn, events).await?;
     searched.sort_unstable();
-    bulk::search_enqueue(conn, &searched).await?;
+    bulk::search_enqueue(conn, searched).await?;
     Ok(())
 }
 
 async fn write_effects(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), StoreError> {
     let webhooks: Vec<OutboxRow> = sets.iter().filter_map(|set| outbox_row(set)).collect();
-    bulk::outbox_insert(conn, &webhooks).await?;
-    bulk::attention_raise(conn, &raised_of(sets.iter().copied())).await?;
+    bulk::outbox_insert(conn, webhooks).await?;
+    bulk::attention_raise(conn, raised_of(sets.iter().copied())).await?;
     for entry in sets.iter().filter_map(|set| set.audit.as_ref()) {
         write_audit(conn, entry).await?;
     }

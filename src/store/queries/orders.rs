@@ -1,5 +1,7 @@
 //! Reads of orders: one, a page, and what is due. Compiled once for each engine.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -14,31 +16,39 @@ use crate::store::schema::{order_events, order_payments, orders};
 
 type Boxed<'a> = orders::BoxedQuery<'a, Db>;
 
-pub async fn order_load(conn: &mut Conn, id: OrderId) -> Result<Option<Order>, StoreError> {
-    let row = orders::table.find(id.to_string()).select(OrderRow::as_select()).first(conn).await.optional()?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(with_details(conn, vec![row]).await?.pop())
+/// These orders, as far as there are any, each with its log and payments.
+pub async fn orders_load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError> {
+    let rows = orders::table.filter(orders::id.eq_any(ids)).select(OrderRow::as_select()).load(conn).await?;
+    with_details(conn, rows).await
 }
 
 /// The rows as orders, in the same order, each with its log and payments.
 async fn with_details(conn: &mut Conn, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
-    let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-    let mut events: Vec<EventRow> = order_events::table
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let all_events: Vec<EventRow> = order_events::table
         .filter(order_events::order_id.eq_any(&ids))
         .order((order_events::order_id, order_events::seq))
         .select(EventRow::as_select())
         .load(conn)
         .await?;
-    let mut payments: Vec<PaymentRow> = order_payments::table
+    let all_payments: Vec<PaymentRow> = order_payments::table
         .filter(order_payments::order_id.eq_any(&ids))
         .order((order_payments::order_id, order_payments::first_seen_at))
         .select(PaymentRow::as_select())
         .load(conn)
         .await?;
+    let mut events: HashMap<String, Vec<EventRow>> = HashMap::new();
+    for event in all_events {
+        events.entry(event.order_id.clone()).or_default().push(event);
+    }
+    let mut payments: HashMap<String, Vec<PaymentRow>> = HashMap::new();
+    for payment in all_payments {
+        payments.entry(payment.order_id.clone()).or_default().push(payment);
+    }
     rows.into_iter()
         .map(|row| {
-            let its_events = events.extract_if(.., |event| event.order_id == row.id).collect();
-            let its_payments = payments.extract_if(.., |payment| payment.order_id == row.id).collect();
+            let its_events = events.remove(&row.id).unwrap_or_default();
+            let its_payments = payments.remove(&row.id).unwrap_or_default();
             row.into_order(its_events, its_payments)
         })
         .collect()

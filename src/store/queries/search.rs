@@ -18,9 +18,11 @@ const NEWEST_ORDERS: i64 = 10_000;
 
 type Boxed<'a> = orders::BoxedQuery<'a, Db>;
 
-/// Folds case as the index does: full Unicode, the same on both engines.
+/// Folds case as the index does: full Unicode, the same on both engines. Each character for itself, because
+/// a piece of a text must fold as it does inside the whole (`to_lowercase` spells a sigma by its neighbours);
+/// and by way of upper case, where `ß` and `ss` meet.
 pub fn folded(text: &str) -> String {
-    text.to_lowercase()
+    text.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// Narrows a query to orders that contain `text`.

@@ -1,13 +1,14 @@
 //! Many rows of one table at once, on SQLite: one cached single-row statement per row.
 //!
-//! Inside one transaction that is as fast as a multi-row statement, and needs no statement per length.
+//! Inside one transaction that is as fast as a multi-row statement, and needs no statement per length. The
+//! rows go through diesel's own connection in one call: the async wrapper writes a statement's text anew
+//! each time, which costs more than SQLite takes to run it.
 //! `postgres/bulk.rs` has the same functions.
 
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
-use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, TotalRow};
@@ -18,163 +19,196 @@ use crate::store::schema::{
 };
 
 /// Inserts what is new; answers the hashes that were.
-pub async fn ipns_claim(conn: &mut Conn, rows: &[IpnRow]) -> QueryResult<HashSet<String>> {
-    let mut new = HashSet::new();
-    for row in rows {
-        if diesel::insert_into(received_ipns::table).values(row).on_conflict_do_nothing().execute(conn).await? == 1 {
-            new.insert(row.body_sha256.clone());
+pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
+    conn.spawn_blocking(move |conn| {
+        let mut new = HashSet::new();
+        for row in &rows {
+            if diesel::insert_into(received_ipns::table).values(row).on_conflict_do_nothing().execute(conn)? == 1 {
+                new.insert(row.body_sha256.clone());
+            }
         }
-    }
-    Ok(new)
+        Ok(new)
+    })
+    .await
 }
 
 /// Inserts what is new; answers the orders whose keys were.
-pub async fn keys_claim(conn: &mut Conn, rows: &[KeyClaimRow]) -> QueryResult<HashSet<String>> {
-    let mut new = HashSet::new();
-    for row in rows {
-        if diesel::insert_into(idempotency_keys::table).values(row).on_conflict_do_nothing().execute(conn).await? == 1 {
-            new.insert(row.order_id.clone());
+pub async fn keys_claim(conn: &mut Conn, rows: Vec<KeyClaimRow>) -> QueryResult<HashSet<String>> {
+    conn.spawn_blocking(move |conn| {
+        let mut new = HashSet::new();
+        for row in &rows {
+            if diesel::insert_into(idempotency_keys::table).values(row).on_conflict_do_nothing().execute(conn)? == 1 {
+                new.insert(row.order_id.clone());
+            }
         }
-    }
-    Ok(new)
+        Ok(new)
+    })
+    .await
 }
 
 /// The versions of these orders. Nobody else writes while this transaction runs.
-pub async fn orders_lock(conn: &mut Conn, ids: &[String]) -> QueryResult<HashMap<String, i64>> {
-    let mut versions = HashMap::new();
-    for id in ids {
-        let version: Option<i64> = orders::table.find(id).select(orders::version).first(conn).await.optional()?;
-        if let Some(version) = version {
-            versions.insert(id.clone(), version);
+pub async fn orders_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<HashMap<String, i64>> {
+    conn.spawn_blocking(move |conn| {
+        let mut versions = HashMap::new();
+        for id in &ids {
+            let version: Option<i64> = orders::table.find(id).select(orders::version).first(conn).optional()?;
+            if let Some(version) = version {
+                versions.insert(id.clone(), version);
+            }
         }
-    }
-    Ok(versions)
+        Ok(versions)
+    })
+    .await
 }
 
 /// Inserts payments, or brings known ones of the same order up to date; answers those written.
-pub async fn payments_put(conn: &mut Conn, rows: &[PaymentRow]) -> QueryResult<HashSet<String>> {
+pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<HashSet<String>> {
     use order_payments as p;
-    let mut written = HashSet::new();
-    for row in rows {
-        let mut count = diesel::insert_into(p::table).values(row).on_conflict_do_nothing().execute(conn).await?;
-        if count == 0 {
-            let known = p::table.find(&row.payment_id).filter(p::order_id.eq(&row.order_id));
-            let news = (
-                p::provider_status.eq(&row.provider_status),
-                p::coin.eq(&row.coin),
-                p::pay_amount.eq(&row.pay_amount),
-                p::received.eq(&row.received),
-                p::provider_at.eq(row.provider_at),
-            );
-            count = diesel::update(known).set(news).execute(conn).await?;
+    conn.spawn_blocking(move |conn| {
+        let mut written = HashSet::new();
+        for row in &rows {
+            let mut count = diesel::insert_into(p::table).values(row).on_conflict_do_nothing().execute(conn)?;
+            if count == 0 {
+                let known = p::table.find(&row.payment_id).filter(p::order_id.eq(&row.order_id));
+                let news = (
+                    p::provider_status.eq(&row.provider_status),
+                    p::coin.eq(&row.coin),
+                    p::pay_amount.eq(&row.pay_amount),
+                    p::received.eq(&row.received),
+                    p::provider_at.eq(row.provider_at),
+                );
+                count = diesel::update(known).set(news).execute(conn)?;
+            }
+            if count == 1 {
+                written.insert(row.payment_id.clone());
+            }
         }
-        if count == 1 {
-            written.insert(row.payment_id.clone());
-        }
-    }
-    Ok(written)
+        Ok(written)
+    })
+    .await
 }
 
 /// Inserts new orders.
-pub async fn orders_insert(conn: &mut Conn, rows: &[OrderRow]) -> QueryResult<()> {
-    for row in rows {
-        diesel::insert_into(orders::table).values(row).execute(conn).await?;
-    }
-    Ok(())
+pub async fn orders_insert(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
+    conn.spawn_blocking(move |conn| {
+        for row in &rows {
+            diesel::insert_into(orders::table).values(row).execute(conn)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Overwrites orders whose versions were just checked.
-pub async fn orders_update(conn: &mut Conn, rows: &[OrderRow]) -> QueryResult<()> {
+pub async fn orders_update(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
     use orders as o;
-    for row in rows {
-        let judged = o::table.find(&row.id).filter(o::version.eq(row.version.saturating_sub(1)));
-        let count = diesel::update(judged).set(row).execute(conn).await?;
-        if count != 1 {
-            return Err(diesel::result::Error::NotFound);
+    conn.spawn_blocking(move |conn| {
+        for row in &rows {
+            let judged = o::table.find(&row.id).filter(o::version.eq(row.version.saturating_sub(1)));
+            let count = diesel::update(judged).set(row).execute(conn)?;
+            if count != 1 {
+                return Err(diesel::result::Error::NotFound);
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 /// Appends to the logs.
-pub async fn events_insert(conn: &mut Conn, rows: &[EventRow]) -> QueryResult<()> {
-    for row in rows {
-        diesel::insert_into(order_events::table).values(row).execute(conn).await?;
-    }
-    Ok(())
+pub async fn events_insert(conn: &mut Conn, rows: Vec<EventRow>) -> QueryResult<()> {
+    conn.spawn_blocking(move |conn| {
+        for row in &rows {
+            diesel::insert_into(order_events::table).values(row).execute(conn)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Queues orders for the search index.
-pub async fn search_enqueue(conn: &mut Conn, ids: &[String]) -> QueryResult<()> {
-    for id in ids {
-        diesel::insert_into(search_queue::table)
-            .values(search_queue::order_id.eq(id))
-            .on_conflict_do_nothing()
-            .execute(conn)
-            .await?;
-    }
-    Ok(())
+pub async fn search_enqueue(conn: &mut Conn, ids: Vec<String>) -> QueryResult<()> {
+    conn.spawn_blocking(move |conn| {
+        for id in &ids {
+            diesel::insert_into(search_queue::table)
+                .values(search_queue::order_id.eq(id))
+                .on_conflict_do_nothing()
+                .execute(conn)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Writes what merchants will be told.
-pub async fn outbox_insert(conn: &mut Conn, rows: &[OutboxRow]) -> QueryResult<()> {
-    for row in rows {
-        diesel::insert_into(outbox_events::table).values(row).execute(conn).await?;
-    }
-    Ok(())
+pub async fn outbox_insert(conn: &mut Conn, rows: Vec<OutboxRow>) -> QueryResult<()> {
+    conn.spawn_blocking(move |conn| {
+        for row in &rows {
+            diesel::insert_into(outbox_events::table).values(row).execute(conn)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Adds to the totals.
-pub async fn totals_add(conn: &mut Conn, rows: &[TotalRow]) -> QueryResult<()> {
+pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()> {
     use order_totals as t;
-    for row in rows {
-        diesel::insert_into(t::table)
-            .values(row)
-            .on_conflict((t::day, t::status, t::product, t::currency, t::shard))
-            .do_update()
-            .set((
-                t::orders.eq(t::orders + excluded(t::orders)),
-                t::cents.eq(t::cents + excluded(t::cents)),
-                t::paid_after_ms.eq(t::paid_after_ms + excluded(t::paid_after_ms)),
-            ))
-            .execute(conn)
-            .await?;
-    }
-    Ok(())
+    conn.spawn_blocking(move |conn| {
+        for row in &rows {
+            diesel::insert_into(t::table)
+                .values(row)
+                .on_conflict((t::day, t::status, t::product, t::currency, t::shard))
+                .do_update()
+                .set((
+                    t::orders.eq(t::orders + excluded(t::orders)),
+                    t::cents.eq(t::cents + excluded(t::cents)),
+                    t::paid_after_ms.eq(t::paid_after_ms + excluded(t::paid_after_ms)),
+                ))
+                .execute(conn)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Adds to the counters of keys.
-pub async fn key_totals_add(conn: &mut Conn, rows: &[KeyTotalRow]) -> QueryResult<()> {
+pub async fn key_totals_add(conn: &mut Conn, rows: Vec<KeyTotalRow>) -> QueryResult<()> {
     use idempotency_totals as t;
-    for row in rows {
-        diesel::insert_into(t::table)
-            .values(row)
-            .on_conflict((t::account_id, t::shard))
-            .do_update()
-            .set((
-                t::first_writes.eq(t::first_writes + excluded(t::first_writes)),
-                t::replays.eq(t::replays + excluded(t::replays)),
-                t::body_mismatches.eq(t::body_mismatches + excluded(t::body_mismatches)),
-            ))
-            .execute(conn)
-            .await?;
-    }
-    Ok(())
+    conn.spawn_blocking(move |conn| {
+        for row in &rows {
+            diesel::insert_into(t::table)
+                .values(row)
+                .on_conflict((t::account_id, t::shard))
+                .do_update()
+                .set((
+                    t::first_writes.eq(t::first_writes + excluded(t::first_writes)),
+                    t::replays.eq(t::replays + excluded(t::replays)),
+                    t::body_mismatches.eq(t::body_mismatches + excluded(t::body_mismatches)),
+                ))
+                .execute(conn)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Opens items, or counts up the open ones of the same kind, order and payment.
-pub async fn attention_raise(conn: &mut Conn, rows: &[RaisedRow]) -> QueryResult<()> {
+pub async fn attention_raise(conn: &mut Conn, rows: Vec<RaisedRow>) -> QueryResult<()> {
     use attention_items as a;
-    for row in rows {
-        let open = a::table
-            .filter(a::kind.eq(&row.kind))
-            .filter(a::order_id.eq(&row.order_id))
-            .filter(a::payment_id.eq(&row.payment_id))
-            .filter(a::resolved_at.is_null());
-        let again = (a::count.eq(a::count + row.count), a::last_at.eq(row.last_at));
-        if diesel::update(open).set(again).execute(conn).await? == 0 {
-            diesel::insert_into(a::table).values(row).execute(conn).await?;
+    conn.spawn_blocking(move |conn| {
+        for row in &rows {
+            let open = a::table
+                .filter(a::kind.eq(&row.kind))
+                .filter(a::order_id.eq(&row.order_id))
+                .filter(a::payment_id.eq(&row.payment_id))
+                .filter(a::resolved_at.is_null());
+            let again = (a::count.eq(a::count + row.count), a::last_at.eq(row.last_at));
+            if diesel::update(open).set(again).execute(conn)? == 0 {
+                diesel::insert_into(a::table).values(row).execute(conn)?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }

@@ -1,0 +1,122 @@
+//! Reads single orders for everybody: what waits is read in one go.
+//!
+//! The mirror of group commit. While one batch is being read the next one gathers by itself, so under load
+//! the cost of a read is shared, and an idle service answers at once. On PostgreSQL it has a connection of
+//! its own, opened again when it is lost.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{StoreError, postgres, sqlite};
+use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
+
+/// How many reads may wait; past that the caller waits for a place.
+const LOADER_QUEUE_MAX: usize = 4_096;
+/// How many orders one read takes.
+const BATCH_MAX: usize = 128;
+/// How long PostgreSQL may take over one read.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Found = Result<Option<Order>, StoreError>;
+
+/// The handle to the loader. Clones share it.
+#[derive(Clone)]
+pub struct Loader(mpsc::Sender<Wanted>);
+
+struct Wanted {
+    id: OrderId,
+    answer: oneshot::Sender<Found>,
+}
+
+/// Where the loader reads.
+pub enum Source {
+    /// The file, by one of its readers.
+    Sqlite(sqlite::Readers),
+    /// A connection of its own.
+    Postgres {
+        /// Where.
+        database_url: String,
+        /// Open, unless it was lost.
+        conn: Option<Box<postgres::Conn>>,
+    },
+}
+
+impl Loader {
+    /// A loader, and the loop that must be run for it.
+    pub fn new(source: Source) -> (Self, impl Future<Output = ()> + Send) {
+        let (sender, receiver) = mpsc::channel(LOADER_QUEUE_MAX);
+        (Self(sender), run(source, receiver))
+    }
+
+    /// One order with its log and payments.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be read.
+    pub async fn order(&self, id: OrderId) -> Found {
+        let gone = || StoreError::Unavailable("the store is closed".to_owned());
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Wanted { id, answer }).await.map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+async fn run(mut source: Source, mut wanted: mpsc::Receiver<Wanted>) {
+    let mut batch = Vec::new();
+    while wanted.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        let ids = batch.iter().map(|wanted| wanted.id.to_string()).collect();
+        let found = source.read(ids).await;
+        for Wanted { id, answer } in batch.drain(..) {
+            let found = match &found {
+                Ok(orders) => Ok(orders.get(&id).cloned()),
+                Err(error) => Err(error.clone()),
+            };
+            // Nobody to hear it is no failure: the caller gave up.
+            drop(answer.send(found));
+        }
+    }
+}
+
+impl Source {
+    async fn read(&mut self, ids: Vec<String>) -> Result<HashMap<OrderId, Order>, StoreError> {
+        let orders = match self {
+            Self::Sqlite(readers) => {
+                readers.run(move |conn| Box::pin(async move { sqlite::orders::orders_load(conn, &ids).await })).await?
+            }
+            Self::Postgres { database_url, conn } => {
+                // A connection may have been lost since its last use; a read can simply be tried again.
+                let known = conn.is_some();
+                match read_postgres(database_url, conn, &ids).await {
+                    Err(StoreError::Unavailable(_)) if known => read_postgres(database_url, conn, &ids).await?,
+                    answered => answered?,
+                }
+            }
+        };
+        Ok(orders.into_iter().map(|order| (order.id, order)).collect())
+    }
+}
+
+/// Reads, and keeps the connection only if it answered.
+async fn read_postgres(
+    database_url: &str,
+    conn: &mut Option<Box<postgres::Conn>>,
+    ids: &[String],
+) -> Result<Vec<Order>, StoreError> {
+    let mut open = match conn.take() {
+        Some(open) => open,
+        None => {
+            let mut open = Box::new(postgres::connect(database_url).await?);
+            postgres::plan_for_growth(&mut open).await?;
+            open
+        }
+    };
+    let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
+    let orders =
+        tokio::time::timeout(READ_TIMEOUT, postgres::orders::orders_load(&mut open, ids)).await.map_err(late)?;
+    if !matches!(orders, Err(StoreError::Unavailable(_))) {
+        *conn = Some(open);
+    }
+    orders
+}

@@ -1,0 +1,64 @@
+//! What the service logs with an event name, kept for the tests to look at.
+//!
+//! There is one log for all tests of the binary: tell the lines apart by the ids in them.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+
+/// One line: its level and its fields as text.
+#[derive(Debug, Clone)]
+pub struct Line {
+    pub level: Level,
+    pub fields: BTreeMap<String, String>,
+}
+
+static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
+
+/// Begins to keep what is logged. Call it before the service starts.
+pub fn keep() {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    STARTED.get_or_init(|| {
+        let subscriber = tracing_subscriber::registry().with(Keeper);
+        tracing::subscriber::set_global_default(subscriber).expect("nobody else keeps the log");
+    });
+}
+
+/// The lines of this event in which some field is `id`.
+pub fn lines(event: &str, id: &str) -> Vec<Line> {
+    let kept = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    let meant = |line: &&Line| {
+        line.fields.get("event").is_some_and(|name| name == event) && line.fields.values().any(|value| value == id)
+    };
+    kept.iter().filter(meant).cloned().collect()
+}
+
+struct Keeper;
+
+impl<S: Subscriber> Layer<S> for Keeper {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields(BTreeMap::new());
+        event.record(&mut fields);
+        if fields.0.contains_key("event") {
+            let line = Line { level: *event.metadata().level(), fields: fields.0 };
+            LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    }
+}
+
+struct Fields(BTreeMap<String, String>);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
