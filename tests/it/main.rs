@@ -15,7 +15,11 @@
 mod engines;
 mod harness;
 mod idempotency;
+mod ipns;
 mod log;
+mod money;
+mod nodes;
 mod postgres;
 mod records;
 mod smoke;
+mod time;
