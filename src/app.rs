@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use tokio::task::JoinHandle;
 
@@ -29,9 +28,7 @@ use crate::store::Store;
 
 /// How often idle order actors are let go.
 const RETIRE_EVERY: Duration = Duration::from_millis(500);
-/// How long requests in flight may take at shutdown; the whole of it stays under 10 s.
-const GRACE_SECONDS: u64 = 6;
-/// How many threads serve HTTP at the most, and how many carry order actors.
+/// How many threads carry order actors at the most.
 const THREADS_MAX: usize = 8;
 
 /// The running service.
@@ -84,12 +81,7 @@ impl App {
             intake,
             sweeper: actors.sweeper.clone(),
         }));
-        let server = HttpServer::new(move || http::application(&shared))
-            .workers(threads())
-            .shutdown_timeout(GRACE_SECONDS)
-            .disable_signals()
-            .listen(listener)?
-            .run();
+        let server = http::serve(listener, shared)?;
         let handle = server.handle();
         let ended = actix::spawn(server);
         let retiring = actix::spawn(retire_idle(actors.directory.clone()));

@@ -27,6 +27,8 @@ use crate::store::filter::Due;
 const PAGE_ORDERS: usize = 500;
 /// How many orders are told at once.
 const TOLD_AT_ONCE: usize = 32;
+/// How many wake-ups may wait; one more is dropped, because a pass that begins later finds the same.
+const MAILBOX_MAX: usize = 16;
 /// How many forgotten keys one pass removes.
 const KEYS_FORGOTTEN_MAX: usize = 500;
 
@@ -65,6 +67,7 @@ impl Actor for SweeperActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_MAX);
         let millis = u64::try_from(self.0.settings.interval.as_millis()).unwrap_or(1_000);
         ctx.run_interval(Duration::from_millis(millis), |_, ctx| ctx.notify(Wake));
     }

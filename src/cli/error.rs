@@ -33,7 +33,7 @@ pub(super) enum CliError {
     #[error("production is refused while these stand:\n  - {}", .0.join("\n  - "))]
     NotForProduction(Vec<String>),
     /// The storage refused.
-    #[error("the database {database} cannot be used: check DATABASE_URL, and that its server or folder is there")]
+    #[error("the database {database} cannot be used: {}", storage_advice(source))]
     Storage { database: String, source: StoreError },
     /// What was named does not exist.
     #[error("{0}")]
@@ -47,6 +47,19 @@ pub(super) enum CliError {
     /// The result was not written.
     #[error("the work is done, but its result could not be written")]
     Output(#[from] io::Error),
+}
+
+/// What to do about a storage that refused.
+fn storage_advice(source: &StoreError) -> &'static str {
+    match source {
+        StoreError::Locked(_) => {
+            "one server at a time serves a SQLite file; end the other one, or set DATABASE_URL to another file"
+        }
+        StoreError::Newer(_) => "install the version that changed it, or go back to a backup from before",
+        StoreError::Unavailable(_) | StoreError::Broken(_) | StoreError::UnknownEngine => {
+            "check DATABASE_URL, that its server or folder is there, and that it may be written"
+        }
+    }
 }
 
 impl CliError {

@@ -4,7 +4,7 @@
 //! production: there the operator makes accounts and keys by name.
 
 use crate::clock::{Clock, fresh_uuid};
-use crate::config::{Setting, Settings};
+use crate::config::{Setting, Settings, local_url};
 use crate::domain::access::{Account, ApiKey, KeyKind, Scope, Tier};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
@@ -57,9 +57,8 @@ impl Demo {
 }
 
 fn banner(demo: &Demo, settings: &Settings) -> String {
-    let (url, customer) = (&settings.public_url, demo.customer.plaintext.reveal());
     format!(
-        "
+        r#"
 crypto-orders answers at {url}
 
 This is the first start on an empty database. These keys are shown only now:
@@ -68,17 +67,18 @@ This is the first start on an empty database. These keys are shown only now:
   customer key  {customer}
   operator key  {operator}
 
-Next, in another terminal, in this folder:
+To see an order paid, paste these lines into another terminal, in this folder:
 
-  export KEY={customer}
-  curl -s {url}/v1/billing/crypto-checkout -H \"Authorization: Bearer $KEY\" \\
-    -H 'Content-Type: application/json' -H 'Idempotency-Key: first' \\
-    -d '{order}'
-  export ORDER=ord_…    # the order_id of the answer
-  {program} ipn send --order $ORDER --status finished{flags}
-  curl -s {url}/v1/billing/crypto-orders/$ORDER/events -H \"Authorization: Bearer $KEY\"
-",
+  KEY={customer}
+  ORDER=$(curl -sS {local}/v1/billing/crypto-checkout -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -d '{order}' | sed -n 's/.*"order_id":"\([^"]*\)".*/\1/p')
+  {program} ipn send --order "$ORDER" --status finished{flags}
+  curl -sS "{local}/v1/billing/crypto-orders/$ORDER/events" -H "Authorization: Bearer $KEY"
+"#,
+        url = settings.public_url,
+        // The public URL may be a proxy's that is not there yet.
+        local = local_url(settings.listen),
         account = demo.account.id,
+        customer = demo.customer.plaintext.reveal(),
         operator = demo.operator.plaintext.reveal(),
         order = first_order(settings),
         program = program(),
@@ -88,7 +88,9 @@ Next, in another terminal, in this folder:
 
 /// The program as it was called, so that what is pasted runs also where it is not installed.
 fn program() -> String {
-    std::env::args().next().filter(|name| !name.is_empty()).unwrap_or("crypto-orders".to_owned())
+    let name = std::env::args().next().filter(|name| !name.is_empty()).unwrap_or("crypto-orders".to_owned());
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
 /// The flags with which another command meets this server and its generated secret, where they are needed.

@@ -2,6 +2,11 @@
 //!
 //! What the app is made of is `app.rs`'s affair.
 
+use std::io;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::app::App;
 use crate::config::{IpnSecretOrigin, Provider, SETTINGS, Settings, settle_ipn_secret, unfit_for_production};
 use crate::store::{Opener, Store};
@@ -33,13 +38,15 @@ pub(super) fn long_help() -> String {
 pub(super) async fn run(shell: &mut Shell<'_>) -> Result<(), CliError> {
     let store = open_fit_store(shell).await?;
     let origin = settle_ipn_secret(&mut shell.settings)?;
+    let signs = StopSigns::listen()
+        .map_err(|error| CliError::Failed(format!("signals to stop cannot be listened for: {error}")))?;
     let app = App::start(shell.settings.clone(), shell.clock.clone(), store.clone())
         .map_err(|error| start_failed(&error, &shell.settings))?;
     let settings = shell.settings.clone().listening_on(app.local_addr());
     tell(&settings, &origin);
     // Only now: keys that are shown once are not spent on a start that fails.
     welcome(store, &settings, shell).await?;
-    app.run_until(asked_to_stop()).await;
+    app.run_until(signs.received()).await;
     Ok(())
 }
 
@@ -93,25 +100,40 @@ fn tell(settings: &Settings, origin: &IpnSecretOrigin) {
 }
 
 /// Why the app did not start, as an error of the command line.
-fn start_failed(error: &std::io::Error, settings: &Settings) -> CliError {
-    CliError::Failed(format!(
-        "cannot listen on {}: {error}; end what listens there, or set --listen to another port",
-        settings.listen
-    ))
+fn start_failed(error: &io::Error, settings: &Settings) -> CliError {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "end what listens there, or set --listen to another port",
+        io::ErrorKind::AddrNotAvailable => "set --listen to an address of this machine, or to 0.0.0.0 for all of them",
+        io::ErrorKind::PermissionDenied => "ports under 1024 need rights of their own: set --listen to a higher one",
+        _ => "set --listen to an address and a port that are free on this machine",
+    };
+    CliError::Failed(format!("cannot listen on {}: {error}; {advice}", settings.listen))
 }
 
-/// Waits for SIGTERM, or for Ctrl-C.
-async fn asked_to_stop() {
+/// SIGTERM and Ctrl-C, heard from the moment this is made: whoever sends one while the server is still
+/// starting gets an orderly end too.
+struct StopSigns {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
+    terminate: Signal,
+    #[cfg(unix)]
+    interrupt: Signal,
+}
+
+impl StopSigns {
+    fn listen() -> io::Result<Self> {
+        #[cfg(unix)]
+        return Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? });
+        #[cfg(not(unix))]
+        Ok(Self {})
     }
-    let _heard = tokio::signal::ctrl_c().await;
+
+    async fn received(mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _heard = tokio::signal::ctrl_c().await;
+    }
 }

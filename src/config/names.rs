@@ -81,7 +81,7 @@ pub const SETTINGS: &[Setting] = &[
         "public_url",
         "",
         "a URL such as https://pay.example.com, without user, query or fragment",
-        "the base of every URL that is handed out; http://<listen> without it",
+        "the base of every URL that is handed out; made of the listener's address without it",
     ),
     secret(
         "database_url",
@@ -96,7 +96,7 @@ pub const SETTINGS: &[Setting] = &[
         "the provider's IPN secret; on loopback and SQLite one is generated without it",
     ),
     secret("ipn_secret_old", "", "a text of printable ASCII without spaces", "the secret before, during a rotation"),
-    one("provider", "none", "one of none, sandbox, live", "who makes payments; none yet in this version"),
+    one("provider", "none", "one of none, sandbox, live", "who makes payments; this version calls nobody yet"),
     one("production", "off", SWITCH, "refuse development defaults"),
     many(
         "trusted_proxies",
@@ -134,18 +134,34 @@ pub const SETTINGS: &[Setting] = &[
         "a percentage from 0 to 100 with at most two decimals such as 1 or 0.25",
         "by how much a received amount may miss what is owed",
     ),
-    one("late_payments", "reopen", "reopen or record", "what money does to an order that only the clock failed"),
-    one("idempotency.on_mismatch", "replay", "replay or reject", "what a different body under a used key gets"),
+    one(
+        "late_payments",
+        "reopen",
+        "reopen or record",
+        "what money does to an order that only the clock failed: reopen it, or be recorded without moving it",
+    ),
+    one(
+        "idempotency.on_mismatch",
+        "replay",
+        "replay or reject",
+        "what another body under a used key gets: the original order (replay) or 422 (reject)",
+    ),
     one(
         "idempotency.retention",
         "forever",
         "forever, or a length of time from 1m to 3650d such as 24h",
-        "how long an idempotency key is kept",
+        "how long an idempotency key is kept: forever, or a length of time such as 24h",
     ),
     one("sweeper.automatic", "on", SWITCH, "whether the clock expires orders by itself"),
     one("sweeper.interval", "5s", SPAN_OF_SWEEPER, "the time between two looks at the clock"),
-    one("log.format", "text", "text or json", "the form of a log line"),
-    one("log.filter", "info", "a filter in the form of RUST_LOG such as info,crypto_orders=debug", "what is logged"),
+    one("log.format", "text", "text or json", "the form of a log line: text or json"),
+    one(
+        "log.filter",
+        // The HTTP library tells of every worker; `cli/serve.rs` says in one line what matters.
+        "info,actix_server=warn",
+        "a filter in the form of RUST_LOG such as info,crypto_orders=debug",
+        "what is logged",
+    ),
 ];
 
 const SPAN_OF_SWEEPER: &str = "a length of time from 1s to 1h such as 5s";

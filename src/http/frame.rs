@@ -89,6 +89,25 @@ where
     }
 }
 
+/// A whole answer, head and body, for a request that could not even be read.
+#[must_use]
+pub fn last_words(error: &ApiError, clock: &Clock) -> Vec<u8> {
+    let began_at = clock.now();
+    let id = fresh_id(began_at);
+    let visit = Visit { id, method: Method::GET, cacheable: Cacheable::Never, began_at };
+    let id = visit.id.to_str().unwrap_or_default();
+    tracing::info!(request.id = id, "a request could not be read");
+    let body = error.problem().document(id);
+    let response = visit.dress(error.error_response(), None);
+    let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
+    for (name, value) in response.headers() {
+        bytes.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    bytes.extend_from_slice(format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()).as_bytes());
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
 /// What is known of a request before anybody serves it.
 struct Visit {
     id: HeaderValue,
@@ -171,9 +190,9 @@ impl Visit {
 
     fn log(&self, clock: &Clock, status: u16, route: impl FnOnce() -> Option<String>) {
         // The pattern is put together anew each time: not for a log that nobody keeps.
-        if tracing::enabled!(tracing::Level::INFO) {
+        if tracing::enabled!(tracing::Level::DEBUG) {
             let route = route();
-            tracing::info!(
+            tracing::debug!(
                 method = self.method.as_str(),
                 route = route.as_deref().unwrap_or("-"),
                 status,

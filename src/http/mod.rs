@@ -19,6 +19,7 @@ mod frame;
 mod health;
 mod ipn;
 mod limits;
+mod listen;
 mod problem;
 mod query;
 #[cfg(test)]
@@ -48,6 +49,8 @@ use frame::Frame;
 use health::Readiness;
 use ipn::Gate;
 use limits::Limits;
+
+pub use listen::serve;
 
 /// What `app.rs` hands to HTTP.
 pub struct Parts {

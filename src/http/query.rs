@@ -3,7 +3,7 @@
 //! Unknown parameters are ignored; of a repeated one the first counts. Rules: contract, sections 1 and 3.
 
 use actix_web::HttpRequest;
-use actix_web::web;
+use data_encoding::HEXLOWER_PERMISSIVE;
 
 use crate::domain::order::StatusName;
 use crate::domain::time::Timestamp;
@@ -60,9 +60,18 @@ impl Query {
     }
 
     fn parse(text: &str) -> Result<Self, ApiError> {
-        web::Query::<Vec<(String, String)>>::from_query(text)
-            .map(|pairs| Self(pairs.into_inner()))
-            .map_err(|_| ApiError::BadRequest("The query string could not be decoded.".into()))
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decoded(name), decoded(value));
+            let name = String::from_utf8_lossy(&name).into_owned();
+            match String::from_utf8(value) {
+                Ok(value) => Ok((name, value)),
+                // A cursor that is no text is a strange one, which has an answer of its own.
+                Err(bytes) if name == "cursor" => Ok((name, String::from_utf8_lossy(bytes.as_bytes()).into_owned())),
+                Err(_) => refused("The query string must be UTF-8.".to_owned()),
+            }
+        });
+        pairs.collect::<Result<_, _>>().map(Self)
     }
 
     /// The first value of a parameter.
@@ -163,6 +172,26 @@ impl Query {
     }
 }
 
+/// Undoes the escapes of a form: `+` is a blank, `%41` an `A`. A `%` that begins no escape is itself.
+fn decoded(text: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((&first, after)) = rest.split_first() {
+        let escape =
+            after.get(..2).filter(|_| first == b'%').and_then(|digits| HEXLOWER_PERMISSIVE.decode(digits).ok());
+        match (first, escape) {
+            (_, Some(byte)) => {
+                bytes.extend(byte);
+                rest = after.get(2..).unwrap_or_default();
+                continue;
+            }
+            (b'+', None) => bytes.push(b' '),
+            (other, None) => bytes.push(other),
+        }
+        rest = after;
+    }
+    bytes
+}
+
 /// A whole number without sign or blank.
 fn digits(text: &str) -> Option<u64> {
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -226,6 +255,21 @@ mod tests {
         assert!(query(&format!("search={}", "a".repeat(201))).text("search", 200).is_err());
         assert!(query("search=").text("search", 200).is_err());
         assert!(query("search=a%00").text("search", 200).is_err());
+    }
+
+    #[test]
+    fn escapes_are_undone_and_what_is_no_text_is_refused() {
+        for (text, name, value) in [
+            ("a=b+c%2Bd%C3%BC", "a", "b c+d\u{fc}"),
+            ("a=100%&b=%zz", "b", "%zz"),
+            ("a=100%&b=%zz", "a", "100%"),
+            ("&&a%3D=1=2&", "a=", "1=2"),
+            ("a", "a", ""),
+            ("a=1&a=2", "a", "1"),
+        ] {
+            assert_eq!(query(text).get(name), Some(value), "{text}");
+        }
+        assert_eq!(sentence(Query::parse("search=%FF")), "The query string must be UTF-8.");
     }
 
     #[test]

@@ -17,6 +17,9 @@ mod schema;
 mod sqlite;
 pub mod writer;
 
+#[cfg(test)]
+mod refusal_tests;
+
 use std::fs::File;
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::Pool;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::StoreError;
 use super::writer::GroupError;
@@ -53,6 +53,12 @@ pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
         Ok(Err(error)) => Err(StoreError::Unavailable(format!("PostgreSQL cannot be reached: {error}"))),
         Err(_) => Err(StoreError::Unavailable("PostgreSQL did not answer in time".to_owned())),
     }
+}
+
+/// Lets the writer's statements use their indexes from the first row on: they are planned once, while the
+/// tables are still small enough for a scan to look cheap, and kept while the tables grow to millions.
+pub async fn plan_for_growth(conn: &mut Conn) -> Result<(), StoreError> {
+    Ok(conn.batch_execute("set enable_seqscan = off").await?)
 }
 
 /// The pool of reads and small writes.

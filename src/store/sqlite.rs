@@ -14,6 +14,7 @@ use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
+use diesel_async::SimpleAsyncConnection;
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
 use futures_util::future::BoxFuture;
 
@@ -110,7 +111,8 @@ pub fn checkpoint_until_dropped(path: PathBuf, alive: &std::sync::Weak<()>) {
         if bytes < WAL_BYTES_MIN {
             continue;
         }
-        let mode = if bytes > WAL_BYTES_MAX { "RESTART" } else { "PASSIVE" };
+        // Truncated, or its length would ask for the same again at every look.
+        let mode = if bytes > WAL_BYTES_MAX { "TRUNCATE" } else { "PASSIVE" };
         if conn.is_none() {
             conn = connect(&path, Purpose::Write).ok();
         }
@@ -119,6 +121,15 @@ pub fn checkpoint_until_dropped(path: PathBuf, alive: &std::sync::Weak<()>) {
             tracing::warn!(%error, "the write-ahead log could not be copied back; trying again");
             conn = None;
         }
+    }
+}
+
+/// Sees to it that no transaction is open; false if there is no getting rid of it.
+pub async fn is_idle(conn: &mut Conn) -> bool {
+    match SimpleAsyncConnection::batch_execute(conn, "ROLLBACK").await {
+        Ok(()) => true,
+        // SQLite rolls back by itself after some failures, a full disk among them.
+        Err(error) => error.to_string().contains("no transaction is active"),
     }
 }
 
@@ -157,14 +168,14 @@ pub struct Readers(Arc<ReadersInner>);
 struct ReadersInner {
     path: PathBuf,
     idle: std::sync::Mutex<Vec<Conn>>,
-    permits: tokio::sync::Semaphore,
+    permits: Arc<tokio::sync::Semaphore>,
     runtime: tokio::runtime::Handle,
 }
 
 impl Readers {
     /// Readers of this file, at most `count` at once.
     pub fn new(path: PathBuf, count: usize, runtime: tokio::runtime::Handle) -> Self {
-        let permits = tokio::sync::Semaphore::new(count);
+        let permits = Arc::new(tokio::sync::Semaphore::new(count));
         Self(Arc::new(ReadersInner { path, idle: std::sync::Mutex::default(), permits, runtime }))
     }
 
@@ -175,9 +186,11 @@ impl Readers {
         F: for<'a> FnOnce(&'a mut Conn) -> BoxFuture<'a, Result<R, StoreError>> + Send + 'static,
     {
         let gone = || StoreError::Unavailable("the store is closed".to_owned());
-        let _permit = self.0.permits.acquire().await.map_err(|_| gone())?;
+        let permit = self.0.permits.clone().acquire_owned().await.map_err(|_| gone())?;
         let readers = self.0.clone();
         let task = self.0.runtime.spawn_blocking(move || {
+            // Held by the work and not by the caller, who may give up before it is done.
+            let _permit = permit;
             let idle = readers.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
             let mut conn = match idle {
                 Some(conn) => conn,

@@ -119,8 +119,13 @@ impl Connection {
                 };
                 let open = conn.insert(open);
                 let result = sqlite::commit::group_commit(open, sets, 0).await;
-                // Whatever state an unknown outcome left behind must not meet the next group.
-                if let Err(GroupError::Unknown(_)) = result {
+                // Whatever state a failure left behind must not meet the next group.
+                let usable = match &result {
+                    Ok(_) => true,
+                    Err(GroupError::NotStored(_)) => sqlite::is_idle(open).await,
+                    Err(GroupError::Unknown(_)) => false,
+                };
+                if !usable {
                     *conn = None;
                 }
                 result
@@ -158,6 +163,7 @@ impl Connection {
 
 async fn open_postgres(database_url: &str) -> Result<(Box<postgres::Conn>, i64), StoreError> {
     let mut conn = postgres::connect(database_url).await?;
+    postgres::plan_for_growth(&mut conn).await?;
     let shard = postgres::shard_claim(&mut conn).await?;
     Ok((Box::new(conn), shard))
 }

@@ -68,6 +68,15 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// The same engine, with commits that are on the disk, and nobody else's to stop or to kill.
+    pub fn durable(self) -> Self {
+        match self {
+            Self::Sqlite => Self::Sqlite,
+            // Left to its watchdog, which ends it with this process.
+            Self::Postgres(_) => Self::Postgres(Box::leak(Box::new(Cluster::durable().expect("a cluster was found")))),
+        }
+    }
+
     /// A fresh, migrated database; `migrate` gets its URL. On PostgreSQL it runs once for all tests, and
     /// every database is a copy of that first one: give the same `migrate` everywhere.
     pub fn database(self, migrate: impl FnOnce(&str)) -> Database {

@@ -3,6 +3,11 @@
 //! [`TestApp::spawn`] starts it; requests go over real HTTP; [`TestApp::advance`] moves its clock and lets
 //! the sweeper look. A second node on the same database is [`TestApp::beside`].
 
+pub mod door;
+pub mod load;
+pub mod process;
+pub mod sql;
+
 use std::sync::Arc;
 
 use crypto_orders::app::App;
@@ -119,6 +124,11 @@ impl TestApp {
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = Client::builder().no_proxy().build().expect("a client");
         Self { app, store, clock, account, customer, operator, database, engine, client, base }
+    }
+
+    /// The engine that it runs on.
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// The account's further key with these scopes.
@@ -253,6 +263,17 @@ pub fn settings(database_url: &str) -> Settings {
 /// Brings an empty database to the schema.
 pub fn migrate(url: &str) {
     drop(Store::open(url, Clock::system(), Opener::Command).expect("the schema"));
+}
+
+/// Looks again and again until something is found; what takes longer than some seconds has failed.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    for _ in 0..400 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("waited in vain for {what}")
 }
 
 /// Opens the store; the last server's lock on the file may be let go a moment after its end.

@@ -13,13 +13,29 @@
 
 #[macro_use]
 mod engines;
+mod access;
+mod cli;
+mod cli_refusals;
+mod cli_start;
+mod crash;
 mod harness;
+mod harness_program;
 mod idempotency;
 mod ipns;
+mod limits;
+mod lists;
 mod log;
 mod money;
 mod nodes;
+mod orders;
 mod postgres;
+mod readme;
 mod records;
+mod schema;
+mod search;
+mod shutdown;
 mod smoke;
+mod storage;
 mod time;
+mod unknown;
+mod waiting;

@@ -80,10 +80,14 @@ impl Cluster {
 
     /// Runs SQL in the database of that URL and gives what it prints, unaligned.
     pub fn sql(&self, url: &str, sql: &str) -> String {
+        self.try_sql(url, sql).unwrap_or_else(|complaint| panic!("psql refuses {sql:?}: {complaint}"))
+    }
+
+    /// As [`Self::sql`], with the complaint of the server where it refuses.
+    pub fn try_sql(&self, url: &str, sql: &str) -> Result<String, String> {
         let output = self.psql(url, sql).output().expect("psql runs");
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "psql refuses {sql:?}: {complaint}");
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() { Ok(said(&output.stdout)) } else { Err(said(&output.stderr)) }
     }
 
     /// Stops the server in good order; whoever is connected is cut off.
@@ -236,7 +240,7 @@ fn make_data(programs: &Programs, folder: &Path, promise: Promise) {
 
 /// A port that nobody listens on, below those that the system gives to connections: while a server is
 /// stopped, nobody may get its port by chance.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let tries = || u16::try_from(RandomState::new().hash_one(0) % 12_000).map_or(20_000, |offset| 20_000 + offset);
     std::iter::repeat_with(tries)
         .take(100)

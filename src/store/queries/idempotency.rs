@@ -1,7 +1,7 @@
 //! Reads of idempotency keys and their counters, and the end of keys that are kept for a time only.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::Conn;
 use crate::domain::idempotency::{Asked, IdempotencyKey};
@@ -87,19 +87,22 @@ pub async fn idempotency_keys(
         .collect()
 }
 
-/// Forgets up to `limit` keys first seen before then; answers how many.
+/// Forgets up to `limit` keys first seen before then, in one transaction; answers how many.
 pub async fn keys_forget(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<usize, StoreError> {
     use idempotency_keys as k;
-    let old: Vec<(String, String)> = k::table
-        .filter(k::first_seen_at.lt(before.micros()))
-        .order(k::first_seen_at)
-        .limit(limit)
-        .select((k::account_id, k::key))
-        .load(conn)
-        .await?;
-    for (account, key) in &old {
-        let row = k::table.find((account, key)).filter(k::first_seen_at.lt(before.micros()));
-        diesel::delete(row).execute(conn).await?;
-    }
-    Ok(old.len())
+    conn.transaction(async |conn| {
+        let old: Vec<(String, String)> = k::table
+            .filter(k::first_seen_at.le(before.micros()))
+            .order(k::first_seen_at)
+            .limit(limit)
+            .select((k::account_id, k::key))
+            .load(conn)
+            .await?;
+        for (account, key) in &old {
+            let row = k::table.find((account, key)).filter(k::first_seen_at.le(before.micros()));
+            diesel::delete(row).execute(conn).await?;
+        }
+        Ok(old.len())
+    })
+    .await
 }

@@ -4,7 +4,7 @@
 //! orders in here, at most 2 s later. Case is folded in Rust, the same for both engines.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::{Conn, Db};
 use crate::store::StoreError;
@@ -18,9 +18,11 @@ const NEWEST_ORDERS: i64 = 10_000;
 
 type Boxed<'a> = orders::BoxedQuery<'a, Db>;
 
-/// Folds case as the index does: full Unicode, the same on both engines.
+/// Folds case as the index does: full Unicode, the same on both engines. Each character for itself, because
+/// a piece of a text must fold as it does inside the whole (`to_lowercase` spells a sigma by its neighbours);
+/// and by way of upper case, where `ß` and `ss` meet.
 pub fn folded(text: &str) -> String {
-    text.to_lowercase()
+    text.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// Narrows a query to orders that contain `text`.
@@ -47,32 +49,43 @@ struct SearchRow {
     body: String,
 }
 
-/// Takes up to `limit` queued orders into the index; answers how many there were.
+/// Takes up to `limit` queued orders into the index, in one transaction; answers how many there were.
 pub async fn search_feed(conn: &mut Conn, limit: i64) -> Result<usize, StoreError> {
-    let queued: Vec<String> = search_queue::table.select(search_queue::order_id).limit(limit).load(conn).await?;
-    if queued.is_empty() {
-        return Ok(0);
-    }
-    // First the queue, then the text: a note that changes in between queues its order again.
-    diesel::delete(search_queue::table.filter(search_queue::order_id.eq_any(&queued))).execute(conn).await?;
-    let texts: Vec<(String, String, Option<String>)> = orders::table
-        .filter(orders::id.eq_any(&queued))
-        .order((orders::created_at, orders::id))
-        .select((orders::id, orders::product, orders::customer_note))
-        .load(conn)
-        .await?;
-    for (order_id, product, note) in texts {
-        let body = folded(&[order_id.as_str(), &product, note.as_deref().unwrap_or("")].join("\n"));
-        let row = SearchRow { order_id, body };
-        diesel::insert_into(order_search::table)
-            .values(&row)
-            .on_conflict(order_search::order_id)
-            .do_update()
-            .set(&row)
-            .execute(conn)
+    conn.transaction(async |conn| {
+        let queued: Vec<String> = search_queue::table.select(search_queue::order_id).limit(limit).load(conn).await?;
+        if queued.is_empty() {
+            return Ok(0);
+        }
+        // First the queue, then the text: a note that changes in between queues its order again.
+        diesel::delete(search_queue::table.filter(search_queue::order_id.eq_any(&queued))).execute(conn).await?;
+        let texts: Vec<Text> = orders::table
+            .filter(orders::id.eq_any(&queued))
+            .order((orders::created_at, orders::id))
+            .select((orders::id, orders::product, orders::customer_note))
+            .load(conn)
             .await?;
-    }
-    Ok(queued.len())
+        for text in texts {
+            search_put(conn, text).await?;
+        }
+        Ok(queued.len())
+    })
+    .await
+}
+
+/// Order id, product, customer's note.
+type Text = (String, String, Option<String>);
+
+async fn search_put(conn: &mut Conn, (order_id, product, note): Text) -> Result<(), StoreError> {
+    let body = folded(&[order_id.as_str(), &product, note.as_deref().unwrap_or("")].join("\n"));
+    let row = SearchRow { order_id, body };
+    diesel::insert_into(order_search::table)
+        .values(&row)
+        .on_conflict(order_search::order_id)
+        .do_update()
+        .set(&row)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// How many orders wait to be taken in.

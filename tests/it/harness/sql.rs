@@ -1,0 +1,113 @@
+//! Looks into the database beside the service, and holds it to what must be true of it at any moment.
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::{Nullable, Text};
+use diesel::{Connection, RunQueryDsl, SqliteConnection, select};
+
+use crate::engines::Engine;
+
+/// The one value that a query answers, as text; empty for null.
+pub fn value(engine: Engine, url: &str, query: &str) -> String {
+    match engine {
+        Engine::Sqlite => {
+            let text = diesel::dsl::sql::<Nullable<Text>>(&format!("cast(({query}) as text)"));
+            let value: Option<String> = select(text).get_result(&mut sqlite(url)).expect("SQLite answers");
+            value.unwrap_or_default()
+        }
+        Engine::Postgres(cluster) => cluster.sql(url, query),
+    }
+}
+
+/// Runs statements; answers the complaint if they are refused.
+pub fn run(engine: Engine, url: &str, statements: &str) -> Result<(), String> {
+    match engine {
+        Engine::Sqlite => sqlite(url).batch_execute(statements).map_err(|error| error.to_string()),
+        Engine::Postgres(cluster) => cluster.try_sql(url, statements).map(drop),
+    }
+}
+
+/// A connection of our own to the file.
+pub fn sqlite(url: &str) -> SqliteConnection {
+    let mut conn = SqliteConnection::establish(url.trim_start_matches("sqlite://")).expect("SQLite opens");
+    conn.batch_execute("pragma busy_timeout = 10000").expect("a time-out");
+    conn
+}
+
+/// What counts to nothing in a database where nothing is half-written.
+const OFFENCES: &[(&str, &str)] = &[
+    (
+        "orders whose key was used for another",
+        "select count(*) from orders o where exists \
+        (select 1 from idempotency_keys k where k.account_id = o.account_id) and not exists \
+        (select 1 from idempotency_keys k where k.order_id = o.id)",
+    ),
+    (
+        "keys without their order",
+        "select count(*) from idempotency_keys k where not exists \
+        (select 1 from orders o where o.id = k.order_id)",
+    ),
+    (
+        "keyed creates that were not counted",
+        "select (select count(*) from idempotency_keys) - \
+        (select coalesce(sum(first_writes), 0) from idempotency_totals where account_id = '')",
+    ),
+    (
+        "orders without a log",
+        "select count(*) from orders o where not exists \
+        (select 1 from order_events e where e.order_id = o.id)",
+    ),
+    (
+        "logs without an order",
+        "select count(*) from order_events e where not exists \
+        (select 1 from orders o where o.id = e.order_id)",
+    ),
+    (
+        "logs with a gap",
+        "select count(*) from (select order_id from order_events group by order_id \
+        having min(seq) <> 1 or max(seq) <> count(*)) g",
+    ),
+    (
+        "steps backwards",
+        "select count(*) from order_events a join order_events b \
+        on b.order_id = a.order_id and b.seq = a.seq + 1 where \
+        case b.status when 'pending' then 0 when 'confirming' then 1 when 'partial' then 2 else 3 end <= \
+        case a.status when 'pending' then 0 when 'confirming' then 1 when 'partial' then 2 else 3 end",
+    ),
+    (
+        "orders that differ from their log",
+        "select count(*) from orders o where o.status <> \
+        (select e.status from order_events e where e.order_id = o.id order by e.seq desc limit 1)",
+    ),
+    (
+        "totals that differ from the orders",
+        "select count(*) from \
+        (select status, count(*) as n, sum(price_cents) as cents from orders group by status) o left join \
+        (select status, sum(orders) as n, sum(cents) as cents from order_totals group by status) t \
+        on t.status = o.status where t.n is null or t.n <> o.n or t.cents <> o.cents",
+    ),
+    (
+        "totals of orders that are not there",
+        "select (select coalesce(sum(orders), 0) from order_totals) - \
+        (select count(*) from orders)",
+    ),
+    (
+        "paid orders that were not announced once",
+        "select count(*) from orders o where o.status = 'paid' and 1 <> \
+        (select count(*) from outbox_events e where e.order_id = o.id and e.event_type = 'crypto.order.paid')",
+    ),
+    (
+        "paid orders without their IPN",
+        "select count(*) from orders o where o.status = 'paid' and not exists \
+        (select 1 from received_ipns i where i.order_id = o.id and i.outcome = 'applied')",
+    ),
+];
+
+/// Asserts that nothing is half-written, in a database whose checkouts all had keys.
+pub fn assert_whole(engine: Engine, url: &str) {
+    for (offence, query) in OFFENCES {
+        assert_eq!(value(engine, url, query), "0", "{offence}");
+    }
+    if matches!(engine, Engine::Sqlite) {
+        assert_eq!(value(engine, url, "select integrity_check from pragma_integrity_check"), "ok");
+    }
+}
