@@ -28,8 +28,8 @@ on_both_engines![
     the_totals_are_the_sums_of_the_orders_after_any_history,
 ];
 
-/// Sends a payment's IPN with some fields changed; answers the order's state.
-async fn told(app: &TestApp, order: &str, id: &str, word: &str, fields: Value) -> Value {
+/// Sends the IPN of a payment and its word with some fields changed; answers the order's state.
+async fn told(app: &TestApp, order: &str, [id, word]: [&str; 2], fields: Value) -> Value {
     let mut body = payment(order, id, word);
     for (name, value) in fields.as_object().expect("fields") {
         body[name] = value.clone();
@@ -42,29 +42,29 @@ async fn told(app: &TestApp, order: &str, id: &str, word: &str, fields: Value) -
 async fn one_payment_settles_one_order_only(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let (first, second) = (app.order().await, app.order().await);
-    assert_eq!(told(&app, &first, "1001", "finished", json!({})).await, "paid");
-    assert_eq!(told(&app, &second, "1001", "finished", json!({})).await, "pending");
+    assert_eq!(told(&app, &first, ["1001", "finished"], json!({})).await, "paid");
+    assert_eq!(told(&app, &second, ["1001", "finished"], json!({})).await, "pending");
     assert_eq!(app.raised(&second).await, ["payment_mismatch 1001 1"]);
     assert_eq!(app.look(&second).await["payment_id"], Value::Null);
     assert_eq!(app.ipns("1001").await, ["applied 1", "mismatch 1"]);
     // Nor does a second payment settle the first order again.
-    assert_eq!(told(&app, &first, "1002", "finished", json!({})).await, "paid");
+    assert_eq!(told(&app, &first, ["1002", "finished"], json!({})).await, "paid");
     assert_eq!(app.raised(&first).await, ["payment_mismatch 1002 1"]);
     assert_eq!(app.look(&first).await["payment_id"], "1001");
     // The second order is still open to its own.
-    assert_eq!(told(&app, &second, "1003", "finished", json!({})).await, "paid");
+    assert_eq!(told(&app, &second, ["1003", "finished"], json!({})).await, "paid");
 }
 
 async fn a_payment_named_with_another_order_is_a_mismatch_by_every_way_in(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let (first, second) = (app.order().await, app.order().await);
-    told(&app, &first, "1001", "confirming", json!({})).await;
+    told(&app, &first, ["1001", "confirming"], json!({})).await;
     // As the parent of a child that names the second order.
     let child = json!({ "parent_payment_id": "1001" });
-    assert_eq!(told(&app, &second, "1002", "finished", child).await, "pending");
+    assert_eq!(told(&app, &second, ["1002", "finished"], child).await, "pending");
     assert_eq!(app.raised(&second).await, ["payment_mismatch 1002 1"]);
     // With the name of an order that is not ours: the payment's order is left alone.
-    assert_eq!(told(&app, "somebody-elses", "1001", "finished", json!({})).await, "confirming");
+    assert_eq!(told(&app, "somebody-elses", ["1001", "finished"], json!({})).await, "confirming");
     assert_eq!(app.raised(&first).await, ["payment_mismatch 1001 1"]);
     // At an operator's word.
     let said = json!({ "payment_id": "1001", "provider_status": "finished" });
@@ -83,51 +83,51 @@ async fn an_ipn_of_another_price_binds_nothing(engine: Engine) {
         json!({ "price_amount": "79.000000000000000001" }),
     ];
     for price in wrong {
-        assert_eq!(told(&app, &order, "1001", "finished", price).await, "pending");
+        assert_eq!(told(&app, &order, ["1001", "finished"], price).await, "pending");
     }
     assert_eq!(app.raised(&order).await, ["price_mismatch 1001 4"]);
     assert!(app.payments(&order).await.is_empty());
     let right = json!({ "price_amount": "79.00", "price_currency": "USD" });
-    assert_eq!(told(&app, &order, "1001", "finished", right).await, "paid");
+    assert_eq!(told(&app, &order, ["1001", "finished"], right).await, "paid");
     // Absent, it is not compared.
     let other = app.order().await;
     let silent = json!({ "price_amount": null, "price_currency": null });
-    assert_eq!(told(&app, &other, "1002", "finished", silent).await, "paid");
+    assert_eq!(told(&app, &other, ["1002", "finished"], silent).await, "paid");
 }
 
 async fn an_ipn_without_an_order_finds_it_by_its_payment(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
-    told(&app, &order, "1001", "confirming", json!({})).await;
-    assert_eq!(told(&app, "", "1001", "partially_paid", json!({ "actually_paid": 0.2 })).await, "partial");
+    told(&app, &order, ["1001", "confirming"], json!({})).await;
+    assert_eq!(told(&app, "", ["1001", "partially_paid"], json!({ "actually_paid": 0.2 })).await, "partial");
     let child = json!({ "order_id": null, "parent_payment_id": 1001, "actually_paid": 0.3, "pay_amount": 0.3 });
-    assert_eq!(told(&app, "", "1002", "finished", child).await, "paid");
+    assert_eq!(told(&app, "", ["1002", "finished"], child).await, "paid");
 }
 
 async fn a_child_never_binds_and_is_raised(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
     let child = json!({ "parent_payment_id": 1001, "pay_amount": 0.1, "actually_paid": 0.1 });
-    assert_eq!(told(&app, &order, "1002", "finished", child).await, "pending");
+    assert_eq!(told(&app, &order, ["1002", "finished"], child).await, "pending");
     assert_eq!(app.look(&order).await["payment_id"], Value::Null);
     assert_eq!(app.raised(&order).await, ["child_payment 1002 1"]);
     assert_eq!(app.payments(&order).await, ["1002 child 0.1"]);
     assert_eq!(app.ipns("1002").await, ["child 1"]);
     // Its parent binds when its own time comes; the child's dust of another coin counts for nothing.
     let dust = json!({ "parent_payment_id": 1001, "pay_currency": "usdtbsc", "pay_amount": 13, "actually_paid": 13 });
-    told(&app, &order, "1003", "finished", dust).await;
-    assert_eq!(told(&app, &order, "1001", "partially_paid", json!({ "actually_paid": 0 })).await, "partial");
+    told(&app, &order, ["1003", "finished"], dust).await;
+    assert_eq!(told(&app, &order, ["1001", "partially_paid"], json!({ "actually_paid": 0 })).await, "partial");
     assert_eq!(app.look(&order).await["payment_id"], "1001");
 }
 
 async fn a_child_completes_a_partial_order(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
-    assert_eq!(told(&app, &order, "1001", "partially_paid", json!({ "actually_paid": 0.2 })).await, "partial");
+    assert_eq!(told(&app, &order, ["1001", "partially_paid"], json!({ "actually_paid": 0.2 })).await, "partial");
     let child = |paid: &str| json!({ "parent_payment_id": 1001, "actually_paid": paid, "pay_amount": paid });
-    assert_eq!(told(&app, &order, "1002", "finished", child("0.2")).await, "partial");
-    assert_eq!(told(&app, &order, "1002", "finished", child("0.2949")).await, "partial");
-    assert_eq!(told(&app, &order, "1003", "finished", child("0.0001")).await, "paid");
+    assert_eq!(told(&app, &order, ["1002", "finished"], child("0.2")).await, "partial");
+    assert_eq!(told(&app, &order, ["1002", "finished"], child("0.2949")).await, "partial");
+    assert_eq!(told(&app, &order, ["1003", "finished"], child("0.0001")).await, "paid");
     assert_eq!(app.steps(&order).await, ["pending/create", "partial/ipn", "paid/ipn"]);
     assert_eq!(app.raised(&order).await, ["child_payment 1002 2", "child_payment 1003 1"]);
     assert_eq!(app.look(&order).await["payment_id"], "1001");
@@ -147,7 +147,7 @@ async fn what_arrives_is_weighed_with_its_tolerance_and_to_the_last_digit(engine
     for (number, (received, state, raised)) in cases.into_iter().enumerate() {
         let (order, id) = (app.order().await, format!("400{number}"));
         assert_eq!(
-            told(&app, &order, &id, "finished", json!({ "actually_paid": received })).await,
+            told(&app, &order, [&id, "finished"], json!({ "actually_paid": received })).await,
             state,
             "{received}"
         );
@@ -160,17 +160,17 @@ async fn what_arrives_is_weighed_with_its_tolerance_and_to_the_last_digit(engine
 async fn another_coin_is_no_payment_of_the_order(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
-    told(&app, &order, "1001", "confirming", json!({})).await;
-    assert_eq!(told(&app, &order, "1001", "finished", json!({ "pay_currency": "btc" })).await, "partial");
+    told(&app, &order, ["1001", "confirming"], json!({})).await;
+    assert_eq!(told(&app, &order, ["1001", "finished"], json!({ "pay_currency": "btc" })).await, "partial");
     assert_eq!(app.raised(&order).await, ["currency_mismatch 1001 1"]);
-    assert_eq!(told(&app, &order, "1001", "finished", json!({ "pay_currency": "ETH" })).await, "paid");
+    assert_eq!(told(&app, &order, ["1001", "finished"], json!({ "pay_currency": "ETH" })).await, "paid");
 }
 
 async fn a_zero_settles_in_the_sandbox_and_nowhere_else(engine: Engine) {
     let zero = || json!({ "actually_paid": 0 });
     let live = TestApp::spawn(engine).await;
     let order = live.order().await;
-    assert_eq!(told(&live, &order, "1001", "finished", zero()).await, "partial");
+    assert_eq!(told(&live, &order, ["1001", "finished"], zero()).await, "partial");
     assert_eq!(live.raised(&order).await, ["underpaid 1001 1"]);
 
     let sandbox = |settings: &mut crypto_orders::config::Settings| {
@@ -178,36 +178,36 @@ async fn a_zero_settles_in_the_sandbox_and_nowhere_else(engine: Engine) {
     };
     let sandbox = TestApp::spawn_with(engine, sandbox).await;
     let order = sandbox.order().await;
-    assert_eq!(told(&sandbox, &order, "1001", "finished", zero()).await, "paid");
+    assert_eq!(told(&sandbox, &order, ["1001", "finished"], zero()).await, "paid");
     assert!(sandbox.raised(&order).await.is_empty());
     let short = sandbox.order().await;
     let almost_nothing = json!({ "actually_paid": "0.00000001" });
-    assert_eq!(told(&sandbox, &short, "1002", "finished", almost_nothing).await, "partial");
+    assert_eq!(told(&sandbox, &short, ["1002", "finished"], almost_nothing).await, "partial");
 }
 
 async fn an_amount_that_nothing_is_owed_for_does_not_settle(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
-    assert_eq!(told(&app, &order, "1001", "finished", json!({ "pay_amount": null })).await, "partial");
+    assert_eq!(told(&app, &order, ["1001", "finished"], json!({ "pay_amount": null })).await, "partial");
     assert_eq!(app.raised(&order).await, ["underpaid 1001 1"]);
     // Without any amount there is nothing to compare.
     let trusted = app.order().await;
     let silent = json!({ "pay_amount": null, "actually_paid": null });
-    assert_eq!(told(&app, &trusted, "1002", "finished", silent).await, "paid");
+    assert_eq!(told(&app, &trusted, ["1002", "finished"], silent).await, "paid");
     let short = json!({ "actually_paid": 0.1 });
-    assert_eq!(told(&app, &trusted, "1002", "partially_paid", short).await, "paid");
+    assert_eq!(told(&app, &trusted, ["1002", "partially_paid"], short).await, "paid");
     assert_eq!(app.raised(&trusted).await, ["underpaid 1002 1"]);
 }
 
 async fn money_in_a_failed_payment_is_raised(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let (poor, rich, half) = (app.order().await, app.order().await, app.order().await);
-    assert_eq!(told(&app, &poor, "1001", "failed", json!({ "actually_paid": 0 })).await, "failed");
+    assert_eq!(told(&app, &poor, ["1001", "failed"], json!({ "actually_paid": 0 })).await, "failed");
     assert!(app.raised(&poor).await.is_empty());
-    assert_eq!(told(&app, &rich, "1002", "failed", json!({ "actually_paid": 0.01 })).await, "failed");
+    assert_eq!(told(&app, &rich, ["1002", "failed"], json!({ "actually_paid": 0.01 })).await, "failed");
     assert_eq!(app.raised(&rich).await, ["failed_with_money 1002 1"]);
-    told(&app, &half, "1003", "partially_paid", json!({ "actually_paid": 0.3 })).await;
-    assert_eq!(told(&app, &half, "1003", "refunded", json!({ "actually_paid": null })).await, "failed");
+    told(&app, &half, ["1003", "partially_paid"], json!({ "actually_paid": 0.3 })).await;
+    assert_eq!(told(&app, &half, ["1003", "refunded"], json!({ "actually_paid": null })).await, "failed");
     assert_eq!(app.raised(&half).await, ["failed_with_money 1003 1"]);
     let look = app.look(&half).await;
     assert_eq!((&look["failure_reason"], &look["status"]), (&json!("ipn"), &json!("failed")));
@@ -216,9 +216,9 @@ async fn money_in_a_failed_payment_is_raised(engine: Engine) {
 async fn a_paid_order_that_is_told_failed_stays_paid_and_is_raised(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
-    told(&app, &order, "1001", "finished", json!({})).await;
+    told(&app, &order, ["1001", "finished"], json!({})).await;
     for word in ["failed", "refunded", "expired"] {
-        assert_eq!(told(&app, &order, "1001", word, json!({ "actually_paid": 0 })).await, "paid", "{word}");
+        assert_eq!(told(&app, &order, ["1001", word], json!({ "actually_paid": 0 })).await, "paid", "{word}");
     }
     assert_eq!(app.raised(&order).await, ["paid_then_failed 1001 3"]);
     assert_eq!(app.steps(&order).await, ["pending/create", "paid/ipn"]);
@@ -229,9 +229,9 @@ async fn money_for_a_cancelled_order_is_raised(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
     app.call(Method::POST, &format!("/v1/billing/crypto-orders/{order}/cancel"), &json!({})).await;
-    assert_eq!(told(&app, &order, "1001", "waiting", json!({})).await, "cancelled");
+    assert_eq!(told(&app, &order, ["1001", "waiting"], json!({})).await, "cancelled");
     assert!(app.raised(&order).await.is_empty());
-    assert_eq!(told(&app, &order, "1001", "finished", json!({})).await, "cancelled");
+    assert_eq!(told(&app, &order, ["1001", "finished"], json!({})).await, "cancelled");
     assert_eq!(app.raised(&order).await, ["late_payment 1001 1"]);
     // The payment leaves its trace.
     assert_eq!(app.look(&order).await["payment_id"], "1001");
@@ -259,7 +259,7 @@ async fn an_operator_bears_witness(engine: Engine) {
 async fn an_operators_word_is_heard_even_where_it_moves_nothing(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
-    told(&app, &order, "1001", "finished", json!({})).await;
+    told(&app, &order, ["1001", "finished"], json!({})).await;
     let before = app.look(&order).await;
     for (word, outcome) in [("confirming", "ignored"), ("finished", "refreshed"), ("spending", "unknown_status")] {
         let said = json!({ "payment_id": "1001", "provider_status": word });
@@ -324,7 +324,7 @@ async fn the_totals_are_the_sums_of_the_orders_after_any_history(engine: Engine)
             1 => app.advance(Span::minutes(7)).await,
             _ => {
                 let silent = json!({ "price_amount": null, "updated_at": 1_778_587_200_000_u64 + step });
-                told(&app, order, &format!("50{number}"), WORDS[dice.roll(7)], silent).await;
+                told(&app, order, [&format!("50{number}"), WORDS[dice.roll(7)]], silent).await;
             }
         }
     }
