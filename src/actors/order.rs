@@ -294,9 +294,11 @@ impl Surroundings {
         }
         match self.store.commit(changeset).await {
             Ok(Committed::Done) => Ok(Step::Done(Box::new(heard(decision)))),
-            // Counted, and nothing else: the order is as it was.
+            // Counted, and nothing else. Whoever saw it first may have been another node: memory cannot
+            // answer what came of it.
             Ok(Committed::SeenBefore | Committed::KeyTaken(_)) => {
-                Ok(Step::Done(Box::new(Heard { order: order.clone(), outcome: decision.outcome })))
+                let order = self.store.order_load(order.id).await?.ok_or(OrderError::NotFound)?;
+                Ok(Step::Done(Box::new(Heard { order, outcome: decision.outcome })))
             }
             Err(CommitError::Conflict) => Ok(Step::Stale),
             Err(error) => Err(error.into()),

@@ -31,14 +31,14 @@ macro_rules! on_both_engines {
 
             #[test]
             fn sqlite() {
-                actix::System::new().block_on(super::$name(Engine::Sqlite));
+                $crate::engines::run(super::$name(Engine::Sqlite));
             }
 
             #[test]
             fn postgres() {
                 // Where there is no PostgreSQL, `shared` has said so loudly, or failed.
                 if let Some(cluster) = $crate::postgres::Cluster::shared() {
-                    actix::System::new().block_on(super::$name(Engine::Postgres(cluster)));
+                    $crate::engines::run(super::$name(Engine::Postgres(cluster)));
                 }
             }
         }
@@ -52,7 +52,7 @@ macro_rules! on_postgres {
             #[test]
             fn postgres() {
                 if let Some(cluster) = $crate::postgres::Cluster::shared() {
-                    actix::System::new().block_on(super::$name($crate::engines::Engine::Postgres(cluster)));
+                    $crate::engines::run(super::$name($crate::engines::Engine::Postgres(cluster)));
                 }
             }
         }
@@ -91,6 +91,15 @@ impl Engine {
             Self::Postgres(cluster) => Database { url: cluster.database(migrate), kept: Kept::In(cluster) },
         }
     }
+}
+
+/// Runs a test, and ends the nodes that it leaves behind: their threads would go on looking for a database
+/// that is gone.
+pub fn run(test: impl Future<Output = ()>) {
+    let system = actix::System::new();
+    system.block_on(test);
+    actix::System::current().stop();
+    system.run().expect("the system stops");
 }
 
 /// A database for one test, gone with it.

@@ -74,7 +74,7 @@ async fn five_hundred_callers_of_one_key_make_one_order(engine: Engine) {
     let answers = join_all((0..500).map(|_| app.checkout(Some("one-key")))).await;
     one_order_and_all_others_replays(&answers);
     assert_eq!(metrics(&app).await, counted(1, 499, 0));
-    assert_eq!(app.sql("select count(*) from orders"), "1");
+    assert_eq!(app.sql("select count(*) from orders").await, "1");
 }
 
 async fn five_hundred_callers_of_one_key_at_two_nodes_make_one_order(engine: Engine) {
@@ -85,7 +85,7 @@ async fn five_hundred_callers_of_one_key_at_two_nodes_make_one_order(engine: Eng
     one_order_and_all_others_replays(&answers);
     assert_eq!(metrics(&app).await, counted(1, 499, 0));
     assert_eq!(metrics(&other).await, counted(1, 499, 0));
-    assert_eq!(app.sql("select count(*) from orders"), "1");
+    assert_eq!(app.sql("select count(*) from orders").await, "1");
 }
 
 async fn a_used_key_replays_on_the_other_node(engine: Engine) {
@@ -181,7 +181,7 @@ async fn a_key_past_its_retention_is_free_before_the_sweeper_comes_by(engine: En
     let anew = app.checkout(Some("k")).await;
     assert_ne!(order_of(&anew), first);
     assert!(!is_replay(&anew));
-    assert_eq!(app.sql("select order_id from idempotency_keys"), order_of(&anew));
+    assert_eq!(app.sql("select order_id from idempotency_keys").await, order_of(&anew));
 }
 
 async fn a_key_is_trimmed_unquoted_and_the_first_of_several(engine: Engine) {
@@ -215,7 +215,7 @@ async fn a_key_that_breaks_the_rule_is_refused(engine: Engine) {
         let sentence = json!(["Idempotency-Key must be 1-255 ASCII chars (no whitespace)."]);
         assert_eq!(answer.json()["issues"]["formErrors"], sentence, "{wrong:?}");
     }
-    assert_eq!(app.sql("select count(*) from orders"), "0");
+    assert_eq!(app.sql("select count(*) from orders").await, "0");
 }
 
 async fn a_request_that_fails_validation_does_not_consume_its_key(engine: Engine) {
@@ -298,5 +298,5 @@ async fn a_caller_that_hangs_up_does_not_keep_the_key(engine: Engine) {
         assert!(answers.iter().all(|answer| order_of(answer) == order));
         hang_up(&app, &key, |whole| whole);
     }
-    assert_eq!(app.sql("select count(*) from orders"), "20");
+    assert_eq!(app.sql("select count(*) from orders").await, "20");
 }
