@@ -1,8 +1,5 @@
 //! What can be asked of the store: each call runs one of `queries/` on whichever engine it has.
 
-use std::time::Duration;
-
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use tokio::sync::oneshot;
 
 use super::changeset::{Changeset, CommitError, Committed, KeyRecord};
@@ -15,9 +12,6 @@ use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 
-/// How long PostgreSQL may take over one of these.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// A read, on a connection of the readers.
 macro_rules! read {
     ($access:expr, $module:ident :: $query:ident ( $($argument:expr),* )) => {
@@ -25,9 +19,10 @@ macro_rules! read {
             Engine::Sqlite(readers) => {
                 readers.run(move |conn| Box::pin(async move { sqlite::$module::$query(conn, $($argument),*).await })).await
             }
-            Engine::Postgres(pool) => {
-                let mut conn = connection(pool).await?;
-                in_time(postgres::$module::$query(&mut conn, $($argument),*)).await
+            Engine::Postgres(connections) => {
+                connections
+                    .run(move |conn| Box::pin(async move { postgres::$module::$query(conn, $($argument),*).await }))
+                    .await
             }
         }
     };
@@ -45,21 +40,13 @@ macro_rules! write {
                 $access.writer.aside(work).await?;
                 answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the database cannot be opened".to_owned())))
             }
-            Engine::Postgres(pool) => {
-                let mut conn = connection(pool).await?;
-                in_time(postgres::$module::$query(&mut conn, $($argument),*)).await
+            Engine::Postgres(connections) => {
+                connections
+                    .run(move |conn| Box::pin(async move { postgres::$module::$query(conn, $($argument),*).await }))
+                    .await
             }
         }
     };
-}
-
-async fn connection(pool: &Pool<postgres::Conn>) -> Result<Object<postgres::Conn>, StoreError> {
-    pool.get().await.map_err(|error| StoreError::Unavailable(error.to_string()))
-}
-
-async fn in_time<R>(query: impl Future<Output = Result<R, StoreError>>) -> Result<R, StoreError> {
-    let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
-    tokio::time::timeout(QUERY_TIMEOUT, query).await.map_err(late)?
 }
 
 /// How many rows to ask for.

@@ -24,8 +24,6 @@ mod refusal_tests;
 use std::fs::File;
 use std::sync::Arc;
 
-use diesel_async::pooled_connection::deadpool::Pool;
-
 use crate::clock::Clock;
 use crate::domain::ids::OrderId;
 use crate::domain::time::Timestamp;
@@ -58,7 +56,7 @@ struct Access {
 #[derive(Clone)]
 enum Engine {
     Sqlite(sqlite::Readers),
-    Postgres(Pool<postgres::Conn>),
+    Postgres(postgres::Connections),
 }
 
 /// What lives as long as the store: its runtime, the lock on the file, the checkpointer's sign of life.

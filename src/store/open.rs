@@ -39,10 +39,10 @@ impl Store {
             (Engine::Sqlite(readers), source, Connection::Sqlite { path, conn }, lock)
         } else if database_url.starts_with("postgres://") || database_url.starts_with("postgresql://") {
             migrate::postgres(database_url, &handle)?;
-            let pool = postgres::pool(database_url)?;
+            let connections = postgres::Connections::new(database_url, handle.clone())?;
             let connection = Connection::Postgres { database_url: database_url.to_owned(), conn: None };
             let source = Source::Postgres { database_url: database_url.to_owned(), conn: None };
-            (Engine::Postgres(pool), source, connection, None)
+            (Engine::Postgres(connections), source, connection, None)
         } else {
             return Err(StoreError::UnknownEngine);
         };

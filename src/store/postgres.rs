@@ -9,8 +9,10 @@ use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+
+use futures_util::future::BoxFuture;
 
 use super::StoreError;
 use super::writer::GroupError;
@@ -34,6 +36,9 @@ pub type Conn = AsyncPgConnection;
 /// The dialect that `queries/` are compiled for.
 pub type Db = Pg;
 
+/// All reads of the transaction see one moment.
+pub const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// Read committed: rows are locked by the statements that need it.
 pub const BEGIN: &str = "BEGIN";
 
@@ -43,6 +48,8 @@ const POOL_CONNECTIONS_MAX: usize = 8;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The advisory locks by which writers claim a shard: this number and the ones after it.
 const SHARD_LOCK_BASE: i64 = 0x6372_7970_0000;
+/// How long one of these may take.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many writers one database can have.
 const SHARDS_MAX: i64 = 1_024;
 
@@ -61,16 +68,49 @@ pub async fn plan_for_growth(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(conn.batch_execute("set enable_seqscan = off").await?)
 }
 
-/// The pool of reads and small writes.
-pub fn pool(database_url: &str) -> Result<Pool<Conn>, StoreError> {
-    Pool::builder(AsyncDieselConnectionManager::new(database_url))
-        .max_size(POOL_CONNECTIONS_MAX)
-        .runtime(deadpool::Runtime::Tokio1)
-        .wait_timeout(Some(CONNECT_TIMEOUT))
-        .create_timeout(Some(CONNECT_TIMEOUT))
-        .recycle_timeout(Some(CONNECT_TIMEOUT))
-        .build()
-        .map_err(|error| StoreError::Broken(error.to_string()))
+/// Connections for reads and small writes, a bounded number of them. Clones share them.
+///
+/// Work runs on the store's own runtime: a connection lives on the runtime that opened it, and a request's
+/// thread may end, or drop a request half-way.
+#[derive(Clone)]
+pub struct Connections {
+    pool: Pool<Conn>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Connections {
+    /// Connections to this database, none of them open yet.
+    pub fn new(database_url: &str, runtime: tokio::runtime::Handle) -> Result<Self, StoreError> {
+        let pool = Pool::builder(AsyncDieselConnectionManager::new(database_url))
+            .max_size(POOL_CONNECTIONS_MAX)
+            .runtime(deadpool::Runtime::Tokio1)
+            .wait_timeout(Some(CONNECT_TIMEOUT))
+            .create_timeout(Some(CONNECT_TIMEOUT))
+            .recycle_timeout(Some(CONNECT_TIMEOUT))
+            .build()
+            .map_err(|error| StoreError::Broken(error.to_string()))?;
+        Ok(Self { pool, runtime })
+    }
+
+    /// Runs `work` on a connection, to its end even if the caller gives up.
+    pub async fn run<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Conn) -> BoxFuture<'a, Result<R, StoreError>> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        let task = self.runtime.spawn(async move {
+            let mut conn = pool.get().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let late = |_| Err(StoreError::Unavailable("PostgreSQL did not answer in time".to_owned()));
+            let result = tokio::time::timeout(QUERY_TIMEOUT, work(&mut conn)).await.unwrap_or_else(late);
+            // Whatever a failure left open on it must not meet the next one.
+            if matches!(result, Err(StoreError::Unavailable(_))) {
+                drop(Object::take(conn));
+            }
+            result
+        });
+        task.await.map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?
+    }
 }
 
 /// A shard of the totals that no other writer holds, for as long as this connection lives.

@@ -40,6 +40,9 @@ pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;
 /// The dialect that `queries/` are compiled for.
 pub type Db = Sqlite;
 
+/// All reads of the transaction see one moment.
+pub const SNAPSHOT: &str = "BEGIN";
+
 /// Takes the write lock at once: a transaction that reads first could fail to get it later.
 pub const BEGIN: &str = "BEGIN IMMEDIATE";
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{Conn, Db, search};
+use super::{Conn, Db, SNAPSHOT, search};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
@@ -18,6 +18,13 @@ type Boxed<'a> = orders::BoxedQuery<'a, Db>;
 
 /// These orders, as far as there are any, each with its log and payments.
 pub async fn orders_load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError> {
+    conn.batch_execute(SNAPSHOT).await?;
+    let orders = load(conn, ids).await;
+    conn.batch_execute("COMMIT").await?;
+    orders
+}
+
+async fn load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError> {
     let rows = orders::table.filter(orders::id.eq_any(ids)).select(OrderRow::as_select()).load(conn).await?;
     with_details(conn, rows).await
 }
@@ -54,7 +61,15 @@ async fn with_details(conn: &mut Conn, rows: Vec<OrderRow>) -> Result<Vec<Order>
         .collect()
 }
 
+/// A page of orders as they were at one moment.
 pub async fn orders_page(conn: &mut Conn, filter: &OrderFilter, page: Page) -> Result<OrderPage, StoreError> {
+    conn.batch_execute(SNAPSHOT).await?;
+    let orders = read_page(conn, filter, page).await;
+    conn.batch_execute("COMMIT").await?;
+    orders
+}
+
+async fn read_page(conn: &mut Conn, filter: &OrderFilter, page: Page) -> Result<OrderPage, StoreError> {
     let mut query = narrowed(orders::table.into_boxed(), filter);
     if let Some(payment) = &filter.payment_id {
         let Some(owner) = payment_owner(conn, payment).await? else { return Ok(OrderPage::default()) };
