@@ -67,10 +67,12 @@ async fn run(mut source: Source, mut wanted: mpsc::Receiver<Wanted>) {
     let mut batch = Vec::new();
     while wanted.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let ids = batch.iter().map(|wanted| wanted.id.to_string()).collect();
-        let found = source.read(ids).await;
+        let together = source.read(ids).await;
         for Wanted { id, answer } in batch.drain(..) {
-            let found = match &found {
+            let found = match &together {
                 Ok(orders) => Ok(orders.get(&id).cloned()),
+                // One order that cannot be read must not take the others with it.
+                Err(StoreError::Broken(_)) => source.read(vec![id.to_string()]).await.map(|mut one| one.remove(&id)),
                 Err(error) => Err(error.clone()),
             };
             // Nobody to hear it is no failure: the caller gave up.

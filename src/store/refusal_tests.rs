@@ -107,3 +107,17 @@ async fn a_transaction_that_was_left_open_does_not_outlive_the_next_group() {
     let (_, taken) = ill.place().await;
     assert_eq!(taken, Ok(Committed::Done));
 }
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_takes_no_other_with_it() {
+    let ill = Ill::new("broken");
+    let (broken, _) = ill.place().await;
+    let (whole, _) = ill.place().await;
+    ill.on_the_writer("UPDATE orders SET status = 'nonsense' WHERE id = (SELECT min(id) FROM orders)").await;
+    // Asked for at once, so that they are read in one go.
+    let loads = [broken, whole, broken, whole].map(|id| ill.store.order_load(id));
+    let mut loads = futures_util::future::join_all(loads).await;
+    loads.sort_by_key(Result::is_ok);
+    assert!(matches!(loads[..2], [Err(StoreError::Broken(_)), Err(StoreError::Broken(_))]), "{loads:?}");
+    assert!(loads[2..].iter().all(|load| load.as_ref().is_ok_and(Option::is_some)), "{loads:?}");
+}
