@@ -58,7 +58,7 @@ impl Access {
     /// Takes queued orders into the search index; answers how many there were.
     pub(super) async fn search_feed(&self, limit: i64) -> Result<usize, StoreError> {
         // Most looks find nothing: they must not take a place between the writer's groups.
-        if read!(self, search::search_waiting())? == 0 {
+        if !read!(self, search::search_waits())? {
             return Ok(0);
         }
         write!(self, search::search_feed(limit))

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 
 use super::changeset::{Changeset, KeyClaim, KeyUseKind, OrderChange, ReceivedIpn};
 use super::schema::{
-    attention_items, idempotency_keys, idempotency_totals, order_totals, outbox_events, received_ipns,
+    attention_items, idempotency_keys, idempotency_totals, order_search, order_totals, outbox_events, received_ipns,
 };
 use crate::clock::fresh_uuid;
 use crate::domain::order::Order;
@@ -108,6 +108,14 @@ pub(super) struct RaisedRow {
     pub count: i64,
     pub first_at: i64,
     pub last_at: i64,
+}
+
+/// A row of `order_search`: an order's text, case folded.
+#[derive(Debug, Clone, Insertable, AsChangeset)]
+#[diesel(table_name = order_search)]
+pub(super) struct SearchRow {
+    pub order_id: String,
+    pub body: String,
 }
 
 /// What these commits raise: each (kind, order, payment) once, in key order; empty text where there is none.

@@ -14,7 +14,7 @@ use crate::clock::fresh_uuid;
 /// The longest time between two looks at the queue.
 pub const FEED_EVERY: Duration = Duration::from_millis(500);
 /// How many orders one transaction takes in: few, because on SQLite commits wait meanwhile.
-const FEED_ORDERS_MAX: i64 = 64;
+const FEED_ORDERS_MAX: i64 = 256;
 /// A breath between two full pages, for the commits that wait.
 const BREATH: Duration = Duration::from_millis(2);
 

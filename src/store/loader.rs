@@ -108,11 +108,7 @@ async fn read_postgres(
 ) -> Result<Vec<Order>, StoreError> {
     let mut open = match conn.take() {
         Some(open) => open,
-        None => {
-            let mut open = Box::new(postgres::connect(database_url).await?);
-            postgres::plan_for_growth(&mut open).await?;
-            open
-        }
+        None => Box::new(postgres::connect(database_url).await?),
     };
     let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
     let orders =

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::pg::Pg;
+use diesel::result::{ConnectionError, ConnectionResult};
 use diesel::sql_types::{BigInt, Bool, Text};
-use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use futures_util::future::BoxFuture;
@@ -55,17 +56,21 @@ const SHARDS_MAX: i64 = 1_024;
 
 /// Opens one connection.
 pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, AsyncPgConnection::establish(database_url)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, establish(database_url)).await {
         Ok(Ok(conn)) => Ok(conn),
         Ok(Err(error)) => Err(StoreError::Unavailable(format!("PostgreSQL cannot be reached: {error}"))),
         Err(_) => Err(StoreError::Unavailable("PostgreSQL did not answer in time".to_owned())),
     }
 }
 
-/// Lets the writer's statements use their indexes from the first row on: they are planned once, while the
-/// tables are still small enough for a scan to look cheap, and kept while the tables grow to millions.
-pub async fn plan_for_growth(conn: &mut Conn) -> Result<(), StoreError> {
-    Ok(conn.batch_execute("set enable_seqscan = off").await?)
+/// A connection whose statements use their indexes from the first row on: they are planned once, while the
+/// tables are still small enough for a scan to look cheap, and kept while the tables grow to millions. The
+/// price that this puts on a scan must not make one worth compiling, so that is off too.
+async fn establish(database_url: &str) -> ConnectionResult<Conn> {
+    let mut conn = AsyncPgConnection::establish(database_url).await?;
+    let planned = conn.batch_execute("set enable_seqscan = off; set jit = off").await;
+    planned.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
 }
 
 /// Connections for reads and small writes, a bounded number of them. Clones share them.
@@ -81,7 +86,9 @@ pub struct Connections {
 impl Connections {
     /// Connections to this database, none of them open yet.
     pub fn new(database_url: &str, runtime: tokio::runtime::Handle) -> Result<Self, StoreError> {
-        let pool = Pool::builder(AsyncDieselConnectionManager::new(database_url))
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(|database_url| Box::pin(establish(database_url)));
+        let pool = Pool::builder(AsyncDieselConnectionManager::new_with_config(database_url, config))
             .max_size(POOL_CONNECTIONS_MAX)
             .runtime(deadpool::Runtime::Tokio1)
             .wait_timeout(Some(CONNECT_TIMEOUT))

@@ -51,9 +51,14 @@ const BUSY_TIMEOUT_MS: u32 = 5_000;
 /// How often the checkpointer looks.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
 /// A log longer than this is copied back even if writers must wait a moment.
-const WAL_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// A log shorter than this is not worth a checkpoint.
 const WAL_BYTES_MIN: u64 = 4 * 1024 * 1024;
+
+/// What the writer keeps of the file in memory: what it changes lies all over its indexes.
+const WRITER_CACHE_KIB: u32 = 16_384;
+/// What each reader keeps; the system's own cache is behind it.
+const READER_CACHE_KIB: u32 = 4_096;
 
 /// Runs "blocking" work where it is called.
 pub struct Inline;
@@ -90,9 +95,10 @@ pub fn connect(path: &Path, purpose: Purpose) -> Result<SqliteConnection, StoreE
     let unavailable = |error: &dyn Error| StoreError::Unavailable(error.to_string());
     let mut conn = SqliteConnection::establish(text).map_err(|error| unavailable(&error))?;
     let query_only = if purpose == Purpose::Read { "ON" } else { "OFF" };
+    let cache_kib = if purpose == Purpose::Read { READER_CACHE_KIB } else { WRITER_CACHE_KIB };
     conn.batch_execute(&format!(
         "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA wal_autocheckpoint = 0; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -16384; \
+         PRAGMA wal_autocheckpoint = 0; PRAGMA recursive_triggers = ON; PRAGMA cache_size = -{cache_kib}; \
          PRAGMA temp_store = MEMORY; PRAGMA query_only = {query_only};"
     ))
     .map_err(|error| unavailable(&error))?;
@@ -107,19 +113,22 @@ pub fn path_of(database_url: &str) -> Option<PathBuf> {
 /// Copies the log back into the file until the store is gone.
 pub fn checkpoint_until_dropped(path: PathBuf, alive: &std::sync::Weak<()>) {
     let mut conn = None;
+    let mut changed_at = None;
     let wal = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
     while alive.strong_count() > 0 {
         std::thread::sleep(CHECKPOINT_EVERY);
-        let bytes = std::fs::metadata(&wal).map_or(0, |file| file.len());
-        if bytes < WAL_BYTES_MIN {
+        let Ok(log) = std::fs::metadata(&wal) else { continue };
+        let rests = std::mem::replace(&mut changed_at, log.modified().ok()) == log.modified().ok();
+        if log.len() < WAL_BYTES_MIN {
             continue;
         }
-        // Truncated, or its length would ask for the same again at every look.
-        let mode = if bytes > WAL_BYTES_MAX { "TRUNCATE" } else { "PASSIVE" };
+        // Truncated, or its length would ask for the same again at every look. A log at rest is truncated too:
+        // the next start reads all of it. What can be copied beside the writers is copied first.
+        let shorten = if log.len() > WAL_BYTES_MAX || rests { "PRAGMA wal_checkpoint(TRUNCATE);" } else { "" };
         if conn.is_none() {
             conn = connect(&path, Purpose::Write).ok();
         }
-        let done = conn.as_mut().map(|conn| conn.batch_execute(&format!("PRAGMA wal_checkpoint({mode})")));
+        let done = conn.as_mut().map(|conn| conn.batch_execute(&format!("PRAGMA wal_checkpoint(PASSIVE); {shorten}")));
         if let Some(Err(error)) = done {
             tracing::warn!(%error, "the write-ahead log could not be copied back; trying again");
             conn = None;

@@ -163,7 +163,6 @@ impl Connection {
 
 async fn open_postgres(database_url: &str) -> Result<(Box<postgres::Conn>, i64), StoreError> {
     let mut conn = postgres::connect(database_url).await?;
-    postgres::plan_for_growth(&mut conn).await?;
     let shard = postgres::shard_claim(&mut conn).await?;
     Ok((Box::new(conn), shard))
 }

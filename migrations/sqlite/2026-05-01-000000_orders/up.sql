@@ -228,7 +228,7 @@ when exists (select 1 from order_events where order_id = new.order_id and seq = 
 begin select raise(abort, 'order_events is append-only'); end;
 
 -- The search index over order_search, by trigrams; the program folds case before it writes and asks.
-create virtual table order_search_fts using fts5 (body, content = 'order_search', content_rowid = 'id', tokenize = 'trigram case_sensitive 1');
+create virtual table order_search_fts using fts5 (body, content = 'order_search', content_rowid = 'id', tokenize = 'trigram case_sensitive 1', columnsize = 0);
 create trigger order_search_added after insert on order_search
 begin insert into order_search_fts (rowid, body) values (new.id, new.body); end;
 create trigger order_search_removed after delete on order_search

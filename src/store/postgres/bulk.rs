@@ -13,7 +13,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, TotalRow};
+use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::orders;
 
@@ -229,6 +229,19 @@ pub async fn search_enqueue(conn: &mut Conn, ids: Vec<String>) -> QueryResult<()
         "insert into search_queue (order_id) select * from",
         [text order_id],
         "on conflict do nothing returning order_id"
+    );
+    Ok(())
+}
+
+/// Writes texts into the search index, over what was there of the same orders.
+pub async fn search_put(conn: &mut Conn, rows: Vec<SearchRow>) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        SearchPut,
+        "insert into order_search (order_id, body) select * from",
+        [text order_id, text body],
+        "on conflict (order_id) do update set body = excluded.body returning order_id"
     );
     Ok(())
 }

@@ -6,10 +6,11 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::{Conn, Db};
+use super::{Conn, Db, bulk};
 use crate::store::StoreError;
+use crate::store::effect_rows::SearchRow;
 use crate::store::filter::SearchReach;
-use crate::store::schema::{order_search, orders, search_queue};
+use crate::store::schema::{orders, search_queue};
 
 /// A search this short finds no trigram; it looks at the newest orders only.
 const TRIGRAM_CHARS: usize = 3;
@@ -42,13 +43,6 @@ pub async fn narrow<'a>(conn: &mut Conn, query: Boxed<'a>, text: &str) -> Result
     Ok((query.filter(super::search_by_scan(&wanted)), SearchReach::Newest))
 }
 
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = order_search)]
-struct SearchRow {
-    order_id: String,
-    body: String,
-}
-
 /// Takes up to `limit` queued orders into the index, in one transaction; answers how many there were.
 pub async fn search_feed(conn: &mut Conn, limit: i64) -> Result<usize, StoreError> {
     conn.transaction(async |conn| {
@@ -64,9 +58,7 @@ pub async fn search_feed(conn: &mut Conn, limit: i64) -> Result<usize, StoreErro
             .select((orders::id, orders::product, orders::customer_note))
             .load(conn)
             .await?;
-        for text in texts {
-            search_put(conn, text).await?;
-        }
+        bulk::search_put(conn, texts.into_iter().map(row).collect()).await?;
         Ok(queued.len())
     })
     .await
@@ -75,20 +67,13 @@ pub async fn search_feed(conn: &mut Conn, limit: i64) -> Result<usize, StoreErro
 /// Order id, product, customer's note.
 type Text = (String, String, Option<String>);
 
-async fn search_put(conn: &mut Conn, (order_id, product, note): Text) -> Result<(), StoreError> {
+fn row((order_id, product, note): Text) -> SearchRow {
     let body = folded(&[order_id.as_str(), &product, note.as_deref().unwrap_or("")].join("\n"));
-    let row = SearchRow { order_id, body };
-    diesel::insert_into(order_search::table)
-        .values(&row)
-        .on_conflict(order_search::order_id)
-        .do_update()
-        .set(&row)
-        .execute(conn)
-        .await?;
-    Ok(())
+    SearchRow { order_id, body }
 }
 
-/// How many orders wait to be taken in.
-pub async fn search_waiting(conn: &mut Conn) -> Result<i64, StoreError> {
-    Ok(search_queue::table.count().get_result(conn).await?)
+/// Whether an order waits to be taken in.
+pub async fn search_waits(conn: &mut Conn) -> Result<bool, StoreError> {
+    let first: Option<String> = search_queue::table.select(search_queue::order_id).first(conn).await.optional()?;
+    Ok(first.is_some())
 }

@@ -1,30 +1,39 @@
 //! Many rows of one table at once, on SQLite: one cached single-row statement per row.
 //!
-//! Inside one transaction that is as fast as a multi-row statement, and needs no statement per length. The
-//! rows go through diesel's own connection in one call: the async wrapper writes a statement's text anew
-//! each time, which costs more than SQLite takes to run it.
-//! `postgres/bulk.rs` has the same functions.
+//! Inside one transaction that is as fast as a multi-row statement, and needs no statement per length. All
+//! rows go to the connection in one piece of work: through the async wrapper every single statement would
+//! be spelled out anew, which costs as much as running it. `postgres/bulk.rs` has the same functions.
 
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
 use diesel::upsert::excluded;
 
 use super::Conn;
-use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, TotalRow};
+use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::{
-    attention_items, idempotency_keys, idempotency_totals, order_events, order_payments, order_totals, orders,
-    outbox_events, received_ipns, search_queue,
+    attention_items, idempotency_keys, idempotency_totals, order_events, order_payments, order_search, order_totals,
+    orders, outbox_events, received_ipns, search_queue,
 };
+
+/// Runs `each` on every row, until one fails.
+async fn for_each<Row: Send + 'static>(
+    conn: &mut Conn,
+    rows: Vec<Row>,
+    each: fn(&mut SqliteConnection, Row) -> QueryResult<()>,
+) -> QueryResult<()> {
+    conn.spawn_blocking(move |conn| rows.into_iter().try_for_each(|row| each(conn, row))).await
+}
 
 /// Inserts what is new; answers the hashes that were.
 pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
     conn.spawn_blocking(move |conn| {
         let mut new = HashSet::new();
-        for row in &rows {
-            if diesel::insert_into(received_ipns::table).values(row).on_conflict_do_nothing().execute(conn)? == 1 {
-                new.insert(row.body_sha256.clone());
+        for row in rows {
+            if diesel::insert_into(received_ipns::table).values(&row).on_conflict_do_nothing().execute(conn)? == 1 {
+                new.insert(row.body_sha256);
             }
         }
         Ok(new)
@@ -36,9 +45,9 @@ pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashS
 pub async fn keys_claim(conn: &mut Conn, rows: Vec<KeyClaimRow>) -> QueryResult<HashSet<String>> {
     conn.spawn_blocking(move |conn| {
         let mut new = HashSet::new();
-        for row in &rows {
-            if diesel::insert_into(idempotency_keys::table).values(row).on_conflict_do_nothing().execute(conn)? == 1 {
-                new.insert(row.order_id.clone());
+        for row in rows {
+            if diesel::insert_into(idempotency_keys::table).values(&row).on_conflict_do_nothing().execute(conn)? == 1 {
+                new.insert(row.order_id);
             }
         }
         Ok(new)
@@ -50,10 +59,10 @@ pub async fn keys_claim(conn: &mut Conn, rows: Vec<KeyClaimRow>) -> QueryResult<
 pub async fn orders_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<HashMap<String, i64>> {
     conn.spawn_blocking(move |conn| {
         let mut versions = HashMap::new();
-        for id in &ids {
-            let version: Option<i64> = orders::table.find(id).select(orders::version).first(conn).optional()?;
+        for id in ids {
+            let version: Option<i64> = orders::table.find(&id).select(orders::version).first(conn).optional()?;
             if let Some(version) = version {
-                versions.insert(id.clone(), version);
+                versions.insert(id, version);
             }
         }
         Ok(versions)
@@ -66,8 +75,8 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
     use order_payments as p;
     conn.spawn_blocking(move |conn| {
         let mut written = HashSet::new();
-        for row in &rows {
-            let mut count = diesel::insert_into(p::table).values(row).on_conflict_do_nothing().execute(conn)?;
+        for row in rows {
+            let mut count = diesel::insert_into(p::table).values(&row).on_conflict_do_nothing().execute(conn)?;
             if count == 0 {
                 let known = p::table.find(&row.payment_id).filter(p::order_id.eq(&row.order_id));
                 let news = (
@@ -80,7 +89,7 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
                 count = diesel::update(known).set(news).execute(conn)?;
             }
             if count == 1 {
-                written.insert(row.payment_id.clone());
+                written.insert(row.payment_id);
             }
         }
         Ok(written)
@@ -90,84 +99,60 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
 
 /// Inserts new orders.
 pub async fn orders_insert(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
-    conn.spawn_blocking(move |conn| {
-        for row in &rows {
-            diesel::insert_into(orders::table).values(row).execute(conn)?;
-        }
-        Ok(())
-    })
-    .await
+    for_each(conn, rows, |conn, row| diesel::insert_into(orders::table).values(&row).execute(conn).map(drop)).await
 }
 
 /// Overwrites orders whose versions were just checked.
 pub async fn orders_update(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
-    use orders as o;
-    conn.spawn_blocking(move |conn| {
-        for row in &rows {
-            let judged = o::table.find(&row.id).filter(o::version.eq(row.version.saturating_sub(1)));
-            let count = diesel::update(judged).set(row).execute(conn)?;
-            if count != 1 {
-                return Err(diesel::result::Error::NotFound);
-            }
-        }
-        Ok(())
+    for_each(conn, rows, |conn, row| {
+        let judged = orders::table.find(&row.id).filter(orders::version.eq(row.version.saturating_sub(1)));
+        let count = diesel::update(judged).set(&row).execute(conn)?;
+        if count == 1 { Ok(()) } else { Err(diesel::result::Error::NotFound) }
     })
     .await
 }
 
 /// Appends to the logs.
 pub async fn events_insert(conn: &mut Conn, rows: Vec<EventRow>) -> QueryResult<()> {
-    conn.spawn_blocking(move |conn| {
-        for row in &rows {
-            diesel::insert_into(order_events::table).values(row).execute(conn)?;
-        }
-        Ok(())
-    })
-    .await
+    for_each(conn, rows, |conn, row| diesel::insert_into(order_events::table).values(&row).execute(conn).map(drop))
+        .await
 }
 
 /// Queues orders for the search index.
 pub async fn search_enqueue(conn: &mut Conn, ids: Vec<String>) -> QueryResult<()> {
-    conn.spawn_blocking(move |conn| {
-        for id in &ids {
-            diesel::insert_into(search_queue::table)
-                .values(search_queue::order_id.eq(id))
-                .on_conflict_do_nothing()
-                .execute(conn)?;
-        }
-        Ok(())
+    for_each(conn, ids, |conn, id| {
+        let queued = diesel::insert_into(search_queue::table).values(search_queue::order_id.eq(&id));
+        queued.on_conflict_do_nothing().execute(conn).map(drop)
+    })
+    .await
+}
+
+/// Writes texts into the search index, over what was there of the same orders.
+pub async fn search_put(conn: &mut Conn, rows: Vec<SearchRow>) -> QueryResult<()> {
+    for_each(conn, rows, |conn, row| {
+        let put = diesel::insert_into(order_search::table).values(&row);
+        put.on_conflict(order_search::order_id).do_update().set(&row).execute(conn).map(drop)
     })
     .await
 }
 
 /// Writes what merchants will be told.
 pub async fn outbox_insert(conn: &mut Conn, rows: Vec<OutboxRow>) -> QueryResult<()> {
-    conn.spawn_blocking(move |conn| {
-        for row in &rows {
-            diesel::insert_into(outbox_events::table).values(row).execute(conn)?;
-        }
-        Ok(())
-    })
-    .await
+    for_each(conn, rows, |conn, row| diesel::insert_into(outbox_events::table).values(&row).execute(conn).map(drop))
+        .await
 }
 
 /// Adds to the totals.
 pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()> {
     use order_totals as t;
-    conn.spawn_blocking(move |conn| {
-        for row in &rows {
-            diesel::insert_into(t::table)
-                .values(row)
-                .on_conflict((t::day, t::status, t::product, t::currency, t::shard))
-                .do_update()
-                .set((
-                    t::orders.eq(t::orders + excluded(t::orders)),
-                    t::cents.eq(t::cents + excluded(t::cents)),
-                    t::paid_after_ms.eq(t::paid_after_ms + excluded(t::paid_after_ms)),
-                ))
-                .execute(conn)?;
-        }
-        Ok(())
+    for_each(conn, rows, |conn, row| {
+        let row = diesel::insert_into(t::table).values(&row);
+        let added = row.on_conflict((t::day, t::status, t::product, t::currency, t::shard)).do_update().set((
+            t::orders.eq(t::orders + excluded(t::orders)),
+            t::cents.eq(t::cents + excluded(t::cents)),
+            t::paid_after_ms.eq(t::paid_after_ms + excluded(t::paid_after_ms)),
+        ));
+        added.execute(conn).map(drop)
     })
     .await
 }
@@ -175,20 +160,14 @@ pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()>
 /// Adds to the counters of keys.
 pub async fn key_totals_add(conn: &mut Conn, rows: Vec<KeyTotalRow>) -> QueryResult<()> {
     use idempotency_totals as t;
-    conn.spawn_blocking(move |conn| {
-        for row in &rows {
-            diesel::insert_into(t::table)
-                .values(row)
-                .on_conflict((t::account_id, t::shard))
-                .do_update()
-                .set((
-                    t::first_writes.eq(t::first_writes + excluded(t::first_writes)),
-                    t::replays.eq(t::replays + excluded(t::replays)),
-                    t::body_mismatches.eq(t::body_mismatches + excluded(t::body_mismatches)),
-                ))
-                .execute(conn)?;
-        }
-        Ok(())
+    for_each(conn, rows, |conn, row| {
+        let row = diesel::insert_into(t::table).values(&row);
+        let added = row.on_conflict((t::account_id, t::shard)).do_update().set((
+            t::first_writes.eq(t::first_writes + excluded(t::first_writes)),
+            t::replays.eq(t::replays + excluded(t::replays)),
+            t::body_mismatches.eq(t::body_mismatches + excluded(t::body_mismatches)),
+        ));
+        added.execute(conn).map(drop)
     })
     .await
 }
@@ -196,17 +175,15 @@ pub async fn key_totals_add(conn: &mut Conn, rows: Vec<KeyTotalRow>) -> QueryRes
 /// Opens items, or counts up the open ones of the same kind, order and payment.
 pub async fn attention_raise(conn: &mut Conn, rows: Vec<RaisedRow>) -> QueryResult<()> {
     use attention_items as a;
-    conn.spawn_blocking(move |conn| {
-        for row in &rows {
-            let open = a::table
-                .filter(a::kind.eq(&row.kind))
-                .filter(a::order_id.eq(&row.order_id))
-                .filter(a::payment_id.eq(&row.payment_id))
-                .filter(a::resolved_at.is_null());
-            let again = (a::count.eq(a::count + row.count), a::last_at.eq(row.last_at));
-            if diesel::update(open).set(again).execute(conn)? == 0 {
-                diesel::insert_into(a::table).values(row).execute(conn)?;
-            }
+    for_each(conn, rows, |conn, row| {
+        let open = a::table
+            .filter(a::kind.eq(&row.kind))
+            .filter(a::order_id.eq(&row.order_id))
+            .filter(a::payment_id.eq(&row.payment_id))
+            .filter(a::resolved_at.is_null());
+        let again = (a::count.eq(a::count + row.count), a::last_at.eq(row.last_at));
+        if diesel::update(open).set(again).execute(conn)? == 0 {
+            diesel::insert_into(a::table).values(&row).execute(conn)?;
         }
         Ok(())
     })
