@@ -63,14 +63,14 @@ impl Connection {
 fn extent(received: &[u8]) -> Option<(usize, usize)> {
     let head = received.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let lines = received.get(..head)?.split(|byte| *byte == b'\n');
-    let length = lines.filter_map(|line| {
+    let mut length = lines.filter_map(|line| {
         let (name, value) = line.split_at_checked("content-length:".len())?;
         if !name.eq_ignore_ascii_case(b"content-length:") {
             return None;
         }
         std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok()
     });
-    Some((head, head + length.last().unwrap_or(0)))
+    Some((head, head + length.next_back().unwrap_or(0)))
 }
 
 /// What a step took.

@@ -31,7 +31,7 @@ use engines::Database;
 use machine::{Cpu, cores_busy, flushes_per_second, load_average};
 use options::Options;
 use server::{Customer, Server};
-use table::Row;
+use table::{Machine, Row};
 use work::{Checkouts, Ipns, Lists, Until};
 
 /// How many requests are under way at once.
@@ -100,7 +100,7 @@ impl Run {
         let measured: Measured = load.run(work).await;
         let busy = cores_busy(&before, &cpu(), began.elapsed());
         if let Some(row) = row {
-            row.show(&measured, self.flushes, &busy, &load_average());
+            row.show(&measured, &Machine { flushes: self.flushes, busy, load: load_average() });
         }
     }
 

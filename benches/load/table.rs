@@ -34,7 +34,8 @@ impl Row {
     }
 
     /// Prints it.
-    pub fn show(&self, measured: &Measured, flushes: u64, busy: &[u64; 3], load: &str) {
+    pub fn show(&self, measured: &Measured, machine: &Machine) {
+        let Machine { flushes, busy, load } = machine;
         let rate = measured.rate();
         let kept = self.rate_min <= rate && measured.per_mille(990) < P99_MICROS_MAX;
         let verdict = match (self.rate_min, kept) {
@@ -46,12 +47,22 @@ impl Row {
         println!(
             "{:<12} {rate:>8} {:>9} {:>8} {:>8} {:>8} {server:>7}% {generator:>5}% {postgres:>5}% {load:>6}  {verdict}",
             self.step,
-            decimal(rate * 100 / flushes.max(1), 2),
+            decimal(rate * 100 / (*flushes).max(1), 2),
             millis(measured.per_mille(500)),
             millis(measured.per_mille(990)),
             millis(measured.per_mille(1_000)),
         );
     }
+}
+
+/// How the machine was while something was measured.
+pub struct Machine {
+    /// What the disk does a second, one flush after the other.
+    pub flushes: u64,
+    /// What server, generator and PostgreSQL used of one core, in per cent.
+    pub busy: [u64; 3],
+    /// The load average.
+    pub load: String,
 }
 
 /// Prints what the columns are.

@@ -22,7 +22,7 @@ use crate::store::changeset::{CommitError, KeyClaim};
 /// How long an order's actor stays after its last message.
 const IDLE_AFTER: Span = Span::seconds(5);
 /// Past so many live actors, every one that has nothing waiting is let go.
-const LIVE_ORDERS_MAX: usize = 10_000;
+const LIVE_ORDERS_MAX: usize = 4_096;
 /// How long a caller waits for the answer. The work is not cancelled by it.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often a message is sent again after it met a closed mailbox.
