@@ -50,8 +50,8 @@ pub const BEGIN: &str = "BEGIN IMMEDIATE";
 const BUSY_TIMEOUT_MS: u32 = 5_000;
 /// How often the checkpointer looks.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
-/// A log longer than this is copied back even if writers must wait a moment.
-const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// A log longer than this is copied back even if writers must wait a moment: a start reads all of it.
+const WAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// A log shorter than this is not worth a checkpoint.
 const WAL_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
