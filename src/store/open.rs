@@ -4,7 +4,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::loader::{Loader, Source};
+use super::sqlite::checkpoints::Checkpoints;
 use super::writer::{Connection, Writer};
 use super::{
     Access, Engine, Host, Opener, REFUSED_WAITING_MAX, SQLITE_READERS_MAX, Store, StoreError, follower, migrate,
@@ -31,8 +34,6 @@ impl Store {
             let lock = prepare_file(&path, opener)?;
             migrate::sqlite(&path)?;
             let conn = sqlite::connect(&path, sqlite::Purpose::Write)?;
-            let watched = (path.clone(), Arc::downgrade(&alive));
-            spawn("checkpoints", move || sqlite::checkpoint_until_dropped(watched.0, &watched.1))?;
             let readers = sqlite::Readers::new(path.clone(), SQLITE_READERS_MAX, handle.clone());
             let conn = Some(Box::new(sqlite::Conn::new(conn)));
             let source = Source::Sqlite(readers.clone());
@@ -46,15 +47,7 @@ impl Store {
         } else {
             return Err(StoreError::UnknownEngine);
         };
-        let (writer, work) = Writer::new(connection);
-        match engine {
-            // Its statements run in place, so the loop needs a thread that nothing else waits for.
-            Engine::Sqlite(_) => {
-                let handle = handle.clone();
-                spawn("writer", move || handle.block_on(work))?;
-            }
-            Engine::Postgres(_) => drop(handle.spawn(work)),
-        }
+        let writer = start_writer(connection, &handle, &alive)?;
         let (loader, work) = Loader::new(source);
         handle.spawn(work);
         let (refused, waiting) = tokio::sync::mpsc::channel(REFUSED_WAITING_MAX);
@@ -66,6 +59,26 @@ impl Store {
         }
         Ok(Self { access, clock, refused, _host: host })
     }
+}
+
+/// Starts the writer's loop, and on SQLite who keeps its log short.
+fn start_writer(connection: Connection, handle: &Handle, alive: &Arc<()>) -> Result<Writer, StoreError> {
+    let path = match &connection {
+        Connection::Sqlite { path, .. } => Some(path.clone()),
+        Connection::Postgres { .. } => None,
+    };
+    let (writer, work) = Writer::new(connection);
+    let runtime = handle.clone();
+    let Some(path) = path else {
+        runtime.spawn(work);
+        return Ok(writer);
+    };
+    let checkpoints =
+        Checkpoints { path, alive: Arc::downgrade(alive), writer: writer.clone(), runtime: runtime.clone() };
+    // SQLite's statements run in place, so the loop needs a thread that nothing else waits for.
+    spawn("writer", move || runtime.block_on(work))?;
+    spawn("checkpoints", move || checkpoints.run())?;
+    Ok(writer)
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {

@@ -7,7 +7,6 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
@@ -24,6 +23,7 @@ use super::writer::GroupError;
 #[path = "queries/access.rs"]
 pub mod access;
 pub mod bulk;
+pub mod checkpoints;
 #[path = "queries/commit.rs"]
 pub mod commit;
 #[path = "queries/idempotency.rs"]
@@ -48,13 +48,6 @@ pub const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// How long one connection waits for another process's write, such as the command line's.
 const BUSY_TIMEOUT_MS: u32 = 5_000;
-/// How often the checkpointer looks.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
-/// A log longer than this is copied back even if writers must wait a moment: a start reads all of it.
-const WAL_BYTES_MAX: u64 = 128 * 1024 * 1024;
-/// A log shorter than this is not worth a checkpoint.
-const WAL_BYTES_MIN: u64 = 4 * 1024 * 1024;
-
 /// What the writer keeps of the file in memory: what it changes lies all over its indexes.
 const WRITER_CACHE_KIB: u32 = 16_384;
 /// What each reader keeps; the system's own cache is behind it.
@@ -108,32 +101,6 @@ pub fn connect(path: &Path, purpose: Purpose) -> Result<SqliteConnection, StoreE
 /// The file that a `sqlite://` URL names.
 pub fn path_of(database_url: &str) -> Option<PathBuf> {
     database_url.strip_prefix("sqlite://").filter(|path| !path.is_empty()).map(PathBuf::from)
-}
-
-/// Copies the log back into the file until the store is gone.
-pub fn checkpoint_until_dropped(path: PathBuf, alive: &std::sync::Weak<()>) {
-    let mut conn = None;
-    let mut changed_at = None;
-    let wal = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
-    while alive.strong_count() > 0 {
-        std::thread::sleep(CHECKPOINT_EVERY);
-        let Ok(log) = std::fs::metadata(&wal) else { continue };
-        let rests = std::mem::replace(&mut changed_at, log.modified().ok()) == log.modified().ok();
-        if log.len() < WAL_BYTES_MIN {
-            continue;
-        }
-        // Truncated, or its length would ask for the same again at every look. A log at rest is truncated too:
-        // the next start reads all of it. What can be copied beside the writers is copied first.
-        let shorten = if log.len() > WAL_BYTES_MAX || rests { "PRAGMA wal_checkpoint(TRUNCATE);" } else { "" };
-        if conn.is_none() {
-            conn = connect(&path, Purpose::Write).ok();
-        }
-        let done = conn.as_mut().map(|conn| conn.batch_execute(&format!("PRAGMA wal_checkpoint(PASSIVE); {shorten}")));
-        if let Some(Err(error)) = done {
-            tracing::warn!(%error, "the write-ahead log could not be copied back; trying again");
-            conn = None;
-        }
-    }
 }
 
 /// Sees to it that no transaction is open; false if there is no getting rid of it.
