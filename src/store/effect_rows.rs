@@ -111,7 +111,7 @@ pub(super) struct RaisedRow {
 }
 
 /// A row of `order_search`: an order's text, case folded.
-#[derive(Debug, Clone, Insertable, AsChangeset)]
+#[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = order_search)]
 pub(super) struct SearchRow {
     pub order_id: String,

@@ -16,8 +16,8 @@ use super::StoreError;
 use super::schema::{order_events, order_payments, orders};
 
 /// A row of `orders`.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = orders, treat_none_as_default_value = false, treat_none_as_null = true)]
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = orders, treat_none_as_default_value = false)]
 pub(super) struct OrderRow {
     pub id: String,
     pub account_id: String,

@@ -7,7 +7,9 @@
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use diesel::sqlite::SqliteConnection;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel::upsert::excluded;
 
 use super::Conn;
@@ -60,7 +62,8 @@ pub async fn orders_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<HashM
     conn.spawn_blocking(move |conn| {
         let mut versions = HashMap::new();
         for id in ids {
-            let version: Option<i64> = orders::table.find(&id).select(orders::version).first(conn).optional()?;
+            // Not `first`: diesel has a statement with a limit parsed anew each time.
+            let version = orders::table.find(&id).select(orders::version).load::<i64>(conn)?.pop();
             if let Some(version) = version {
                 versions.insert(id, version);
             }
@@ -105,11 +108,54 @@ pub async fn orders_insert(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<
 /// Overwrites orders whose versions were just checked.
 pub async fn orders_update(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
     for_each(conn, rows, |conn, row| {
-        let judged = orders::table.find(&row.id).filter(orders::version.eq(row.version.saturating_sub(1)));
-        let count = diesel::update(judged).set(&row).execute(conn)?;
-        if count == 1 { Ok(()) } else { Err(diesel::result::Error::NotFound) }
+        if OrderUpdate(&row).execute(conn)? == 1 { Ok(()) } else { Err(diesel::result::Error::NotFound) }
     })
     .await
+}
+
+/// What can change of an order, written over the version before. Spelled by hand, because diesel has every
+/// `update` parsed anew; and without the columns that never change, whose indexes then stay untouched.
+struct OrderUpdate<'a>(&'a OrderRow);
+
+impl QueryId for OrderUpdate<'_> {
+    type QueryId = OrderUpdate<'static>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<SqliteConnection> for OrderUpdate<'_> {}
+
+impl QueryFragment<Sqlite> for OrderUpdate<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let row = self.0;
+        out.push_sql("update orders set status = ");
+        out.push_bind_param::<Text, _>(&row.status)?;
+        let texts = [
+            (", failure_reason = ", &row.failure_reason),
+            (", amount_check = ", &row.amount_check),
+            (", owed = ", &row.owed),
+            (", payment_id = ", &row.payment_id),
+            (", customer_note = ", &row.customer_note),
+            (", internal_note = ", &row.internal_note),
+        ];
+        for (column, text) in texts {
+            out.push_sql(column);
+            out.push_bind_param::<Nullable<Text>, _>(text)?;
+        }
+        let times =
+            [(", expires_at = ", &row.expires_at), (", due_at = ", &row.due_at), (", paid_at = ", &row.paid_at)];
+        for (column, time) in times {
+            out.push_sql(column);
+            out.push_bind_param::<Nullable<BigInt>, _>(time)?;
+        }
+        out.push_sql(", updated_at = ");
+        out.push_bind_param::<BigInt, _>(&row.updated_at)?;
+        out.push_sql(", version = ");
+        out.push_bind_param::<BigInt, _>(&row.version)?;
+        out.push_sql(" where id = ");
+        out.push_bind_param::<Text, _>(&row.id)?;
+        out.push_sql(" and version + 1 = ");
+        out.push_bind_param::<BigInt, _>(&row.version)
+    }
 }
 
 /// Appends to the logs.
@@ -130,8 +176,13 @@ pub async fn search_enqueue(conn: &mut Conn, ids: Vec<String>) -> QueryResult<()
 /// Writes texts into the search index, over what was there of the same orders.
 pub async fn search_put(conn: &mut Conn, rows: Vec<SearchRow>) -> QueryResult<()> {
     for_each(conn, rows, |conn, row| {
-        let put = diesel::insert_into(order_search::table).values(&row);
-        put.on_conflict(order_search::order_id).do_update().set(&row).execute(conn).map(drop)
+        // Not as one upsert: diesel has that parsed anew each time, with all its triggers.
+        let put = diesel::insert_into(order_search::table).values(&row).on_conflict_do_nothing();
+        if put.execute(conn)? == 0 {
+            let known = order_search::table.filter(order_search::order_id.eq(&row.order_id));
+            diesel::update(known).set(order_search::body.eq(&row.body)).execute(conn)?;
+        }
+        Ok(())
     })
     .await
 }
