@@ -16,8 +16,8 @@ use super::Conn;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::{
-    attention_items, idempotency_keys, idempotency_totals, order_events, order_payments, order_search, order_totals,
-    orders, outbox_events, received_ipns, search_queue,
+    attention_items, idempotency_keys, idempotency_totals, order_events, order_payments, order_totals, orders,
+    outbox_events, received_ipns, search_queue,
 };
 
 /// Runs `each` on every row, until one fails.
@@ -175,16 +175,36 @@ pub async fn search_enqueue(conn: &mut Conn, ids: Vec<String>) -> QueryResult<()
 
 /// Writes texts into the search index, over what was there of the same orders.
 pub async fn search_put(conn: &mut Conn, rows: Vec<SearchRow>) -> QueryResult<()> {
-    for_each(conn, rows, |conn, row| {
-        // Not as one upsert: diesel has that parsed anew each time, with all its triggers.
-        let put = diesel::insert_into(order_search::table).values(&row).on_conflict_do_nothing();
-        if put.execute(conn)? == 0 {
-            let known = order_search::table.filter(order_search::order_id.eq(&row.order_id));
-            diesel::update(known).set(order_search::body.eq(&row.body)).execute(conn)?;
+    conn.spawn_blocking(move |conn| if rows.is_empty() { Ok(()) } else { SearchPut(&rows).execute(conn).map(drop) })
+        .await
+}
+
+/// All texts in one statement: before each of several, SQLite has the index write out what it has gathered,
+/// which makes a piece of index of every row, and the work of merging them all.
+struct SearchPut<'a>(&'a [SearchRow]);
+
+impl QueryId for SearchPut<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<SqliteConnection> for SearchPut<'_> {}
+
+impl QueryFragment<Sqlite> for SearchPut<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        // A text for every number of rows is not worth keeping.
+        out.unsafe_to_cache_prepared();
+        out.push_sql("insert into order_search (order_id, body) values ");
+        for (index, row) in self.0.iter().enumerate() {
+            out.push_sql(if index == 0 { "(" } else { ", (" });
+            out.push_bind_param::<Text, _>(&row.order_id)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Text, _>(&row.body)?;
+            out.push_sql(")");
         }
+        out.push_sql(" on conflict (order_id) do update set body = excluded.body");
         Ok(())
-    })
-    .await
+    }
 }
 
 /// Writes what merchants will be told.
