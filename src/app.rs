@@ -100,12 +100,6 @@ impl App {
         &self.actors.sweeper
     }
 
-    /// Where an order's actor is found.
-    #[must_use]
-    pub fn directory(&self) -> &OrderDirectory {
-        &self.actors.directory
-    }
-
     /// Lets the sweeper look now, and waits until it has.
     pub async fn wake_sweeper(&self) {
         if self.sweeping.send(Wake).await.is_err() {

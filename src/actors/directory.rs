@@ -110,12 +110,6 @@ impl OrderDirectory {
         });
     }
 
-    /// How many actors live now.
-    #[must_use]
-    pub fn live_count(&self) -> usize {
-        self.0.live.len()
-    }
-
     async fn send<M, R>(&self, id: OrderId, message: M) -> Result<R, OrderError>
     where
         M: Message<Result = Result<R, OrderError>> + Clone + Send + 'static,

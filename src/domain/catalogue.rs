@@ -61,10 +61,4 @@ impl Catalogue {
     pub fn codes(&self) -> impl Iterator<Item = &ProductCode> {
         self.0.keys()
     }
-
-    /// True if nothing can be bought.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

@@ -2,12 +2,11 @@
 
 use tokio::sync::oneshot;
 
-use super::changeset::{Changeset, CommitError, Committed, KeyRecord};
+use super::changeset::{Changeset, CommitError, Committed};
 use super::filter::{Due, OrderFilter, OrderPage, Page};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
 use crate::domain::access::{Account, ApiKey};
-use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
@@ -111,11 +110,6 @@ impl Store {
     /// Pending orders created up to then, oldest first.
     pub async fn pending_created_until(&self, until: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
         read!(self.access, orders::pending_created_until(until, rows(limit)))
-    }
-
-    /// What the first use of a key was.
-    pub async fn key_record(&self, account: AccountId, key: IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
-        read!(self.access, idempotency::key_record(account, &key))
     }
 
     /// Counters of idempotency keys: of one account, or of all.

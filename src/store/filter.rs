@@ -1,6 +1,5 @@
 //! What a list of orders is asked for: filters and a place in the keyset.
 
-use crate::domain::catalogue::ProductCode;
 use crate::domain::ids::{AccountId, OrderId, PaymentId};
 use crate::domain::order::{Order, StatusName};
 use crate::domain::time::Timestamp;
@@ -12,8 +11,6 @@ pub struct OrderFilter {
     pub account: Option<AccountId>,
     /// In this status.
     pub status: Option<StatusName>,
-    /// Of this product.
-    pub product: Option<ProductCode>,
     /// Created then or later.
     pub created_after: Option<Timestamp>,
     /// Created earlier.

@@ -40,7 +40,6 @@ fn filter(query: &Query) -> Result<OrderFilter, ApiError> {
     Ok(OrderFilter {
         account: account(query)?,
         status: query.status()?,
-        product: None,
         created_after: created.after,
         created_before: created.before,
         paid_after: paid.after,
