@@ -3,24 +3,27 @@
 //! The customer never sees the internal note, and reads `swept` as `expired`: who swept is our affair.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::catalogue::ProductCode;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
-use crate::domain::order::{FailureReason, Order, OrderEvent, Source};
+use crate::domain::order::{FailureReason, Order, OrderEvent, Source, StatusName};
 use crate::domain::time::Timestamp;
 use crate::store::filter::Position;
 
 use super::cursor;
 
 /// An order for its customer; the fields in the contract's order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CustomerOrder<'a> {
     order_id: OrderId,
     product: &'a ProductCode,
     price_cents: i64,
     price_currency: &'a str,
     payment_id: Option<&'a PaymentId>,
+    #[schema(value_type = StatusName)]
     status: &'static str,
+    #[schema(value_type = Option<FailureReason>)]
     failure_reason: Option<&'static str>,
     customer_note: Option<&'a str>,
     events: Vec<CustomerEvent>,
@@ -31,7 +34,7 @@ pub struct CustomerOrder<'a> {
 }
 
 /// An order for operators; the fields in the contract's order.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AdminOrder<'a> {
     order_id: OrderId,
     account_id: AccountId,
@@ -39,7 +42,9 @@ pub struct AdminOrder<'a> {
     price_cents: i64,
     price_currency: &'a str,
     payment_id: Option<&'a PaymentId>,
+    #[schema(value_type = StatusName)]
     status: &'static str,
+    #[schema(value_type = Option<FailureReason>)]
     failure_reason: Option<&'static str>,
     customer_note: Option<&'a str>,
     internal_note: Option<&'a str>,
@@ -51,18 +56,22 @@ pub struct AdminOrder<'a> {
 }
 
 /// A line of the log for its customer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CustomerEvent {
+    #[schema(value_type = StatusName)]
     status: &'static str,
     at: Timestamp,
+    #[schema(value_type = Source)]
     source: &'static str,
 }
 
 /// A line of the log for operators.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AdminEvent<'a> {
+    #[schema(value_type = StatusName)]
     status: &'static str,
     at: Timestamp,
+    #[schema(value_type = Source)]
     source: &'static str,
     seq: i64,
     recorded_at: Timestamp,
@@ -75,14 +84,14 @@ pub struct AdminEvent<'a> {
 }
 
 /// A log alone.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Log<E> {
     /// Oldest first.
     pub events: Vec<E>,
 }
 
 /// A page of orders.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Listing<O> {
     /// Newest first.
     pub orders: Vec<O>,

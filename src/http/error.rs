@@ -57,7 +57,7 @@ pub enum ApiError {
     /// Something lives here, but not for this method.
     Method {
         /// The methods it has.
-        allow: &'static str,
+        allow: String,
     },
     /// No such order, or another customer's; the id as it was asked for.
     NoSuchOrder(String),
@@ -132,7 +132,7 @@ impl ApiError {
             Self::NoAccount => plain(Slug::Forbidden, NO_ACCOUNT),
             Self::NoRoute { method, path } => plain(Slug::NotFound, format!("No route for {method} {path}.")),
             Self::Method { allow } => Problem {
-                allow: Some(allow),
+                allow: Some(allow.clone()),
                 ..plain(Slug::MethodNotAllowed, format!("This resource allows {allow} only."))
             },
             Self::NoSuchOrder(id) => no_such_order(id),

@@ -70,7 +70,7 @@ struct Receipt {
 
 /// Takes an IPN, and answers within the provider's patience, come what may.
 pub async fn receive(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    let Some(verifier) = &shared.gate.verifier else { return super::no_route(request).await };
+    let Some(verifier) = &shared.gate.verifier else { return super::routes::no_route(request).await };
     let in_time = timeout(Duration::from_millis(ANSWER_MILLIS_MAX), async {
         let body = arrived(&request, payload, &shared.gate).await?;
         let signature = request.headers().get(SIGNATURE).ok_or(NO_SIGNATURE)?;

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What is wrong with a body, field by field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Issues {
     /// Per field, every sentence.
@@ -33,13 +34,13 @@ pub struct Problem {
     /// What it says beside these.
     pub extensions: Extensions,
     /// The `Allow` header of a 405.
-    pub allow: Option<&'static str>,
+    pub allow: Option<String>,
     /// What happened inside, for the log only.
     pub cause: Option<String>,
 }
 
 /// What some problems say beside the usual fields.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Extensions {
     /// What is wrong with the body.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,12 +59,24 @@ pub struct Extensions {
     pub retry_after_seconds: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// An error as RFC 9457 has it; what some problems say besides stands flat beside these five.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDocument<'a> {
+    /// Which problem it is, as a URL.
+    #[schema(pattern = "^https://errors.driftstack.dev/[a-z-]+$", example = "https://errors.driftstack.dev/not-found")]
     r#type: String,
+    /// The problem in words.
+    #[schema(example = "Not Found")]
     title: &'a str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599, example = 404)]
     status: u16,
+    /// What is wrong, and what would be right.
+    #[schema(example = "No crypto order with id \"ord_x\".")]
     detail: &'a str,
+    /// The request id.
+    #[schema(example = "0190a5d9-6e77-4c9f-8a0b-1c2d3e4f5a6b")]
     instance: &'a str,
     #[serde(flatten)]
     extensions: &'a Extensions,
@@ -79,7 +92,7 @@ impl Problem {
     /// The JSON document, with the request id as its instance.
     #[must_use]
     pub fn document(&self, request_id: &str) -> Vec<u8> {
-        let document = Document {
+        let document = ProblemDocument {
             r#type: format!("https://errors.driftstack.dev/{}", self.slug),
             title: self.title,
             status: self.status.as_u16(),

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::frame::Frame;
-use super::{answer, body, configure, cors};
+use super::routes::configure;
+use super::{answer, body, cors};
 use crate::clock::Clock;
 use crate::domain::time::Timestamp;
 

@@ -166,7 +166,11 @@ pub(super) struct KeyTotalRow {
     pub body_mismatches: i64,
 }
 
-/// What these transitions add to and take from the totals, each row once, in key order.
+/// The day under which the total over all days is kept.
+pub(super) const ALL_DAYS: &str = "";
+
+/// What these transitions add to and take from the totals, each row once, in key order: those of the day
+/// on which an order was created, and those of all days.
 pub(super) fn totals_of<'a>(changes: impl Iterator<Item = &'a OrderChange>, shard: i64) -> Vec<TotalRow> {
     let mut totals: BTreeMap<[String; 4], TotalRow> = BTreeMap::new();
     for change in changes {
@@ -189,16 +193,18 @@ enum Direction {
 }
 
 fn total_add(totals: &mut BTreeMap<[String; 4], TotalRow>, order: &Order, direction: Direction) {
-    let [day, status] = [order.created_at.day(), order.status.name().as_str().to_owned()];
-    let [product, currency] = [order.product.to_string(), order.price.currency.to_string()];
-    let row = totals
-        .entry([day.clone(), status.clone(), product.clone(), currency.clone()])
-        .or_insert_with(|| TotalRow { day, status, product, currency, ..TotalRow::default() });
     let paid_after = order.paid_at().map_or(0, |paid_at| paid_at.since(order.created_at).as_millis());
     let signed = |amount: i64| if direction == Direction::Enters { amount } else { amount.saturating_neg() };
-    row.orders = row.orders.saturating_add(signed(1));
-    row.cents = row.cents.saturating_add(signed(order.price.cents));
-    row.paid_after_ms = row.paid_after_ms.saturating_add(signed(paid_after));
+    for day in [order.created_at.day(), ALL_DAYS.to_owned()] {
+        let status = order.status.name().as_str().to_owned();
+        let [product, currency] = [order.product.to_string(), order.price.currency.to_string()];
+        let row = totals
+            .entry([day.clone(), status.clone(), product.clone(), currency.clone()])
+            .or_insert_with(|| TotalRow { day, status, product, currency, ..TotalRow::default() });
+        row.orders = row.orders.saturating_add(signed(1));
+        row.cents = row.cents.saturating_add(signed(order.price.cents));
+        row.paid_after_ms = row.paid_after_ms.saturating_add(signed(paid_after));
+    }
 }
 
 /// What these commits add to the counters of keys: a row per account and one for all.

@@ -24,6 +24,7 @@ diesel::table! {
         revoked_at -> Nullable<BigInt>,
         expires_at -> Nullable<BigInt>,
         created_at -> BigInt,
+        replaced_by -> Nullable<Text>,
     }
 }
 
@@ -77,6 +78,8 @@ diesel::table! {
         received -> Nullable<Text>,
         provider_at -> Nullable<BigInt>,
         first_seen_at -> BigInt,
+        other_coin -> Nullable<Text>,
+        other_received -> Nullable<Text>,
     }
 }
 

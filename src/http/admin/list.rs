@@ -5,7 +5,8 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::http::envelope::{Listing, for_admin};
+use crate::domain::order::StatusName;
+use crate::http::envelope::{AdminOrder, Listing, for_admin};
 use crate::http::error::ApiError;
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
@@ -16,6 +17,14 @@ const SEARCH_CHARS_MAX: usize = 200;
 const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-bounded");
 
 /// Shows one page.
+#[utoipa::path(get, path = "/v1/admin/crypto-orders", tag = "Operators", security(("bearer" = [])),
+    params(
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, description = "How many; 50 without it."),
+        ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts."),
+        ("status" = Option<StatusName>, Query, description = "Only orders in this status."),
+    ),
+    responses((status = 200, description = "One page, newest first.", body = Listing<AdminOrder>)),
+)]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
     let query = Query::of(&request)?;

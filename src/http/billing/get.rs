@@ -6,7 +6,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::access::Permission;
-use crate::http::envelope::for_customer;
+use crate::domain::ids::OrderId;
+use crate::domain::time::Timestamp;
+use crate::http::envelope::{CustomerOrder, for_customer};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::{Shared, answer};
@@ -16,6 +18,14 @@ use super::own_order;
 const WAIT_SECONDS_MAX: u64 = 30;
 
 /// Shows the order; with `wait`, once it is newer than `since` (or than it is now) or the time is up.
+#[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}", tag = "Orders", security(("bearer" = [])),
+    params(
+        ("order_id" = OrderId, Path, description = "The order."),
+        ("wait" = Option<u64>, Query, maximum = 30, description = "Answer only once the order is newer than `since`, or after so many seconds."),
+        ("since" = Option<Timestamp>, Query, description = "The `updated_at` that is known; without it the present one."),
+    ),
+    responses((status = 200, description = "The order.", body = CustomerOrder)),
+)]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let customer = shared.customer(&request, Permission::ReadOrders).await?;
     let query = Query::of(&request)?;

@@ -103,13 +103,21 @@ const OFFENCES: &[(&str, &str)] = &[
         "totals that differ from the orders",
         "select count(*) from \
         (select status, count(*) as n, sum(price_cents) as cents from orders group by status) o left join \
-        (select status, sum(orders) as n, sum(cents) as cents from order_totals group by status) t \
+        (select status, sum(orders) as n, sum(cents) as cents from order_totals where day <> '' group by status) t \
         on t.status = o.status where t.n is null or t.n <> o.n or t.cents <> o.cents",
     ),
     (
         "totals of orders that are not there",
-        "select (select coalesce(sum(orders), 0) from order_totals) - \
+        "select (select coalesce(sum(orders), 0) from order_totals where day <> '') - \
         (select count(*) from orders)",
+    ),
+    (
+        "totals over all days that differ from the sum of the days",
+        "select count(*) from \
+        (select status, product, currency, sum(case when day = '' then orders else -orders end) as n, \
+        sum(case when day = '' then cents else -cents end) as cents, \
+        sum(case when day = '' then paid_after_ms else -paid_after_ms end) as after from order_totals \
+        group by status, product, currency) t where t.n <> 0 or t.cents <> 0 or t.after <> 0",
     ),
     (
         "paid orders that were not announced once",

@@ -1,0 +1,18 @@
+delete from order_totals where day = '';
+drop index orders_by_account_status;
+drop index orders_by_paid;
+create index orders_by_paid on orders (paid_at, id) where paid_at is not null;
+drop index api_keys_by_account;
+create index api_keys_by_account on api_keys (account_id, created_at);
+drop index received_ipns_by_order;
+create index received_ipns_by_order on received_ipns (order_id, received_at) where order_id is not null;
+drop index attention_items_open_by_first;
+drop index attention_items_open_by_kind;
+drop index attention_items_resolved_by_first;
+drop index attention_items_resolved_by_kind;
+create index attention_items_by_last on attention_items (last_at, id);
+drop index audit_log_by_target;
+drop index audit_log_by_actor;
+alter table api_keys drop column replaced_by;
+alter table order_payments drop column other_coin;
+alter table order_payments drop column other_received;

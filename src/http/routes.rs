@@ -1,0 +1,118 @@
+//! The one table of routes: every path with its methods and who answers them.
+//!
+//! Whatever is served stands here, and `openapi.rs` describes exactly that: a test holds the two against
+//! each other. Another method on a known path gets 405 with what the path allows.
+
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
+
+use super::error::ApiError;
+use super::{admin, billing, health, ipn, openapi};
+
+/// A path, and what is served there.
+pub struct Place {
+    path: String,
+    methods: Vec<Method>,
+    routes: Vec<Route>,
+}
+
+/// Nothing is served at this path yet.
+fn at(path: impl Into<String>) -> Place {
+    Place { path: path.into(), methods: Vec::new(), routes: Vec::new() }
+}
+
+impl Place {
+    fn get<F: Handler<Args>, Args>(self, handler: F) -> Self
+    where
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::GET, handler)
+    }
+
+    fn post<F: Handler<Args>, Args>(self, handler: F) -> Self
+    where
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::POST, handler)
+    }
+
+    fn patch<F: Handler<Args>, Args>(self, handler: F) -> Self
+    where
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::PATCH, handler)
+    }
+
+    fn method<F: Handler<Args>, Args>(mut self, method: Method, handler: F) -> Self
+    where
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.routes.push(web::method(method.clone()).to(handler));
+        self.methods.push(method);
+        self
+    }
+
+    /// The path as the server takes it: any other method gets 405 with those it has.
+    fn resource(self) -> Resource {
+        let allow = self.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        let wrong_method = move || {
+            let allow = allow.clone();
+            async move { Err::<HttpResponse, _>(ApiError::Method { allow }) }
+        };
+        let resource = self.routes.into_iter().fold(web::resource(self.path), Resource::route);
+        resource.default_service(web::to(wrong_method))
+    }
+
+    /// Each method with the path, `GET /healthz`, as the document is held against them.
+    #[cfg(test)]
+    pub fn operations(&self) -> impl Iterator<Item = String> {
+        self.methods.iter().map(|method| format!("{method} {}", self.path))
+    }
+}
+
+/// All routes. A path under which another could be meant comes after that other.
+#[must_use]
+pub fn table() -> Vec<Place> {
+    let own = |rest: &str| at(format!("/v1/billing/crypto-orders{rest}"));
+    let any = |rest: &str| at(format!("/v1/admin/crypto-orders{rest}"));
+    vec![
+        at("/healthz").get(health::alive),
+        at("/readyz").get(health::ready),
+        at("/openapi.json").get(openapi::show),
+        at("/v1/webhooks/nowpayments").post(ipn::receive),
+        at("/v1/billing/crypto-checkout").post(billing::checkout::create),
+        at("/v1/billing/crypto-checkout/quote").post(billing::quote::tell),
+        own("").get(billing::list::page),
+        own("/{order_id}").get(billing::get::show).patch(billing::note::set),
+        own("/{order_id}/cancel").post(billing::cancel::cancel),
+        own("/{order_id}/events").get(billing::events::list),
+        any("").get(admin::list::page),
+        any("/").get(admin::list::page),
+        any("/sweep-expired").post(admin::sweep::sweep),
+        any("/idempotency-metrics").get(admin::idempotency_metrics::show),
+        any("/{order_id}").get(admin::get::show),
+        any("/{order_id}/events").get(admin::events::list),
+        any("/{order_id}/apply-ipn").post(admin::apply_ipn::apply),
+        any("/{order_id}/internal-note").patch(admin::internal_note::set),
+    ]
+}
+
+/// Hands the table to the server.
+pub fn configure(config: &mut web::ServiceConfig) {
+    for place in table() {
+        config.service(place.resource());
+    }
+    config.default_service(web::to(no_route));
+}
+
+/// What is answered where nothing lives.
+///
+/// # Errors
+/// Always: 404.
+pub async fn no_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NoRoute { method: request.method().to_string(), path: request.path().to_owned() })
+}
