@@ -6,7 +6,7 @@ use std::{env, fmt, fs, process};
 use diesel::sql_types::BigInt;
 use diesel::{Connection, RunQueryDsl, SqliteConnection, select};
 
-use crate::it::postgres::Cluster;
+use super::it::postgres::Cluster;
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

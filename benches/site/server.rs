@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client::Connection;
-use crate::engines::Database;
-use crate::machine::memory_mb;
+use super::client::Connection;
+use super::engines::Database;
+use super::machine::memory_mb;
 
 /// The secret that IPNs are signed with.
 pub const IPN_SECRET: &str = "a-secret-for-the-benchmark-only";
