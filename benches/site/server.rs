@@ -41,7 +41,8 @@ impl Customer {
     }
 }
 
-fn command(database: &Database, arguments: &[&str]) -> Value {
+/// What a command answers as JSON.
+pub fn command(database: &Database, arguments: &[&str]) -> Value {
     let output = program(database).args(arguments).arg("--json").output().expect("the binary runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("the command answers JSON")
