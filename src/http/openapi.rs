@@ -33,6 +33,9 @@ const BEARER: &str = "bearer";
         show,
         billing::get::show,
         admin::list::page,
+        admin::stats::show,
+        admin::pending_age::show,
+        admin::daily::show,
     ),
     components(schemas(ProblemDocument)),
     modifiers(&Shared)
