@@ -38,6 +38,7 @@ mod schema;
 mod search;
 mod shutdown;
 mod smoke;
+mod stats;
 mod storage;
 mod time;
 mod unknown;
