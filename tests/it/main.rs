@@ -30,6 +30,7 @@ mod log;
 mod money;
 mod nodes;
 mod orders;
+mod plans;
 mod postgres;
 mod problems;
 mod readme;
