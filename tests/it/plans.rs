@@ -9,10 +9,12 @@ mod record;
 mod stock;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use crypto_orders::domain::time::{Span, Timestamp};
+use crypto_orders::store::filter::Due;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::engines::Engine;
 use crate::harness::TestApp;
@@ -65,8 +67,7 @@ const BAD: &[&str] = &[
 
 /// A path with its names filled in: the order is one of the test's own account, in the middle of the list.
 fn named(app: &TestApp, path: &str) -> String {
-    let at =
-        |minutes_ago: i64| app.clock.now().before(crypto_orders::domain::time::Span::minutes(minutes_ago)).to_string();
+    let at = |minutes_ago: i64| app.clock.now().before(Span::minutes(minutes_ago)).to_string();
     path.replace("{order}", &stock::order(stock::ORDERS / 2))
         .replace("{payment}", &format!("pay-{}", stock::ORDERS / 2 - 1))
         .replace("{account}", &app.account.to_string())
@@ -111,6 +112,17 @@ fn looks_for_rows(statement: &Statement) -> bool {
     ["select", "with", "update", "delete"].iter().any(|word| sql.starts_with(word))
 }
 
+/// What the sweeper asks for by itself, and what support has it look for.
+async fn sweep(app: &TestApp) {
+    let now = app.clock.now();
+    for due in [Due::All, Due::Stalled] {
+        app.store.orders_due(due, now, 500).await.expect("orders");
+    }
+    app.store.keys_forget(Timestamp::from_millis(1), 500).await.expect("keys");
+    let body = json!({"older_than_hours": 2, "dry_run": true});
+    assert_eq!(app.admin_call(Method::POST, "/sweep-expired", &body).await.code(), 200);
+}
+
 async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engine) {
     Record::prepare();
     // The timer would find all old orders overdue.
@@ -122,17 +134,20 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
         assert_ne!(judge.complaints(&bad).await, Vec::<String>::new(), "{sql}");
     }
     let record = Record::of(&app.database.url);
-    let mut judged = BTreeSet::new();
-    let mut wrong = Vec::new();
+    let mut sent = Vec::new();
     for (table, path) in requests(&app) {
         ask(&app, &path).await;
-        let sent = record.take();
-        assert!(sent.iter().any(|statement| statement.sql.contains(table)), "{path} asks {table}: {sent:#?}");
-        for statement in sent.into_iter().filter(looks_for_rows).filter(|statement| judged.insert(statement.clone())) {
-            let complaints = judge.complaints(&statement).await;
-            if !complaints.is_empty() {
-                wrong.push(format!("{path}\n  {}\n  {:?}\n  {complaints:?}", statement.sql, statement.values));
-            }
+        let statements = record.take();
+        assert!(statements.iter().any(|one| one.sql.contains(table)), "{path} asks {table}: {statements:#?}");
+        sent.extend(statements.into_iter().map(|statement| (statement, path.clone())));
+    }
+    sweep(&app).await;
+    sent.extend(record.take().into_iter().map(|statement| (statement, "the sweeper".to_owned())));
+    let mut wrong = Vec::new();
+    for (statement, who) in sent.into_iter().filter(|(one, _)| looks_for_rows(one)).collect::<BTreeMap<_, _>>() {
+        let complaints = judge.complaints(&statement).await;
+        if !complaints.is_empty() {
+            wrong.push(format!("{who}\n  {}\n  {:?}\n  {complaints:?}", statement.sql, statement.values));
         }
     }
     assert!(wrong.is_empty(), "{} plans are bad:\n{}", wrong.len(), wrong.join("\n"));

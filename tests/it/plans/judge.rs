@@ -10,7 +10,8 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use serde_json::Value;
 
 use super::record::Statement;
-use crate::engines::Engine;
+use crate::engines::{Database, Engine};
+use crate::harness::migrate;
 use crate::harness::sql::lines;
 
 /// Tables that may be read from end to end, and why that costs the same at any number of orders.
@@ -23,8 +24,8 @@ const SMALL: &[(&str, &str)] = &[
 
 /// Where statements are explained.
 pub enum Judge {
-    /// The URL of the file.
-    Sqlite(String),
+    /// The file, and an empty one: in use SQLite has no statistics, and plans as if there were nothing to know.
+    Sqlite { known: String, unknown: Database },
     /// A connection whose settings are PostgreSQL's own.
     Postgres(Box<AsyncPgConnection>),
 }
@@ -39,7 +40,7 @@ impl Judge {
     /// A judge of plans over this database.
     pub async fn new(engine: Engine, url: &str) -> Self {
         match engine {
-            Engine::Sqlite => Self::Sqlite(url.to_owned()),
+            Engine::Sqlite => Self::Sqlite { known: url.to_owned(), unknown: engine.database(migrate) },
             Engine::Postgres(_) => {
                 let mut conn = AsyncPgConnection::establish(url).await.expect("PostgreSQL answers");
                 conn.batch_execute("set enable_seqscan = on; set jit = off").await.expect("settings");
@@ -51,8 +52,10 @@ impl Judge {
     /// What is wrong with the plan of a statement.
     pub async fn complaints(&mut self, statement: &Statement) -> Vec<String> {
         match self {
-            Self::Sqlite(url) => {
-                [statement.sql.clone(), filled(statement)].iter().flat_map(|sql| of_sqlite(url, sql)).collect()
+            Self::Sqlite { known, unknown } => {
+                let spelled = [statement.sql.clone(), filled(statement)];
+                let complaints = |url| spelled.iter().flat_map(move |sql| of_sqlite(url, sql));
+                complaints(known).chain(complaints(&unknown.url)).collect()
             }
             Self::Postgres(conn) => of_postgres(conn, statement).await,
         }

@@ -87,7 +87,7 @@ const KIND: &str = "case i % 3 when 0 then 'late_payment' when 1 then 'underpaid
 pub fn fill(app: &TestApp) {
     let engine = app.engine();
     let words = Words { engine, account: app.account.to_string(), now: app.clock.now() };
-    let statements = [orders(&words), ledgers(&words), lists(&words), totals(&words)].concat();
+    let statements = [orders(&words), ledgers(&words), keys(&words), notices(&words), totals(&words)].concat();
     let around = match engine {
         Engine::Sqlite => format!("pragma synchronous = off; begin; {statements} commit;"),
         Engine::Postgres(_) => format!("begin; set local synchronous_commit = off; {statements} commit;"),
@@ -175,11 +175,10 @@ fn ledgers(words: &Words) -> String {
     payments + &ipns
 }
 
-/// What the other lists are of: keys of both kinds, attention, the audit log.
-fn lists(words: &Words) -> String {
-    let (id, account, created, uuid) = (words.order(), words.account(), words.created(), words.uuid());
-    let key_id = format!("'key_' || {uuid}");
-    let resolved = format!("case when i % 10 > 0 then {created} end");
+/// Keys of checkouts, and keys of the API.
+fn keys(words: &Words) -> String {
+    let (id, account, created) = (words.order(), words.account(), words.created());
+    let key_id = format!("'key_' || {}", words.uuid());
     let prefix = format!("'ds_live_' || {}", words.hex(8));
     let used = words.fill(
         "idempotency_keys",
@@ -210,6 +209,14 @@ fn lists(words: &Words) -> String {
         ],
         "true",
     );
+    used + &keys
+}
+
+/// What is raised to operators, and what they did.
+fn notices(words: &Words) -> String {
+    let (id, created, uuid) = (words.order(), words.created(), words.uuid());
+    let key_id = format!("'key_' || {uuid}");
+    let resolved = format!("case when i % 10 > 0 then {created} end");
     let attention = words.fill(
         "attention_items",
         &[
@@ -237,7 +244,7 @@ fn lists(words: &Words) -> String {
         ],
         "true",
     );
-    [used, keys, attention, audit].concat()
+    attention + &audit
 }
 
 /// The totals of these orders.
