@@ -59,6 +59,9 @@ use crate::config::OrderSettings;
         admin::events::list,
         admin::apply_ipn::apply,
         admin::internal_note::set,
+        admin::stats::show,
+        admin::pending_age::show,
+        admin::daily::show,
     ),
     components(schemas(ProblemDocument)),
     modifiers(&Rules)

@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 
 use super::changeset::{Changeset, CommitError, Committed};
 use super::filter::{Due, OrderFilter, OrderPage, Page};
+use super::totals::{DayCount, OrderTotal, PendingAges};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
 use crate::domain::access::{Account, ApiKey};
@@ -110,6 +111,21 @@ impl Store {
     /// Pending orders created up to then, oldest first.
     pub async fn pending_created_until(&self, until: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
         read!(self.access, orders::pending_created_until(until, rows(limit)))
+    }
+
+    /// The totals over all days, one of each status, product and currency that has orders.
+    pub async fn order_totals(&self) -> Result<Vec<OrderTotal>, StoreError> {
+        read!(self.access, totals::order_totals())
+    }
+
+    /// How many orders of each of these UTC days stand where now; sorted by day and by the status's name.
+    pub async fn day_counts(&self, first: String, last: String) -> Result<Vec<DayCount>, StoreError> {
+        read!(self.access, totals::day_counts(&first, &last))
+    }
+
+    /// Pending orders by their age.
+    pub async fn pending_ages(&self, now: Timestamp) -> Result<PendingAges, StoreError> {
+        read!(self.access, totals::pending_ages(now))
     }
 
     /// Counters of idempotency keys: of one account, or of all.

@@ -32,6 +32,8 @@ pub mod idempotency;
 pub mod orders;
 #[path = "queries/search.rs"]
 pub mod search;
+#[path = "queries/totals.rs"]
+pub mod totals;
 #[path = "queries/upkeep.rs"]
 pub mod upkeep;
 
