@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
+use csv::{Terminator, WriterBuilder};
 
 use crate::store::filter::OrderLine;
 
@@ -29,14 +29,14 @@ pub const COLUMNS: [&str; 11] = [
 /// What a row takes in most cases.
 const ROW_BYTES: usize = 256;
 
+type Cells<'a> = [Cow<'a, str>; 11];
+
 /// The row of names.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn head() -> io::Result<Vec<u8>> {
-    let mut writer = writer(1);
-    writer.write_record(COLUMNS)?;
-    finished(writer)
+    table([COLUMNS.map(Cow::Borrowed)].into_iter())
 }
 
 /// A row for each order, without the row of names.
@@ -44,14 +44,19 @@ pub fn head() -> io::Result<Vec<u8>> {
 /// # Errors
 /// If they cannot be written.
 pub fn rows(lines: &[OrderLine]) -> io::Result<Vec<u8>> {
-    let mut writer = writer(lines.len());
-    for line in lines {
-        writer.write_record(cells(line).iter().map(|cell| cell.as_bytes()))?;
-    }
-    finished(writer)
+    table(lines.iter().map(cells))
 }
 
-fn cells(line: &OrderLine) -> [Cow<'_, str>; 11] {
+fn table<'a>(rows: impl ExactSizeIterator<Item = Cells<'a>>) -> io::Result<Vec<u8>> {
+    let bytes = Vec::with_capacity(rows.len().saturating_mul(ROW_BYTES));
+    let mut table = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(bytes);
+    for row in rows {
+        table.write_record(row.iter().map(|cell| cell.as_bytes()))?;
+    }
+    table.into_inner().map_err(csv::IntoInnerError::into_error)
+}
+
+fn cells(line: &OrderLine) -> Cells<'_> {
     let [payment_id, customer_note, internal_note] =
         [&line.payment_id, &line.customer_note, &line.internal_note].map(|text| text.as_deref().unwrap_or_default());
     [
@@ -72,13 +77,4 @@ fn cells(line: &OrderLine) -> [Cow<'_, str>; 11] {
 /// A text that no spreadsheet takes for a formula.
 fn guarded(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
-}
-
-fn writer(lines: usize) -> Writer<Vec<u8>> {
-    let bytes = Vec::with_capacity(lines.saturating_mul(ROW_BYTES));
-    WriterBuilder::new().terminator(Terminator::CRLF).quote_style(QuoteStyle::Necessary).from_writer(bytes)
-}
-
-fn finished(writer: Writer<Vec<u8>>) -> io::Result<Vec<u8>> {
-    writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }

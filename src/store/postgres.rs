@@ -57,6 +57,10 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many writers one database can have.
 const SHARDS_MAX: i64 = 1_024;
 
+/// How statements are planned; see [`establish`].
+const PLANNING: &str = "set enable_seqscan = off; set enable_incremental_sort = off; \
+                        set max_parallel_workers_per_gather = 0; set jit = off";
+
 /// Opens one connection.
 pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
     match tokio::time::timeout(CONNECT_TIMEOUT, establish(database_url)).await {
@@ -68,11 +72,11 @@ pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
 
 /// A connection whose statements use their indexes from the first row on: they are planned once, while the
 /// tables are still small enough for a scan to look cheap, and kept while the tables grow to millions. The
-/// price that this puts on a scan must not make one worth compiling, so that is off too.
+/// price that this puts on a scan must not make one worth compiling, so that is off too. An index that gives
+/// the order in part is no match for one that gives it whole, and no statement is worth a second process.
 async fn establish(database_url: &str) -> ConnectionResult<Conn> {
     let mut conn = AsyncPgConnection::establish(database_url).await?;
-    let planned = conn.batch_execute("set enable_seqscan = off; set jit = off").await;
-    planned.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    conn.batch_execute(PLANNING).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }
 
