@@ -53,6 +53,7 @@ use crate::config::OrderSettings;
         billing::cancel::cancel,
         billing::events::list,
         admin::list::page,
+        admin::csv::export,
         admin::sweep::sweep,
         admin::idempotency_metrics::show,
         admin::get::show,

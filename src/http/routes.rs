@@ -92,6 +92,7 @@ pub fn table() -> Vec<Place> {
         own("/{order_id}/events").get(billing::events::list),
         any("").get(admin::list::page),
         any("/").get(admin::list::page),
+        any(".csv").get(admin::csv::export),
         any("/sweep-expired").post(admin::sweep::sweep),
         any("/stats").get(admin::stats::show),
         any("/pending-age").get(admin::pending_age::show),
