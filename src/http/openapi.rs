@@ -32,6 +32,9 @@ const BEARER: &str = "bearer";
     paths(
         show,
         billing::get::show,
+        billing::receipt::show,
+        billing::receipt::text,
+        billing::receipt::pdf,
         admin::list::page,
     ),
     components(schemas(ProblemDocument)),
