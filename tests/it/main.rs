@@ -33,6 +33,7 @@ mod orders;
 mod postgres;
 mod problems;
 mod readme;
+mod receipts;
 mod records;
 mod schema;
 mod search;

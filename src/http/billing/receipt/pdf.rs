@@ -1,21 +1,22 @@
 //! A receipt as a PDF: one A4 page, its heading over a table of labels and values.
 //!
 //! What does not fit is set smaller until it does; nothing is left out. The same lines issued at the same
-//! time give the same bytes. The letters of a value are found and ordered in `pdf/letters.rs` and broken
-//! into rows in `pdf/rows.rs`; no file but these knows the PDF crate.
+//! time give the same bytes. Here is the page; what stands on it is set in `pdf/table.rs`, broken into rows
+//! in `pdf/rows.rs`, and its letters are found in `pdf/letters.rs`. No file but these knows the PDF crate.
 
 mod faces;
 mod letters;
 mod pixels;
 mod rows;
+mod table;
 
 use chrono::{DateTime, Datelike, Timelike};
 use krilla::color::rgb;
-use krilla::geom::{Point, Rect, Size};
+use krilla::geom::{Path, PathBuilder, Point, Rect, Size};
 use krilla::metadata::{DateTime as Date, Metadata};
 use krilla::num::NormalizedF32;
 use krilla::page::PageSettings;
-use krilla::paint::Fill;
+use krilla::paint::{Fill, FillRule};
 use krilla::surface::Surface;
 use krilla::{Document, SerializeSettings};
 
@@ -25,6 +26,7 @@ use super::content::{HEADING, Line};
 use faces::{EM, Faces, points};
 use letters::Piece;
 use rows::Row;
+use table::{Entry, Table};
 
 /// A length in thousandths of a point.
 type Length = i32;
@@ -43,13 +45,6 @@ const LABELS_WIDTH: Length = 128_000;
 const VALUES_LEFT: Length = MARGIN + LABELS_WIDTH;
 const VALUES_WIDTH: Length = PAGE_WIDTH - VALUES_LEFT - MARGIN;
 const TABLE_HEIGHT: Length = PAGE_HEIGHT - MARGIN - TABLE_TOP;
-/// The sizes of type that are tried, in this order.
-const SIZES: [Length; 5] = [10_000, 9_000, 8_000, 7_000, SIZE_MIN];
-/// Still readable on paper.
-const SIZE_MIN: Length = 6_000;
-/// Stands where the customer began a new line, if there are more lines than the page can hold.
-const LINE_END: &str = " \u{21b5} ";
-
 /// The page could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum NotDrawn {
@@ -110,10 +105,10 @@ fn heading(surface: &mut Surface<'_>, faces: &'static Faces) {
     surface.set_fill(Some(grey(0)));
     let piece = faces.bold.piece(HEADING, letters::Direction::LeftToRight);
     piece.draw(surface, At { left: MARGIN, baseline: HEADING_BASELINE, size: HEADING_SIZE });
-    let rule =
-        Rect::from_xywh(points(MARGIN), points(RULE_TOP), points(PAGE_WIDTH - MARGIN - MARGIN), points(RULE_HEIGHT));
-    if let Some(path) = rule.and_then(pixels::rectangle) {
-        surface.draw_path(&path);
+    let width = PAGE_WIDTH - MARGIN - MARGIN;
+    let rule = Place { left: MARGIN, top: RULE_TOP, width, height: RULE_HEIGHT };
+    if let Some(rule) = rule.outline() {
+        surface.draw_path(&rule);
     }
 }
 
@@ -142,74 +137,33 @@ fn scaled(number: i32, by: i32, of: i32) -> i32 {
     i32::try_from(product.checked_div(i64::from(of)).unwrap_or(0)).unwrap_or(i32::MAX)
 }
 
-/// The labels and values, set in one size of type.
-struct Table {
-    size: Length,
-    entries: Vec<Entry>,
-}
-
-struct Entry {
-    label: Piece,
-    rows: Vec<Row>,
-}
-
 impl Table {
-    /// The table in the largest type in which it stays on the page.
-    fn that_fits(faces: &'static Faces, lines: &[Line]) -> Self {
-        let as_written = |size| Self::set(faces, size, lines.iter().map(|line| (line.label, line.value.clone())));
-        let fitting = SIZES.into_iter().map(as_written).find(|table| table.height() <= TABLE_HEIGHT);
-        // Without line ends even the longest note fits, whatever it is made of.
-        let run_on = || {
-            let run_on = |line: &Line| (line.label, rows::paragraphs(&line.value).collect::<Vec<_>>().join(LINE_END));
-            Self::set(faces, SIZE_MIN, lines.iter().map(run_on))
-        };
-        fitting.unwrap_or_else(run_on)
-    }
-
-    fn set(faces: &'static Faces, size: Length, lines: impl Iterator<Item = (&'static str, String)>) -> Self {
-        let width = scaled(VALUES_WIDTH, EM, size);
-        let entry = |(label, value): (&'static str, String)| Entry {
-            label: faces.bold.piece(label, letters::Direction::LeftToRight),
-            rows: rows::of(faces, &value, width),
-        };
-        Self { size, entries: lines.map(entry).collect() }
-    }
-
-    /// From one baseline to the next.
-    fn leading(&self) -> Length {
-        scaled(self.size, 145, 100)
-    }
-
-    /// Between two entries.
-    fn gap(&self) -> Length {
-        scaled(self.size, 60, 100)
-    }
-
-    fn height(&self) -> Length {
-        self.entries.iter().map(|entry| self.height_of(entry)).fold(0, Length::saturating_add)
-    }
-
-    fn height_of(&self, entry: &Entry) -> Length {
-        let rows = i32::try_from(entry.rows.len()).unwrap_or(i32::MAX);
-        self.leading().saturating_mul(rows).saturating_add(self.gap())
-    }
-
     fn draw(&self, surface: &mut Surface<'_>) {
         let mut top = TABLE_TOP;
         for entry in &self.entries {
-            let mut at = At { left: MARGIN, baseline: top.saturating_add(self.leading()), size: self.size };
-            surface.set_fill(Some(grey(90)));
-            entry.label.draw(surface, at);
-            surface.set_fill(Some(grey(0)));
-            for row in &entry.rows {
-                at.left = VALUES_LEFT;
-                if row.from_the_right {
-                    at.left = at.left.saturating_add(VALUES_WIDTH).saturating_sub(at.length(row.width));
-                }
-                row.draw(surface, at);
-                at.baseline = at.baseline.saturating_add(self.leading());
+            let height = self.height_of(entry);
+            let at = At { left: MARGIN, baseline: top.saturating_add(self.leading()), size: self.size };
+            // Marks can be piled up on a letter without end: none reaches into another entry.
+            let room = Place { left: 0, top, width: PAGE_WIDTH, height };
+            if let Some(room) = room.outline() {
+                surface.push_clip_path(&room, &FillRule::NonZero);
+                entry.draw(surface, at, self.leading());
+                surface.pop();
             }
-            top = top.saturating_add(self.height_of(entry));
+            top = top.saturating_add(height);
+        }
+    }
+}
+
+impl Entry {
+    fn draw(&self, surface: &mut Surface<'_>, mut at: At, leading: Length) {
+        surface.set_fill(Some(grey(90)));
+        self.label.draw(surface, at);
+        surface.set_fill(Some(grey(0)));
+        for row in &self.rows {
+            let room = if row.from_the_right { VALUES_WIDTH.saturating_sub(at.length(row.width)) } else { 0 };
+            row.draw(surface, At { left: VALUES_LEFT.saturating_add(room), ..at });
+            at.baseline = at.baseline.saturating_add(leading);
         }
     }
 }
@@ -226,11 +180,26 @@ impl Row {
 impl Piece {
     fn draw(&self, surface: &mut Surface<'_>, at: At) {
         for cell in &self.cells {
-            if let Some(path) = pixels::path(cell, at) {
-                surface.draw_path(&path);
-            }
+            cell.draw(surface, at);
         }
         let start = Point::from_xy(points(at.left), points(at.baseline));
         surface.draw_glyphs(start, &self.glyphs, self.face.ink.clone(), &self.text, points(at.size), false);
+    }
+}
+
+/// A part of the page.
+struct Place {
+    left: Length,
+    top: Length,
+    width: Length,
+    height: Length,
+}
+
+impl Place {
+    /// Its outline.
+    fn outline(&self) -> Option<Path> {
+        let mut path = PathBuilder::new();
+        path.push_rect(Rect::from_xywh(points(self.left), points(self.top), points(self.width), points(self.height))?);
+        path.finish()
     }
 }

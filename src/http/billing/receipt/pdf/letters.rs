@@ -5,13 +5,17 @@
 
 use std::ops::Range;
 
-use harfrust::{ShapeOptions, UnicodeBuffer};
+use harfrust::{BufferClusterLevel, ShapeOptions, UnicodeBuffer};
 use krilla::text::{GlyphId, KrillaGlyph};
 use unicode_bidi::{BidiClass, bidi_class};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::faces::{EM, Face, Faces, ems, is_unseen};
 use super::pixels::{self, Cell};
+
+/// As wide as a letter of 16 pixels, and as one of 8.
+const EM_SPACE: &str = "\u{2003}";
+const EN_SPACE: &str = "\u{2002}";
 
 /// Which way text runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +94,8 @@ impl Face {
         let mut buffer = UnicodeBuffer::new();
         buffer.push_str(text);
         buffer.guess_segment_properties();
+        // A glyph says as little as it can, so that readers of the file find letters, not heaps of them.
+        buffer.set_cluster_level(BufferClusterLevel::MonotoneCharacters);
         buffer.set_direction(match direction {
             Direction::LeftToRight => harfrust::Direction::LeftToRight,
             Direction::RightToLeft => harfrust::Direction::RightToLeft,
@@ -121,15 +127,14 @@ impl Face {
 }
 
 impl Piece {
-    /// A letter as pixels. A space of the same width stands in the same place, and says the letter.
+    /// A letter as pixels. A space as wide stands in the same place, and says the letter.
     fn of_pixels(faces: &'static Faces, text: &str, glyph: &'static unifont::Glyph) -> Self {
-        let width = pixels::width(glyph);
-        let mut piece = faces.text.piece(" ", Direction::LeftToRight);
+        let space = if glyph.is_fullwidth() { EM_SPACE } else { EN_SPACE };
+        let mut piece = faces.text.piece(space, Direction::LeftToRight);
         for space in &mut piece.glyphs {
-            space.x_advance = ems(width);
             space.text_range = 0..text.len();
         }
-        Self { text: text.to_owned(), cells: vec![Cell { glyph, left: 0 }], width, ..piece }
+        Self { text: text.to_owned(), cells: vec![Cell { glyph, left: 0 }], ..piece }
     }
 
     /// The number of a character that cannot be drawn. It is copied as the character itself.

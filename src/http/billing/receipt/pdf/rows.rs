@@ -22,6 +22,9 @@ pub struct Row {
     pub from_the_right: bool,
 }
 
+/// The characters that end a paragraph.
+const LINE_ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// What is read without a line end in between; a line end at the very end begins none.
 pub fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
     let ends = linebreaks(text).filter(|(_, opportunity)| *opportunity == BreakOpportunity::Mandatory);
@@ -29,63 +32,73 @@ pub fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
     ends.filter_map(move |(end, _)| {
         let paragraph = text.get(start..end);
         start = end;
-        paragraph.map(|paragraph| {
-            paragraph.trim_end_matches(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'])
-        })
+        paragraph.map(|paragraph| paragraph.trim_end_matches(LINE_ENDS))
     })
 }
 
-/// The rows of a text, none wider than this (in units of the em).
-pub fn of(faces: &'static Faces, text: &str, width: i32) -> Vec<Row> {
-    // A tab has no width of its own here.
-    let text = text.replace('\t', " ");
-    paragraphs(&text).flat_map(|text| Paragraph::new(faces, text).rows(width)).collect()
-}
-
-struct Paragraph<'t> {
+/// A text without line ends, its words measured.
+pub struct Paragraph<'t> {
     faces: &'static Faces,
     text: &'t str,
     order: ParagraphBidiInfo<'t>,
+    words: Vec<Word>,
 }
 
 impl<'t> Paragraph<'t> {
-    fn new(faces: &'static Faces, text: &'t str) -> Self {
-        Self { faces, text, order: ParagraphBidiInfo::new(text, None) }
+    /// A paragraph for rows of this width (in units of the em) or wider ones.
+    pub fn new(faces: &'static Faces, text: &'t str, width_min: i32) -> Self {
+        let mut paragraph = Self { faces, text, order: ParagraphBidiInfo::new(text, None), words: Vec::new() };
+        paragraph.words = paragraph.measured(width_min);
+        paragraph
     }
 
-    fn rows(&self, width_max: i32) -> Vec<Row> {
-        self.breaks(width_max).into_iter().map(|range| self.row(range)).collect()
-    }
-
-    /// The ranges of text that fit into a row each.
-    fn breaks(&self, width_max: i32) -> Vec<Range<usize>> {
-        let mut rows = Rows { width_max, done: Vec::new(), row: 0..0, width: 0 };
+    fn measured(&self, width_min: i32) -> Vec<Word> {
+        let mut words = Vec::new();
         let mut start = 0;
         for (end, _) in linebreaks(self.text) {
-            let word = Word { range: start..end, width: self.width(start..end), ink: self.row(start..end).width };
+            let word = self.word(start..end);
+            if word.ink > width_min {
+                let letters = self.text.get(start..end).unwrap_or_default().grapheme_indices(true);
+                words.extend(letters.map(|(at, letter)| {
+                    let at = start.saturating_add(at);
+                    self.word(at..at.saturating_add(letter.len()))
+                }));
+            } else {
+                words.push(word);
+            }
             start = end;
-            if word.ink <= width_max {
-                rows.take(&word);
-                continue;
-            }
-            let letters = self.text.get(word.range.clone()).unwrap_or_default().grapheme_indices(true);
-            for (at, letter) in letters {
-                let at = word.range.start.saturating_add(at);
-                let range = at..at.saturating_add(letter.len());
-                let width = self.width(range.clone());
-                rows.take(&Word { range, width, ink: width });
-            }
         }
-        rows.finish()
+        words
     }
 
-    /// The width of a part, with the space at its end.
-    fn width(&self, range: Range<usize>) -> i32 {
-        width_of(&self.ordered(range))
+    fn word(&self, range: Range<usize>) -> Word {
+        let text = self.text.get(range.clone()).unwrap_or_default();
+        let space = range.start.saturating_add(text.trim_end().len());
+        let ink = width_of(&self.ordered(range.start..space));
+        let width = ink.saturating_add(width_of(&self.ordered(space..range.end)));
+        Word { range, width, ink }
     }
 
-    /// A row of the page, without the space at its end.
-    fn row(&self, range: Range<usize>) -> Row {
+    /// Where its rows end, if none may be wider than this; one that says nothing has an empty row.
+    pub fn breaks(&self, width_max: i32) -> Vec<Range<usize>> {
+        let mut done = Vec::new();
+        let mut row = 0..0;
+        let mut width = 0_i32;
+        for word in &self.words {
+            if !row.is_empty() && width.saturating_add(word.ink) > width_max {
+                done.push(row.clone());
+                row.start = row.end;
+                width = 0;
+            }
+            row.end = word.range.end;
+            width = width.saturating_add(word.width);
+        }
+        done.push(row);
+        done
+    }
+
+    /// The row of a range, without the space at its end.
+    pub fn row(&self, range: Range<usize>) -> Row {
         let text = self.text.get(range.clone()).unwrap_or_default();
         let pieces = self.ordered(range.start..range.start.saturating_add(text.trim_end().len()));
         Row { width: width_of(&pieces), pieces, from_the_right: self.order.paragraph_level.is_rtl() }
@@ -112,38 +125,11 @@ fn width_of(pieces: &[Piece]) -> i32 {
     pieces.iter().map(|piece| piece.width).fold(0, i32::saturating_add)
 }
 
-/// What is not parted while it fits into a row.
+/// What is not parted.
 struct Word {
     range: Range<usize>,
     /// With the space after it.
     width: i32,
     /// Without.
     ink: i32,
-}
-
-/// Rows as they fill up.
-struct Rows {
-    width_max: i32,
-    done: Vec<Range<usize>>,
-    row: Range<usize>,
-    width: i32,
-}
-
-impl Rows {
-    /// Puts a word at the end, on a new row if this one has no room left.
-    fn take(&mut self, word: &Word) {
-        if !self.row.is_empty() && self.width.saturating_add(word.ink) > self.width_max {
-            self.done.push(self.row.clone());
-            self.row.start = self.row.end;
-            self.width = 0;
-        }
-        self.row.end = word.range.end;
-        self.width = self.width.saturating_add(word.width);
-    }
-
-    /// All rows; a text without letters has an empty one.
-    fn finish(mut self) -> Vec<Range<usize>> {
-        self.done.push(self.row);
-        self.done
-    }
 }
