@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crypto_orders::domain::access::Tier;
 use crypto_orders::domain::catalogue::{Catalogue, ProductCode};
 use crypto_orders::domain::money::{Currency, Price};
 use crypto_orders::domain::time::Span;
@@ -198,10 +199,11 @@ async fn each_form_comes_under_its_own_name_and_type(engine: Engine) {
 
 async fn another_customers_receipt_is_as_good_as_none(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let theirs = app.beside(|_| {}).await.order().await;
-    for order in [theirs.as_str(), "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b", "nonsense"] {
+    let (_, stranger) = app.stranger(Tier::Enterprise).await;
+    let ours = noted(&app, "ours").await;
+    for order in [ours.as_str(), "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b", "nonsense"] {
         for form in FORMS {
-            let answer = app.get(&receipt(order, form)).await;
+            let answer = app.send(app.request(Method::GET, &receipt(order, form)).bearer_auth(&stranger)).await;
             assert_eq!(answer.problem(404, "not-found"), format!("No crypto order with id \"{order}\"."));
             assert_eq!(answer.header("content-disposition"), None);
         }
@@ -214,7 +216,7 @@ async fn a_price_is_told_with_its_currencys_own_digits(engine: Engine) {
         let currency = Currency::parse(code).expect("a currency");
         let product = ProductCode::parse("solo_manual").expect("a code");
         let catalogue = Catalogue::new(BTreeMap::from([(product, Price { cents, currency })]));
-        let app = TestApp::spawn_with(engine, |settings| settings.catalogue = catalogue).await;
+        let app = TestApp::spawn_with(engine, |settings| settings.orders.catalogue = catalogue).await;
         let order = app.order().await;
         let text = app.get(&receipt(&order, ".txt")).await.text;
         let lines = format!("\nPrice: {major} {code}\nPrice in minor units: {cents}\nPrice currency: {code}\n");
