@@ -1,7 +1,10 @@
-//! Turns what went wrong into status, slug and sentence: the only file that knows both sides.
+//! Turns what went wrong into status, slug and sentence: the only file that knows both sides; what goes
+//! wrong with API keys alone is in `error/keys.rs`.
 //!
 //! One exhaustive match over our errors (contract, section 1). A problem never carries a cause or a
 //! stack; the cause travels beside it to `frame.rs`, which logs it once, under the request id it shows.
+
+mod keys;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,6 +23,8 @@ use crate::store::StoreError;
 use crate::store::changeset::CommitError;
 
 use super::problem::{Extensions, Issues, Problem, Slug, extended, internal, later, plain};
+
+pub use keys::ApiKeyError;
 
 /// After how long a retry is worth it where a queue was full.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -61,6 +66,8 @@ pub enum ApiError {
     },
     /// No such order, or another customer's; the id as it was asked for.
     NoSuchOrder(String),
+    /// What was asked of the API keys cannot be.
+    ApiKey(ApiKeyError),
     /// The bucket is empty.
     RateLimited {
         /// The account's tier.
@@ -136,6 +143,7 @@ impl ApiError {
                 ..plain(Slug::MethodNotAllowed, format!("This resource allows {allow} only."))
             },
             Self::NoSuchOrder(id) => no_such_order(id),
+            Self::ApiKey(error) => keys::problem(*error),
             Self::RateLimited { tier, retry_after_seconds } => {
                 let detail = format!("Rate limit for \"global\" exceeded for tier \"{}\".", tier.as_str());
                 let extensions =

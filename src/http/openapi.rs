@@ -20,7 +20,7 @@ use utoipa::{Modify, OpenApi};
 use super::answer;
 use super::error::ApiError;
 use super::problem::ProblemDocument;
-use super::{admin, billing};
+use super::{account, admin, billing, keys};
 
 /// The name of the scheme by which keys are sent.
 const BEARER: &str = "bearer";
@@ -31,6 +31,11 @@ const BEARER: &str = "bearer";
     info(title = "crypto-orders", description = "Crypto payments through NOWPayments: orders created once, moved by evidence, never lost."),
     paths(
         show,
+        account::whoami::show,
+        keys::list::page,
+        keys::create::create,
+        keys::revoke::revoke,
+        keys::rotate::rotate,
         billing::get::show,
         admin::list::page,
     ),

@@ -94,6 +94,7 @@ async fn key(app: &TestApp, change: impl FnOnce(&mut ApiKey)) -> (KeyId, String)
         revoked_at: None,
         expires_at: None,
         created_at: now,
+        replaced_by: None,
     };
     change(&mut key);
     let id = key.id;
