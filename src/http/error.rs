@@ -130,9 +130,7 @@ impl ApiError {
                 extended(Slug::PayloadTooLarge, format!("The request body exceeds {limit} bytes."), extensions)
             }
             Self::Unauthorized(detail) => plain(Slug::Unauthorized, *detail),
-            Self::Key(KeyRefusal::Unknown) => plain(Slug::InvalidKey, "The supplied API key is not recognised."),
-            Self::Key(KeyRefusal::Revoked) => plain(Slug::RevokedKey, "The supplied API key has been revoked."),
-            Self::Key(KeyRefusal::Expired) => plain(Slug::ExpiredKey, "The supplied API key has expired."),
+            Self::Key(refusal) => of_key(*refusal),
             Self::ScopeMissing(scope) => {
                 plain(Slug::Forbidden, format!("This action requires the \"{}\" scope.", scope.as_str()))
             }
@@ -168,6 +166,14 @@ impl ApiError {
 }
 
 const NO_ACCOUNT: &str = "This API key belongs to no account. Customer routes need a key of the customer's account.";
+
+fn of_key(refusal: KeyRefusal) -> Problem {
+    match refusal {
+        KeyRefusal::Unknown => plain(Slug::InvalidKey, "The supplied API key is not recognised."),
+        KeyRefusal::Revoked => plain(Slug::RevokedKey, "The supplied API key has been revoked."),
+        KeyRefusal::Expired => plain(Slug::ExpiredKey, "The supplied API key has expired."),
+    }
+}
 
 fn no_such_order(id: &str) -> Problem {
     plain(Slug::NotFound, format!("No crypto order with id \"{id}\"."))

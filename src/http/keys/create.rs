@@ -16,7 +16,7 @@ use crate::http::{Shared, answer, body};
 
 use super::CreatedKey;
 
-/// The body, as it is documented.
+/// A key to be made.
 #[derive(utoipa::ToSchema)]
 #[schema(as = NewApiKey)]
 #[expect(dead_code, reason = "read field by field, so that everything that is wrong is told at once")]
