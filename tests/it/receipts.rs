@@ -271,6 +271,7 @@ async fn any_note_stays_on_the_page(engine: Engine) {
 }
 
 /// The lowest baseline of the page, in points over its foot.
+#[expect(clippy::float_arithmetic, reason = "a PDF measures in parts of a point")]
 fn lowest(page: &Page) -> f32 {
     let first = *page.document.get_pages().get(&1).expect("a page");
     let content = Content::decode(&page.document.get_page_content(first)).expect("its content");
