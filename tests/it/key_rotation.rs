@@ -38,6 +38,8 @@ async fn a_rotated_key_is_good_for_a_day_to_the_millisecond(engine: Engine) {
     assert!(text(&new["plaintext"]).starts_with("ds_test_") && new["plaintext"] != old["plaintext"]);
     let shown = listed(&app, text(&old["id"])).await;
     assert_eq!((&shown["replaced_by"], &shown["expires_at"]), (&new["id"], &json!(end)));
+    // What this node remembers of the key is read again at once.
+    assert_eq!(asks(&app, &old).await.json()["key"]["expires_at"], json!(end));
     app.advance(Span::millis(Span::hours(24).as_millis() - 1)).await;
     for key in [&old, &new] {
         assert_eq!(asks(&app, key).await.code(), 200, "both are good until the end of the grace");
