@@ -262,9 +262,19 @@ async fn a_note_comes_out_right_in_every_script(engine: Engine) {
 async fn any_note_stays_on_the_page(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let repeated = |part: &str| part.chars().cycle().take(500).collect::<String>();
-    for part in
-        ["x\n", "\n", "Lorem ipsum dolor sit amet,\n", "Ж", "漢", "\u{20bb7}", "مرحبا ", "\u{301}", "\t", "W\u{2028}"]
-    {
+    for part in [
+        "x\n",
+        "\n",
+        "Lorem ipsum dolor sit amet,\n",
+        "Ж",
+        "漢",
+        "\u{20bb7}",
+        "مرحبا ",
+        "\u{301}",
+        "\t",
+        "W\u{2028}",
+        "\u{2067}\u{2066}9 ",
+    ] {
         let order = noted(&app, &repeated(part)).await;
         assert!(lowest(&Page::of(&app, &order).await) > 40.0, "{part:?} goes over the page's foot");
     }
