@@ -13,6 +13,7 @@ use crate::domain::catalogue::ProductCode;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::order::{FailureReason, Source, StatusName};
 use crate::domain::time::Timestamp;
+use crate::http::billing::receipt::PdfFile;
 
 /// A text of this form, shown by an example.
 struct Text {
@@ -82,6 +83,7 @@ shaped! {
         pattern: r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
         example: "2026-05-12T13:00:00.000Z",
     }.into();
+    PdfFile => ObjectBuilder::new().schema_type(Type::String).content_media_type("application/pdf").into();
     StatusName => words("Where an order stands.", StatusName::ALL.map(StatusName::as_str));
     FailureReason => words("Who said that an order failed.", ["ipn", "expired", "swept"]);
     Source => words("What brought a line of the log about.", Source::ALL.map(Source::as_str));
