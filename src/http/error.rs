@@ -14,6 +14,7 @@ use actix_web::{HttpResponse, ResponseError};
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
 use crate::domain::access::{Scope, Tier};
+use crate::domain::ids::AttentionId;
 use crate::domain::lifecycle::Refusal;
 use crate::domain::order::StatusName;
 use crate::provider::IpnRefusal;
@@ -62,6 +63,10 @@ pub enum ApiError {
     },
     /// No such order, or another customer's; the id as it was asked for.
     NoSuchOrder(String),
+    /// No such attention item.
+    NoSuchAttention(AttentionId),
+    /// The attention item was resolved before.
+    AttentionResolved(AttentionId),
     /// The bucket is empty.
     RateLimited {
         /// The account's tier.
@@ -137,12 +142,9 @@ impl ApiError {
                 ..plain(Slug::MethodNotAllowed, format!("This resource allows {allow} only."))
             },
             Self::NoSuchOrder(id) => no_such_order(id),
-            Self::RateLimited { tier, retry_after_seconds } => {
-                let detail = format!("Rate limit for \"global\" exceeded for tier \"{}\".", tier.as_str());
-                let extensions =
-                    Extensions { retry_after_seconds: Some(*retry_after_seconds), ..Extensions::default() };
-                extended(Slug::RateLimited, detail, extensions)
-            }
+            Self::NoSuchAttention(id) => plain(Slug::NotFound, format!("No attention item with id \"{id}\".")),
+            Self::AttentionResolved(id) => attention_resolved(*id),
+            Self::RateLimited { tier, retry_after_seconds } => rate_limited(*tier, *retry_after_seconds),
             Self::Busy(what) => later(BUSY_RETRY_SECONDS, LATER, format!("busy: {what}")),
             Self::NotReady(detail) => later(STORAGE_RETRY_SECONDS, detail, (*detail).to_owned()),
             Self::Checkout(error) => of_checkout(error),
@@ -164,6 +166,17 @@ const NO_ACCOUNT: &str = "This API key belongs to no account. Customer routes ne
 
 fn no_such_order(id: &str) -> Problem {
     plain(Slug::NotFound, format!("No crypto order with id \"{id}\"."))
+}
+
+fn attention_resolved(id: AttentionId) -> Problem {
+    let detail = format!("Attention item \"{id}\" is resolved already; its resolution stays as it is.");
+    conflict("attention_item", "state", detail)
+}
+
+fn rate_limited(tier: Tier, retry_after_seconds: u64) -> Problem {
+    let detail = format!("Rate limit for \"global\" exceeded for tier \"{}\".", tier.as_str());
+    let extensions = Extensions { retry_after_seconds: Some(retry_after_seconds), ..Extensions::default() };
+    extended(Slug::RateLimited, detail, extensions)
 }
 
 fn of_checkout(error: &CheckoutError) -> Problem {

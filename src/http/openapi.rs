@@ -33,8 +33,15 @@ const BEARER: &str = "bearer";
         show,
         billing::get::show,
         admin::list::page,
+        admin::sweep::sweep,
+        admin::attention::page,
+        admin::attention::resolve,
+        admin::ipns::page,
+        admin::apply_ipn::apply,
+        admin::accept::accept,
+        admin::audit_log::page,
     ),
-    components(schemas(ProblemDocument)),
+    components(schemas(ProblemDocument, admin::sweep::SweepOrder)),
     modifiers(&Shared)
 )]
 struct Document;

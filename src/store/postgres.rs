@@ -20,6 +20,8 @@ use super::writer::GroupError;
 
 #[path = "queries/access.rs"]
 pub mod access;
+#[path = "queries/attention.rs"]
+pub mod attention;
 pub mod bulk;
 #[path = "queries/commit.rs"]
 pub mod commit;
@@ -27,6 +29,8 @@ pub mod commit;
 pub mod idempotency;
 #[path = "queries/orders.rs"]
 pub mod orders;
+#[path = "queries/records.rs"]
+pub mod records;
 #[path = "queries/search.rs"]
 pub mod search;
 #[path = "queries/upkeep.rs"]

@@ -27,6 +27,7 @@ on_both_engines![
 ];
 
 const NOBODYS: &str = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b";
+const NO_ITEM: &str = "att_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b";
 const ORDERS: &str = "/v1/billing/crypto-orders";
 const ADMIN: &str = "/v1/admin/crypto-orders";
 
@@ -48,9 +49,14 @@ fn routes() -> Vec<(Method, String, Permission)> {
         (Method::GET, format!("{ADMIN}/"), Operate),
         (Method::POST, format!("{ADMIN}/sweep-expired"), Operate),
         (Method::GET, format!("{ADMIN}/idempotency-metrics"), Operate),
+        (Method::GET, format!("{ADMIN}/attention"), Operate),
+        (Method::POST, format!("{ADMIN}/attention/{NO_ITEM}/resolve"), Operate),
+        (Method::GET, "/v1/admin/audit-log".to_owned(), Operate),
         (Method::GET, any(""), Operate),
         (Method::GET, any("/events"), Operate),
+        (Method::GET, any("/ipns"), Operate),
         (Method::POST, any("/apply-ipn"), Operate),
+        (Method::POST, any("/accept"), Operate),
         (Method::PATCH, any("/internal-note"), Operate),
     ]
 }
@@ -60,7 +66,7 @@ fn any_body() -> Value {
     json!({
         "product": "solo_manual", "price_cents": 7900, "price_currency": "USD",
         "customer_note": null, "internal_note": null,
-        "payment_id": "1", "provider_status": "waiting", "dry_run": true,
+        "payment_id": "1", "provider_status": "waiting", "dry_run": true, "reason": "paid", "note": "done",
     })
 }
 

@@ -13,8 +13,11 @@
 
 #[macro_use]
 mod engines;
+mod accept;
 mod access;
 mod arbitrary;
+mod attention;
+mod audit;
 mod cli;
 mod cli_refusals;
 mod cli_start;
@@ -33,6 +36,7 @@ mod orders;
 mod postgres;
 mod problems;
 mod readme;
+mod received_ipns;
 mod records;
 mod schema;
 mod search;

@@ -7,10 +7,11 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::actors::order::Told;
 use crate::domain::evidence::{Evidence, NamedPrice, Outcome, ProviderWord, Witness};
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{OrderId, PaymentId};
 use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
@@ -21,12 +22,26 @@ use super::order_id;
 const PAYMENT_ID_CHARS_MAX: usize = 128;
 const WORD_CHARS_MAX: usize = 64;
 
-#[derive(Debug, Serialize)]
-struct Applied<'a> {
+/// The order, and what the operator's word did to it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AppliedIpn)]
+pub struct Applied<'a> {
     #[serde(flatten)]
     order: AdminOrder<'a>,
+    /// Whether the order moved.
     applied: bool,
+    #[schema(value_type = Outcome)]
     outcome: &'static str,
+}
+
+/// What an operator says of a payment.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; the handler reads field by field")]
+pub struct Witnessed {
+    payment_id: PaymentId,
+    /// The provider's word; one that is not known moves nothing and is raised.
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000]*$", example = "finished")]
+    provider_status: String,
 }
 
 /// What the operator says.
@@ -36,6 +51,12 @@ struct Said {
 }
 
 /// Tells the order what the operator says.
+#[utoipa::path(post, path = "/v1/admin/crypto-orders/{order_id}/apply-ipn", tag = "Operators",
+    security(("bearer" = [])), operation_id = "admin_order_apply_ipn",
+    params(("order_id" = OrderId, Path, description = "The order.")),
+    request_body = Witnessed,
+    responses((status = 200, description = "The order, whether or not it moved.", body = Applied)),
+)]
 pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let id = order_id(&request)?;

@@ -1,10 +1,15 @@
 //! `POST /v1/admin/crypto-orders/sweep-expired`: support fails what is pending too long.
 
+use std::borrow::Cow;
+
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::actors::sweeper::{SweepMode, SweepRequest};
 use crate::domain::ids::OrderId;
@@ -19,13 +24,73 @@ const LIMIT_MAX: i64 = 500;
 const MILLIS_PER_MINUTE: i64 = 60_000;
 const MILLIS_PER_HOUR: i64 = 3_600_000;
 
-#[derive(Debug, Serialize)]
-struct SweepAnswer {
+/// What was swept, or would be.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SweepAnswer {
+    /// How many orders.
+    #[schema(maximum = 500)]
     expired: usize,
+    /// Whether more were left over the limit.
     capped: bool,
+    /// How old a pending order had to be.
+    #[schema(value_type = f64, example = 1.5)]
     older_than_hours: Box<RawValue>,
+    /// The orders, oldest first.
     order_ids: Vec<OrderId>,
+    /// Whether nothing was changed.
     dry_run: bool,
+}
+
+/// What to sweep, by an age in hours or in minutes. Without either, the age is the pay window.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; the handler reads field by field")]
+pub struct SweepByHours {
+    /// Pending orders at least so old. Never under the pay window.
+    #[schema(minimum = 1, maximum = 8760)]
+    older_than_hours: Option<i64>,
+    #[schema(schema_with = nothing)]
+    older_than_minutes: Option<()>,
+    /// At most so many, oldest first; 500 without it.
+    #[schema(minimum = 1, maximum = 500)]
+    limit: Option<i64>,
+    /// Only tell what would be swept.
+    dry_run: Option<bool>,
+}
+
+/// The same by minutes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; the handler reads field by field")]
+pub struct SweepByMinutes {
+    #[schema(schema_with = nothing)]
+    older_than_hours: Option<()>,
+    /// Pending orders at least so old. Never under the pay window, which is 60 minutes unless it was set.
+    #[schema(minimum = 60, maximum = 525_600)]
+    older_than_minutes: Option<i64>,
+    /// At most so many, oldest first; 500 without it.
+    #[schema(minimum = 1, maximum = 500)]
+    limit: Option<i64>,
+    /// Only tell what would be swept.
+    dry_run: Option<bool>,
+}
+
+/// Either of the two: both ages at once are refused.
+pub struct SweepOrder;
+
+impl PartialSchema for SweepOrder {
+    fn schema() -> RefOr<Schema> {
+        AnyOfBuilder::new().item(SweepByHours::schema()).item(SweepByMinutes::schema()).into()
+    }
+}
+
+impl ToSchema for SweepOrder {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("SweepOrder")
+    }
+}
+
+/// What is left out, or null.
+fn nothing() -> Schema {
+    ObjectBuilder::new().schema_type(Type::Null).into()
 }
 
 /// What is to be swept.
@@ -37,12 +102,18 @@ struct Asked {
 }
 
 /// Sweeps, or tells what would be swept.
+#[utoipa::path(post, path = "/v1/admin/crypto-orders/sweep-expired", tag = "Operators", security(("bearer" = [])),
+    operation_id = "admin_orders_sweep",
+    // By its name, not as an `Option`: the whole body may be left out, but it is never `null`.
+    request_body(content = ref("#/components/schemas/SweepOrder"), content_type = "application/json"),
+    responses((status = 200, description = "What was swept, or would be.", body = SweepAnswer)),
+)]
 pub async fn sweep(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let fields = body::optional(&request, payload).await?;
     let Asked { age, limit, dry_run } = read(fields, shared.settings.orders.pay_window)?;
     let older_than_hours = in_hours(age)?;
-    let input = json!({"older_than_hours": older_than_hours.get(), "limit": limit, "dry_run": dry_run});
+    let input = json!({"older_than_hours": older_than_hours, "limit": limit, "dry_run": dry_run});
     let swept = shared.sweeper.sweep(SweepRequest {
         created_until: shared.clock.now().before(age),
         limit: usize::try_from(limit).unwrap_or_default(),

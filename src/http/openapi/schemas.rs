@@ -10,9 +10,11 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
-use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
+use crate::domain::evidence::Outcome;
+use crate::domain::ids::{AccountId, AttentionId, AuditId, KeyId, OrderId, PaymentId};
 use crate::domain::order::{FailureReason, Source, StatusName};
 use crate::domain::time::Timestamp;
+use crate::store::records::AttentionState;
 
 /// A text of this form, shown by an example.
 struct Text {
@@ -27,6 +29,13 @@ impl From<Text> for RefOr<Schema> {
         object.pattern(Some(text.pattern)).examples([serde_json::Value::from(text.example)]).into()
     }
 }
+
+/// 1 to 128 characters, none of them a control character, and no blank of Unicode at either end.
+const PAYMENT_ID: &str = concat!(
+    r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+    r"([^\u0000-\u001f\u007f-\u009f]{0,126}",
+    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?$",
+);
 
 /// One of these words.
 fn words<'a>(description: &str, words: impl IntoIterator<Item = &'a str>) -> RefOr<Schema> {
@@ -67,9 +76,19 @@ shaped! {
         pattern: "^key_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
         example: "key_0f0e0d0c-0b0a-4908-8706-050403020100",
     }.into();
+    AttentionId => Text {
+        description: "An attention item's id.",
+        pattern: "^att_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        example: "att_0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b",
+    }.into();
+    AuditId => Text {
+        description: "An audited write's id.",
+        pattern: "^aud_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        example: "aud_0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b",
+    }.into();
     PaymentId => Text {
-        description: "The provider's payment id: opaque, printable.",
-        pattern: "^.{1,128}$",
+        description: "The provider's payment id: opaque, printable, no blank at either end.",
+        pattern: PAYMENT_ID,
         example: "5077125051",
     }.into();
     ProductCode => Text {
@@ -86,4 +105,6 @@ shaped! {
     FailureReason => words("Who said that an order failed.", ["ipn", "expired", "swept"]);
     Source => words("What brought a line of the log about.", Source::ALL.map(Source::as_str));
     AttentionKind => words("What was raised to the operator.", AttentionKind::ALL.map(AttentionKind::as_str));
+    AttentionState => words("Whether it waits, or was disposed of.", AttentionState::ALL.map(AttentionState::as_str));
+    Outcome => words("What became of a piece of evidence.", Outcome::ALL.map(Outcome::as_str));
 }
