@@ -7,6 +7,7 @@ pub mod door;
 pub mod load;
 pub mod process;
 pub mod sql;
+pub mod stock;
 
 use std::sync::Arc;
 

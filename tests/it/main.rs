@@ -14,11 +14,13 @@
 #[macro_use]
 mod engines;
 mod access;
+mod admin_lists;
 mod arbitrary;
 mod cli;
 mod cli_refusals;
 mod cli_start;
 mod crash;
+mod csv;
 mod harness;
 mod harness_program;
 mod heads;
