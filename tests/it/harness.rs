@@ -8,6 +8,7 @@ pub mod load;
 pub mod pages;
 pub mod process;
 pub mod sql;
+pub mod stock;
 
 use std::sync::Arc;
 

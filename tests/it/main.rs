@@ -15,6 +15,7 @@
 mod engines;
 mod accept;
 mod access;
+mod admin_lists;
 mod api_keys;
 mod arbitrary;
 mod attention;
@@ -23,6 +24,7 @@ mod cli;
 mod cli_refusals;
 mod cli_start;
 mod crash;
+mod csv;
 mod harness;
 mod harness_program;
 mod heads;
