@@ -61,6 +61,7 @@ const BAD: &[&str] = &[
     "select status, count(*) from orders group by status",
     "select * from order_events e where e.status = 'paid'",
     "select * from orders order by updated_at desc limit 3",
+    "select * from orders where customer_note = 'x' order by created_at desc, id desc limit 3",
     "select * from orders where id || '' = 'x' limit 3",
     "select o.id from orders o join order_events e on e.order_id = o.id where e.at > 0",
 ];

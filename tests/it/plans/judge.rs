@@ -86,9 +86,9 @@ fn filled(statement: &Statement) -> String {
 
 fn of_sqlite(url: &str, sql: &str) -> Vec<String> {
     let plan = lines(Engine::Sqlite, url, &format!("explain query plan {sql}"));
-    // A walk along an index is good where it ends with the page: nothing sorts what it finds.
-    let bounded =
-        sql.to_lowercase().contains("limit") && !plan.iter().any(|line| line == "USE TEMP B-TREE FOR ORDER BY");
+    // A walk along an index is good where it ends with the page: nothing is left out on the way or sorted after.
+    let (words, sorts) = (sql.to_lowercase(), plan.iter().any(|line| line == "USE TEMP B-TREE FOR ORDER BY"));
+    let bounded = words.contains(" limit ") && !words.contains(" where ") && !sorts;
     let bad = |line: &&String| line.strip_prefix("SCAN ").is_some_and(|scan| !is_good_scan(scan, bounded));
     plan.iter().filter(bad).cloned().collect()
 }
@@ -141,8 +141,10 @@ fn judge_node(node: &Value, reach: Reach, complaints: &mut Vec<String>) {
     if kind == "Seq Scan" && !small {
         complaints.push(format!("Seq Scan on {table}"));
     }
-    if walks && !small && node["Index Cond"].is_null() && reach == Reach::All {
-        complaints.push(format!("all of {} is walked", text("Index Name")));
+    // A walk along an index is good where it ends with the page: nothing is left out on the way.
+    let bounded = reach == Reach::Page && node["Filter"].is_null();
+    if walks && !small && node["Index Cond"].is_null() && !bounded {
+        complaints.push(format!("all of {} may be walked", text("Index Name")));
     }
     let below = match kind {
         "Limit" => Reach::Page,
