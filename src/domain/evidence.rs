@@ -161,6 +161,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 7] = [
+        Self::Applied,
+        Self::Refreshed,
+        Self::Ignored,
+        Self::Mismatch,
+        Self::Unmatched,
+        Self::UnknownStatus,
+        Self::Child,
+    ];
+
     /// The name on the wire and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {

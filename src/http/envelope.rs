@@ -12,46 +12,74 @@ use crate::domain::time::Timestamp;
 use crate::store::filter::Position;
 
 use super::cursor;
+use super::openapi::samples;
 
 /// An order for its customer; the fields in the contract's order.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!(samples::customer_order()))]
 pub struct CustomerOrder<'a> {
     order_id: OrderId,
     product: &'a ProductCode,
+    /// In the currency's minor unit.
+    #[schema(minimum = 1)]
     price_cents: i64,
+    #[schema(pattern = "^[A-Z]{3}$")]
     price_currency: &'a str,
+    /// Null until a payment is bound.
+    #[schema(required = true)]
     payment_id: Option<&'a PaymentId>,
     #[schema(value_type = StatusName)]
     status: &'static str,
-    #[schema(value_type = Option<FailureReason>)]
+    #[schema(required = true, value_type = Option<FailureReason>)]
     failure_reason: Option<&'static str>,
+    #[schema(required = true, max_length = 500)]
     customer_note: Option<&'a str>,
+    /// Oldest first.
     events: Vec<CustomerEvent>,
+    /// The end of the pay window while the order is pending.
+    #[schema(required = true)]
     expires_at: Option<Timestamp>,
+    /// The time of the first `paid` event.
+    #[schema(required = true)]
     paid_at: Option<Timestamp>,
     created_at: Timestamp,
+    /// Later with every change, also of a note.
     updated_at: Timestamp,
 }
 
 /// An order for operators; the fields in the contract's order.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!(samples::admin_order()))]
 pub struct AdminOrder<'a> {
     order_id: OrderId,
     account_id: AccountId,
     product: &'a ProductCode,
+    /// In the currency's minor unit.
+    #[schema(minimum = 1)]
     price_cents: i64,
+    #[schema(pattern = "^[A-Z]{3}$")]
     price_currency: &'a str,
+    /// Null until a payment is bound.
+    #[schema(required = true)]
     payment_id: Option<&'a PaymentId>,
     #[schema(value_type = StatusName)]
     status: &'static str,
-    #[schema(value_type = Option<FailureReason>)]
+    #[schema(required = true, value_type = Option<FailureReason>)]
     failure_reason: Option<&'static str>,
+    #[schema(required = true, max_length = 500)]
     customer_note: Option<&'a str>,
+    #[schema(required = true, max_length = 2000)]
     internal_note: Option<&'a str>,
+    /// Oldest first.
     events: Vec<AdminEvent<'a>>,
+    /// The end of the pay window while the order is pending.
+    #[schema(required = true)]
     expires_at: Option<Timestamp>,
+    /// The time of the first `paid` event.
+    #[schema(required = true)]
     paid_at: Option<Timestamp>,
     created_at: Timestamp,
+    /// Later with every change, also of a note.
     updated_at: Timestamp,
 }
 
@@ -73,13 +101,20 @@ pub struct AdminEvent<'a> {
     at: Timestamp,
     #[schema(value_type = Source)]
     source: &'static str,
+    /// 1 for the first line, and so on without a gap.
+    #[schema(minimum = 1, example = 1)]
     seq: i64,
     recorded_at: Timestamp,
+    /// The provider's word.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "finished")]
     provider_status: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     payment_id: Option<&'a PaymentId>,
+    /// The key of the operator who brought it about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     actor: Option<KeyId>,
 }
 
@@ -95,7 +130,8 @@ pub struct Log<E> {
 pub struct Listing<O> {
     /// Newest first.
     pub orders: Vec<O>,
-    /// Where the next page starts.
+    /// Where the next page starts; null on the last page.
+    #[schema(required = true, example = json!(null))]
     pub next_cursor: Option<String>,
 }
 

@@ -4,14 +4,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
 use tokio::sync::Mutex;
+use utoipa::ToSchema;
 
 use super::error::ApiError;
+use super::openapi::problems::example;
+use super::problem::ProblemDocument;
 use super::{Shared, answer};
 
 /// How long the database may take to show that it can write.
 const PROBE_MILLIS_MAX: u64 = 2_000;
+
+const NOT_READY: ApiError = ApiError::NotReady("The database cannot be written.");
 
 /// Probes of the database, one at a time: callers that came before a probe began share its result.
 #[derive(Default)]
@@ -27,12 +32,30 @@ struct Probe {
     writable: bool,
 }
 
-/// `GET /healthz`: requests are served.
-pub async fn alive() -> Result<HttpResponse, ApiError> {
-    answer::ok(&json!({"status": "ok"}))
+/// One word.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// `ok` of a node that lives, `ready` of one that takes orders.
+    #[schema(pattern = "^(ok|ready)$", example = "ok")]
+    status: &'static str,
 }
 
-/// `GET /readyz`: an order could be taken.
+/// Tells that this node lives.
+#[utoipa::path(get, path = "/healthz", operation_id = "show_health", tag = "Service",
+    responses((status = 200, description = "Requests are served.", body = Health)),
+)]
+pub async fn alive() -> Result<HttpResponse, ApiError> {
+    answer::ok(&Health { status: "ok" })
+}
+
+/// Tells whether this node could take an order.
+#[utoipa::path(get, path = "/readyz", operation_id = "show_readiness", tag = "Service",
+    responses(
+        (status = 200, description = "The database can be written.", body = Health, example = json!({"status": "ready"})),
+        (status = 503, description = "The database cannot be written.", body = ProblemDocument,
+            example = json!(example(&NOT_READY))),
+    ),
+)]
 pub async fn ready(shared: web::Data<Shared>) -> Result<HttpResponse, ApiError> {
     let readiness = &shared.readiness;
     let ticket = readiness.arrived.fetch_add(1, Ordering::AcqRel).saturating_add(1);
@@ -53,9 +76,5 @@ pub async fn ready(shared: web::Data<Shared>) -> Result<HttpResponse, ApiError> 
         };
         *newest = Probe { covers, writable };
     }
-    if newest.writable {
-        answer::ok(&json!({"status": "ready"}))
-    } else {
-        Err(ApiError::NotReady("The database cannot be written."))
-    }
+    if newest.writable { answer::ok(&Health { status: "ready" }) } else { Err(NOT_READY) }
 }

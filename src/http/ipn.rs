@@ -16,9 +16,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use crate::actors::order::Told;
 use crate::domain::evidence::Outcome;
+use crate::domain::order::StatusName;
 use crate::provider::IpnRefusal;
 use crate::provider::canonical::Form;
 use crate::provider::signature::{Verified, Verifier};
@@ -28,6 +30,10 @@ use crate::store::changeset::ReceivedIpn;
 
 use super::address::client_ip;
 use super::error::ApiError;
+use super::openapi::problems::{self, example};
+use super::openapi::samples;
+use super::openapi::schemas::{Amount, ProviderId};
+use super::problem::ProblemDocument;
 use super::{Shared, answer, body};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-nowpayments-sig");
@@ -62,13 +68,66 @@ impl Gate {
     }
 }
 
-#[derive(Debug, Serialize)]
+/// Said only once the report is durable.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IpnReceipt)]
 struct Receipt {
     received: bool,
+    /// Where the order stands now; null if there is none, which operators are told.
+    #[schema(required = true, value_type = Option<StatusName>)]
     order_state: Option<&'static str>,
 }
 
-/// Takes an IPN, and answers within the provider's patience, come what may.
+/// What the provider reports; further fields are kept and not looked at.
+#[derive(ToSchema)]
+#[schema(example = json!(samples::ipn()))]
+#[expect(dead_code, reason = "the document shows its shape; `provider/wire.rs` reads it from the signed bytes")]
+struct IpnBody {
+    payment_id: ProviderId,
+    /// The provider's word for where the payment stands; one that is not known moves nothing and is raised.
+    #[schema(pattern = r"\S")]
+    payment_status: String,
+    /// The order's id, as it was told at the payment's creation; what is none of ours matches no order.
+    #[schema(value_type = Option<serde_json::Value>)]
+    order_id: Option<String>,
+    /// Of a further deposit: the payment for which the order was made.
+    parent_payment_id: Option<ProviderId>,
+    /// The price in major units.
+    price_amount: Option<Amount>,
+    /// In any case.
+    price_currency: Option<String>,
+    /// What is owed, in the coin.
+    pay_amount: Option<Amount>,
+    /// What arrived, in the coin.
+    actually_paid: Option<Amount>,
+    /// The coin's code, in any case.
+    #[schema(pattern = "^[0-9A-Za-z_-]{1,32}$")]
+    pay_currency: Option<String>,
+    /// When the provider knew, in ISO-8601 or as milliseconds; what is neither is left aside.
+    #[schema(value_type = Option<serde_json::Value>)]
+    updated_at: Option<String>,
+}
+
+/// Takes the provider's signed report of a payment.
+///
+/// No key is asked for: the signature is the credential. 200 is said only after the report and what it
+/// did are durable; whatever else happens past the checks is a 503, so that the provider sends again.
+/// A report that was seen before is counted and changes nothing.
+#[utoipa::path(post, path = "/v1/webhooks/nowpayments", operation_id = "receive_ipn", tag = "Provider",
+    params(("x-nowpayments-sig" = String, Header, pattern = "^[0-9A-Fa-f]{128}$", example = json!("0".repeat(128)),
+        description = "HMAC-SHA512 of the body with the IPN secret, in hex of any case. Signed is the raw body or \
+            its canonical form with sorted keys.")),
+    request_body = IpnBody,
+    responses(
+        (status = 200, description = "Durable.", body = Receipt),
+        (status = 400, description = "The body is empty, not complete within 2 seconds, repeats a key or lacks a field.",
+            body = ProblemDocument, example = json!(example(&problems::ipn_without_fields()))),
+        (status = 401, description = "There is no signature, or it is not the provider's.", body = ProblemDocument,
+            example = json!(example(&problems::ipn_not_signed()))),
+        (status = 404, description = "This service has no IPN secret yet.", body = ProblemDocument,
+            example = json!(example(&problems::ipn_not_configured()))),
+    ),
+)]
 pub async fn receive(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let Some(verifier) = &shared.gate.verifier else { return super::routes::no_route(request).await };
     let in_time = timeout(Duration::from_millis(ANSWER_MILLIS_MAX), async {

@@ -84,6 +84,7 @@ pub struct Shared {
     keyring: Keyring,
     limits: Limits,
     readiness: Readiness,
+    document: serde_json::Value,
 }
 
 impl Shared {
@@ -95,6 +96,7 @@ impl Shared {
             limits: Limits::new(&parts.settings.rate_limits, &parts.clock),
             gate: Gate::new(parts.settings.ipn_secrets.iter().map(Secret::reveal)),
             readiness: Readiness::default(),
+            document: openapi::document(&parts.settings.orders),
             settings: parts.settings,
             clock: parts.clock,
             store: parts.store,

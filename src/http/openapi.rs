@@ -1,108 +1,101 @@
 //! `GET /openapi.json`: the OpenAPI 3.1 document, generated from the handlers and the types they answer with.
 //!
 //! A handler's `#[utoipa::path]` says what is its own: parameters, body, success, and the refusals only it
-//! has. What every route of a kind shares is added here by rule: see [`Shared`]. The names and shapes of
-//! domain types are in `openapi/schemas.rs`. A test holds the document against `routes.rs`.
+//! has. What every route of a kind shares is added by rule (`openapi/rules.rs`), examples are put together
+//! from the shapes (`openapi/examples.rs`), and what this service's settings decide is filled in at its
+//! start (`openapi/fitting.rs`). The shapes of domain types are in `openapi/schemas.rs`. Tests hold the
+//! document against `routes.rs`; `docs.rs` shows it to people.
 
-mod schemas;
+mod examples;
+mod fitting;
+mod presence;
+pub mod problems;
+mod rules;
+pub mod samples;
+pub mod schemas;
 #[cfg(test)]
 mod tests;
 
-use std::sync::OnceLock;
-
 use actix_web::HttpResponse;
-use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
-use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr};
-use utoipa::{Modify, OpenApi};
+use actix_web::web::Data;
+use serde_json::Value;
+use utoipa::OpenApi;
 
-use super::answer;
+use rules::Rules;
+
 use super::error::ApiError;
 use super::problem::ProblemDocument;
-use super::{admin, billing};
-
-/// The name of the scheme by which keys are sent.
-const BEARER: &str = "bearer";
+use super::{Shared, admin, answer, billing, health, ipn};
+use crate::config::OrderSettings;
 
 /// Every operation, in the order of `routes.rs`.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "crypto-orders", description = "Crypto payments through NOWPayments: orders created once, moved by evidence, never lost."),
+    info(title = "crypto-orders", description = INTRODUCTION, license(name = "MIT", identifier = "MIT")),
+    tags(
+        (name = "Orders", description = "What a customer's program does: buy, look, note, cancel. A key sees its own \
+            account's orders only; another's is 404, as if there were none."),
+        (name = "Operators", description = "What support does, over everybody's orders. Needs a key with the scope \
+            `driftstack_internal_admin` or `admin`, which only the command line grants. Every change is on the audit log."),
+        (name = "Provider", description = "Where NOWPayments reports payments. Its signature takes the place of a key."),
+        (name = "Service", description = "The service itself: whether it works, and this document. Needs no key."),
+    ),
     paths(
+        health::alive,
+        health::ready,
         show,
+        ipn::receive,
+        billing::checkout::create,
+        billing::quote::tell,
+        billing::list::page,
         billing::get::show,
+        billing::note::set,
+        billing::cancel::cancel,
+        billing::events::list,
         admin::list::page,
+        admin::sweep::sweep,
+        admin::idempotency_metrics::show,
+        admin::get::show,
+        admin::events::list,
+        admin::apply_ipn::apply,
+        admin::internal_note::set,
         admin::stats::show,
         admin::pending_age::show,
         admin::daily::show,
     ),
     components(schemas(ProblemDocument)),
-    modifiers(&Shared)
+    modifiers(&Rules)
 )]
 struct Document;
 
-/// What all routes of a kind share: the key they ask for, and the problems that any of them may answer.
-struct Shared;
+/// What a reader should know before the operations.
+const INTRODUCTION: &str = "\
+Crypto payments through NOWPayments: orders created once, moved by evidence, never lost.
 
-impl Modify for Shared {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
-        for item in document.paths.paths.values_mut() {
-            let operations =
-                [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter();
-            operations.filter_map(Option::as_mut).for_each(add_problems);
-        }
-    }
-}
+JSON in UTF-8, snake_case; fields of a body that are not known are ignored. Amounts are integers in the currency's \
+minor unit. Times are ISO-8601 in UTC with milliseconds, `2026-05-12T13:00:00.000Z`; inputs accept `Z` and `+00:00`.
 
-/// The problems that follow from what an operation takes.
-fn add_problems(operation: &mut Operation) {
-    let keyed = operation.security.is_some();
-    let parameters = operation.parameters.as_deref().unwrap_or_default();
-    let in_path =
-        |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(known) if known.parameter_in == ParameterIn::Path);
-    let named = parameters.iter().any(in_path);
-    let asked = !parameters.is_empty() || operation.request_body.is_some();
-    let with_body = operation.request_body.is_some();
-    let rules = [
-        (asked, "400", "A parameter, a header or the body breaks its rule; the sentence says which and how."),
-        (keyed, "401", "There is no key, or it is not, or no longer, good."),
-        (keyed, "403", "The key lacks the scope, or belongs to no account."),
-        (named, "404", "There is none of that id, or it is another customer's."),
-        (with_body, "413", "The body is longer than 64 KiB."),
-        (with_body, "415", "The body is not JSON in UTF-8."),
-        (keyed, "429", "The bucket is empty; `Retry-After` says when it is not."),
-        (true, "500", "A fault of the service's own."),
-        (true, "503", "The service cannot answer now; try again after `Retry-After`."),
-    ];
-    for (applies, status, sentence) in rules {
-        if applies {
-            let problem = RefOr::T(problem(sentence));
-            operation.responses.responses.entry(status.to_owned()).or_insert(problem);
-        }
-    }
-}
+Every refusal is a problem document of RFC 9457. Every answer carries `x-request-id`: the client's own, if it sent one \
+of 1 to 128 printable characters, or a fresh one.
 
-fn problem(sentence: &str) -> Response {
-    let schema = Ref::from_schema_name("Problem");
-    let content = ContentBuilder::new().schema(Some(schema)).build();
-    ResponseBuilder::new().description(sentence).content("application/problem+json", content).build()
-}
+Requests with a key draw from a token bucket of their account, sized by its tier; the headers `x-ratelimit-*` and \
+`ratelimit-*` say where it stands. Lists are paged by a cursor that never expires.";
 
-/// The document, made once.
+/// The document of a service with these settings.
 #[must_use]
-pub fn document() -> &'static utoipa::openapi::OpenApi {
-    static DOCUMENT: OnceLock<utoipa::openapi::OpenApi> = OnceLock::new();
-    DOCUMENT.get_or_init(Document::openapi)
+pub fn document(orders: &OrderSettings) -> Value {
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    presence::settle(&mut document);
+    fitting::fit(&mut document, orders);
+    examples::complete(&mut document);
+    document
 }
 
-/// Shows the document.
-#[utoipa::path(get, path = "/openapi.json", tag = "Documentation", responses(
-    (status = 200, description = "This document.", content_type = "application/json", body = serde_json::Value),
+/// Shows this document.
+#[utoipa::path(get, path = "/openapi.json", operation_id = "show_openapi", tag = "Service", responses(
+    (status = 200, description = "The OpenAPI 3.1 document.", content_type = "application/json",
+        body = inline(schemas::AnyObject), example = json!({"openapi": "3.1.0"})),
 ))]
-pub async fn show() -> Result<HttpResponse, ApiError> {
-    answer::ok(document())
+pub async fn show(shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    answer::ok(&shared.document)
 }

@@ -44,18 +44,23 @@ pub struct Problem {
 pub struct Extensions {
     /// What is wrong with the body.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub issues: Option<Issues>,
     /// What kind of thing is to blame for a conflict.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub resource: Option<&'static str>,
     /// Which field is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub field: Option<&'static str>,
     /// The longest body that is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub limit_bytes: Option<usize>,
     /// After how long a retry is worth it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub retry_after_seconds: Option<u64>,
 }
 

@@ -7,10 +7,11 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::actors::order::Told;
 use crate::domain::evidence::{Evidence, NamedPrice, Outcome, ProviderWord, Witness};
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{OrderId, PaymentId};
 use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
@@ -21,12 +22,25 @@ use super::order_id;
 const PAYMENT_ID_CHARS_MAX: usize = 128;
 const WORD_CHARS_MAX: usize = 64;
 
-#[derive(Debug, Serialize)]
+/// The order, and what became of the evidence.
+#[derive(Debug, Serialize, ToSchema)]
 struct Applied<'a> {
     #[serde(flatten)]
     order: AdminOrder<'a>,
+    /// True if the order moved.
     applied: bool,
+    #[schema(value_type = Outcome)]
     outcome: &'static str,
+}
+
+/// What the operator says of a payment.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; `read` reads it field by field")]
+struct Testimony {
+    payment_id: PaymentId,
+    /// The provider's word for where the payment stands; one that is not known moves nothing and is raised.
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000]*$", example = "finished")]
+    provider_status: String,
 }
 
 /// What the operator says.
@@ -35,7 +49,16 @@ struct Said {
     provider_status: String,
 }
 
-/// Tells the order what the operator says.
+/// Tells an order what the provider's dashboard says of its payment.
+///
+/// The evidence goes the same way as an IPN without amounts, is on the audit log, and answers 200 also when
+/// nothing moved: see `applied` and `outcome`.
+#[utoipa::path(post, path = "/v1/admin/crypto-orders/{order_id}/apply-ipn", operation_id = "apply_ipn",
+    tag = "Operators", security(("bearer" = [])),
+    params(("order_id" = OrderId, Path, description = "The order.")),
+    request_body = Testimony,
+    responses((status = 200, description = "The order, and what became of the evidence.", body = Applied)),
+)]
 pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let id = order_id(&request)?;

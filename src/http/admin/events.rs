@@ -3,13 +3,19 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::http::envelope::{Log, log_for_admin};
+use crate::domain::ids::OrderId;
+use crate::http::envelope::{AdminEvent, Log, log_for_admin};
 use crate::http::error::ApiError;
 use crate::http::{Shared, answer};
 
 use super::any_order;
 
-/// Shows the log, oldest first.
+/// Lists what happened to an order and who brought it about, oldest first.
+#[utoipa::path(get, path = "/v1/admin/crypto-orders/{order_id}/events", operation_id = "list_order_events",
+    tag = "Operators", security(("bearer" = [])),
+    params(("order_id" = OrderId, Path, description = "The order.")),
+    responses((status = 200, description = "The log.", body = Log<AdminEvent>)),
+)]
 pub async fn list(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
     let order = any_order(&shared, &request).await?;

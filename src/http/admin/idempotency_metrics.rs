@@ -3,10 +3,12 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::ids::{AccountId, OrderId};
 use crate::domain::time::Timestamp;
 use crate::http::error::ApiError;
+use crate::http::openapi::schemas::AccountFilter;
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
 use crate::store::{IdempotencyTotals, KeyUsage};
@@ -15,33 +17,69 @@ use super::list::account;
 
 const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
 
-#[derive(Debug, Serialize)]
+/// How keys were used since the counters began.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdempotencyTotals)]
 struct Totals {
+    /// Uses after the first.
+    #[schema(minimum = 0, example = 2)]
     replays: i64,
+    /// First uses.
+    #[schema(minimum = 0, example = 5)]
     first_writes: i64,
+    /// Replays with another body.
+    #[schema(minimum = 0, example = 1)]
     body_mismatches: i64,
 }
 
-#[derive(Debug, Serialize)]
+/// How one customer's keys were used; without a customer the totals stand alone.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdempotencyMetrics)]
 struct OfAccount {
     #[serde(flatten)]
     totals: Totals,
+    /// Of one customer only; newest first.
+    #[schema(required = false)]
     keys: Vec<Usage>,
+    /// Of one customer only.
+    #[schema(required = false)]
     has_more: bool,
+    /// Of one customer only: where the next page starts.
+    #[schema(required = false, example = json!(null))]
     next_cursor: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// How one key was used.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdempotencyUsage)]
 struct Usage {
+    #[schema(example = "order-2026-0001")]
     key: String,
     order_id: OrderId,
     first_seen_at: Timestamp,
+    /// Uses after the first.
+    #[schema(minimum = 0, example = 2)]
     replays: i64,
+    /// Replays with another body.
+    #[schema(minimum = 0, example = 1)]
     body_mismatches: i64,
     last_seen_at: Timestamp,
 }
 
-/// Shows the counters; with `account_id` that customer's, and the keys one page at a time.
+/// Tells how idempotency keys are used, by all or by one customer.
+///
+/// With `account_id` the counters are that customer's, and the keys follow one page at a time.
+#[utoipa::path(get, path = "/v1/admin/crypto-orders/idempotency-metrics", operation_id = "show_idempotency_metrics",
+    tag = "Operators", security(("bearer" = [])),
+    params(
+        ("account_id" = Option<AccountFilter>, Query, description = "Only this customer."),
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, example = 50,
+            description = "How many keys at most; 50 without it."),
+        ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, example = "AgAGUZ5w1bQAb3JkZXItMjAyNi0wMDAx",
+            description = "Where the page of keys starts: the last page's `next_cursor`."),
+    ),
+    responses((status = 200, description = "The counters.", body = OfAccount)),
+)]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
     let query = Query::of(&request)?;

@@ -3,9 +3,11 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::actors::order::Command;
-use crate::http::envelope::for_admin;
+use crate::domain::ids::OrderId;
+use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
 use crate::http::{Shared, answer, body};
 
@@ -13,7 +15,22 @@ use super::order_id;
 
 const NOTE_CHARS_MAX: usize = 2000;
 
-/// Sets or clears the note.
+/// What is to be noted.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; `set` reads it field by field")]
+struct InternalNote {
+    /// At most 2000 characters, which the customer never sees; `null` or `""` clears it.
+    #[schema(required = true, max_length = 2000, pattern = r"^[^\u0000]*$", example = "Asked the provider.")]
+    internal_note: Option<String>,
+}
+
+/// Sets or clears support's own note, which the customer never sees.
+#[utoipa::path(patch, path = "/v1/admin/crypto-orders/{order_id}/internal-note", operation_id = "set_internal_note",
+    tag = "Operators", security(("bearer" = [])),
+    params(("order_id" = OrderId, Path, description = "The order.")),
+    request_body = InternalNote,
+    responses((status = 200, description = "The order with its note.", body = AdminOrder)),
+)]
 pub async fn set(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let id = order_id(&request)?;

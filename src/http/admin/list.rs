@@ -8,6 +8,7 @@ use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::order::StatusName;
 use crate::http::envelope::{AdminOrder, Listing, for_admin};
 use crate::http::error::ApiError;
+use crate::http::openapi::schemas::{AccountFilter, UtcTime};
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
 use crate::store::filter::{OrderFilter, OrderPage, Page, SearchReach};
@@ -16,14 +17,34 @@ const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
 const SEARCH_CHARS_MAX: usize = 200;
 const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-bounded");
 
-/// Shows one page.
-#[utoipa::path(get, path = "/v1/admin/crypto-orders", tag = "Operators", security(("bearer" = [])),
+/// Lists everybody's orders, newest first.
+///
+/// Those that fulfil every filter. `next_cursor` leads to the next page and stays right while orders are added;
+/// a cursor that is none of ours has an empty page.
+#[utoipa::path(get, path = "/v1/admin/crypto-orders", operation_id = "list_orders",
+    tag = "Operators", security(("bearer" = [])),
     params(
-        ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, description = "How many; 50 without it."),
-        ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts."),
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, example = 50,
+            description = "How many orders at most; 50 without it."),
+        ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, example = "AQAGUZ5w1bQAAYkKXZbnfJ-KCxwtPk9aaw",
+            description = "Where the page starts: the last page's `next_cursor`."),
         ("status" = Option<StatusName>, Query, description = "Only orders in this status."),
+        ("account_id" = Option<AccountFilter>, Query, description = "Only this customer's orders."),
+        ("created_after" = Option<UtcTime>, Query, description = "Only orders created then or later."),
+        ("created_before" = Option<UtcTime>, Query,
+            description = "Only orders created before; must be later than `created_after`."),
+        ("paid_after" = Option<UtcTime>, Query, description = "Only orders paid then or later."),
+        ("paid_before" = Option<UtcTime>, Query,
+            description = "Only orders paid before; must be later than `paid_after`."),
+        ("search" = Option<String>, Query, min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$", example = "ada",
+            description = "Only orders with this in their id, product or customer's note, in any case. What was \
+                written within the last 2 seconds may be missing."),
+        ("payment_id" = Option<PaymentId>, Query, description = "Only the order to which this payment belongs."),
     ),
-    responses((status = 200, description = "One page, newest first.", body = Listing<AdminOrder>)),
+    responses((status = 200, description = "One page.", body = Listing<AdminOrder>,
+        headers(("X-Driftstack-Search-Bounded" = String,
+            description = "`1` if a search of one or two characters looked at the newest 10000 orders only; else \
+                absent.")))),
 )]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;

@@ -5,12 +5,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::actors::sweeper::{SweepMode, SweepRequest};
 use crate::domain::ids::OrderId;
 use crate::domain::time::Span;
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
+use crate::http::openapi::schemas::nothing;
 use crate::http::{Shared, answer, body};
 
 const HOURS_MAX: i64 = 8760;
@@ -19,13 +21,65 @@ const LIMIT_MAX: i64 = 500;
 const MILLIS_PER_MINUTE: i64 = 60_000;
 const MILLIS_PER_HOUR: i64 = 3_600_000;
 
-#[derive(Debug, Serialize)]
+/// What was swept, or would be.
+#[derive(Debug, Serialize, ToSchema)]
 struct SweepAnswer {
+    /// How many.
+    #[schema(example = 1)]
     expired: usize,
+    /// True if the limit was reached, and there may be more.
     capped: bool,
+    /// The age that was asked for; 90 minutes are 1.5.
+    #[schema(value_type = f64, minimum = 0, example = 1)]
     older_than_hours: Box<RawValue>,
     order_ids: Vec<OrderId>,
     dry_run: bool,
+}
+
+/// A sweep by an age in hours, or by the pay window.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; `read` reads it field by field")]
+struct SweepByHours {
+    /// Only orders older than so many hours, which must not be less than the pay window; without an age,
+    /// older than the pay window.
+    #[schema(minimum = 1, maximum = 8760, example = 1)]
+    older_than_hours: Option<i64>,
+    /// Not beside `older_than_hours`.
+    #[schema(schema_with = nothing, required = false)]
+    older_than_minutes: (),
+    /// How many orders at most; 500 without it.
+    #[schema(minimum = 1, maximum = 500, example = 500)]
+    limit: Option<i64>,
+    /// Tell what would be swept, and sweep nothing.
+    #[schema(example = true)]
+    dry_run: Option<bool>,
+}
+
+/// A sweep by an age in minutes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; `read` reads it field by field")]
+struct SweepByMinutes {
+    /// Only orders older than so many minutes; not less than the pay window.
+    #[schema(minimum = 1, maximum = 525_600, example = 90)]
+    older_than_minutes: i64,
+    /// Not beside `older_than_minutes`.
+    #[schema(schema_with = nothing, required = false)]
+    older_than_hours: (),
+    /// How many orders at most; 500 without it.
+    #[schema(minimum = 1, maximum = 500, example = 500)]
+    limit: Option<i64>,
+    /// Tell what would be swept, and sweep nothing.
+    #[schema(example = true)]
+    dry_run: Option<bool>,
+}
+
+/// What is to be swept; without a body, everything past the pay window.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "the document shows its shape; `read` reads it field by field")]
+enum SweepBody {
+    ByHours(SweepByHours),
+    ByMinutes(SweepByMinutes),
 }
 
 /// What is to be swept.
@@ -36,7 +90,15 @@ struct Asked {
     dry_run: bool,
 }
 
-/// Sweeps, or tells what would be swept.
+/// Fails orders that are pending too long, or tells which it would.
+///
+/// Orders that are `confirming` or `partial` are never swept: money is on its way. With `dry_run` nothing
+/// is changed. The sweep is on the audit log.
+#[utoipa::path(post, path = "/v1/admin/crypto-orders/sweep-expired", operation_id = "sweep_expired_orders",
+    tag = "Operators", security(("bearer" = [])),
+    request_body = Option<SweepBody>,
+    responses((status = 200, description = "What was swept, or would be.", body = SweepAnswer)),
+)]
 pub async fn sweep(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let fields = body::optional(&request, payload).await?;

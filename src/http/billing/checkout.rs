@@ -7,6 +7,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::actors::checkout::{Checkout, CheckoutRequest};
 use crate::config::OrderSettings;
@@ -15,11 +16,15 @@ use crate::domain::catalogue::{Catalogue, ProductCode};
 use crate::domain::idempotency::{Asked, IdempotencyKey};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::money::Coin;
-use crate::domain::order::Order;
+use crate::domain::order::{Order, StatusName};
 use crate::domain::time::Timestamp;
 use crate::http::error::ApiError;
 use crate::http::extract::Customer;
 use crate::http::fields::Fields;
+use crate::http::openapi::problems::{self, example};
+use crate::http::openapi::samples;
+use crate::http::openapi::schemas::{CataloguedProduct, IdempotencyKeyHeader};
+use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer, body};
 
 /// The longest customer's note.
@@ -33,25 +38,83 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What a checkout answers. Without a provider the payment's fields are null.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!(samples::checkout()))]
 struct CheckoutAnswer<'a> {
     order_id: OrderId,
     product: &'a ProductCode,
+    /// The catalogue's price, in the currency's minor unit.
+    #[schema(minimum = 1, example = 7900)]
     price_cents: i64,
+    #[schema(pattern = "^[A-Z]{3}$", example = "USD")]
     price_currency: &'a str,
+    #[schema(value_type = StatusName)]
     status: &'static str,
+    /// `stub` while no provider has made a payment.
+    #[schema(pattern = "^(nowpayments|stub)$", example = "stub")]
     provider: &'static str,
+    #[schema(required = true)]
     payment_id: Option<&'a PaymentId>,
+    /// Where the coins are to go.
+    #[schema(required = true)]
     payment_address: Option<&'a str>,
+    /// The coin's code.
+    #[schema(required = true)]
     pay_currency: Option<&'a str>,
+    /// How much of the coin, in the provider's own digits.
+    #[schema(required = true, value_type = Option<f64>, minimum = 0)]
     pay_amount: Option<&'a str>,
+    /// A memo or tag that some networks need beside the address.
+    #[schema(required = true)]
     payin_extra_id: Option<&'a str>,
+    #[schema(required = true)]
     network: Option<&'a str>,
+    /// The end of the pay window while the order is pending.
+    #[schema(required = true)]
     expires_at: Option<Timestamp>,
     created_at: Timestamp,
 }
 
-/// Takes a checkout.
+/// What is to be bought.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; `read` reads it field by field")]
+struct CheckoutBody {
+    product: CataloguedProduct,
+    /// What the client believes the price to be, in minor units. The catalogue's is charged.
+    #[schema(minimum = 1, maximum = 1_000_000, example = 7900)]
+    price_cents: i64,
+    /// Three upper-case letters.
+    #[schema(pattern = "^[A-Z]{3}$", example = "USD")]
+    price_currency: String,
+    /// The coin to pay in, in any case; without it the service's default.
+    #[schema(max_length = 32, pattern = "^[0-9A-Za-z_-]*$", example = "btc")]
+    pay_currency: Option<String>,
+    /// A note of at most 500 characters; the customer may change it later.
+    #[schema(max_length = 500, pattern = r"^[^\u0000]*$", example = "For Ada.")]
+    customer_note: Option<String>,
+}
+
+/// Makes an order, once per idempotency key.
+///
+/// The first use of a key makes the order; every later use, at once or after years, on this node or another,
+/// answers 201 with that order in its present status and `Idempotent-Replayed: 1`. A request that fails
+/// validation does not use up its key. Without a key every request makes an order.
+#[utoipa::path(post, path = "/v1/billing/crypto-checkout", operation_id = "create_checkout",
+    tag = "Orders", security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<IdempotencyKeyHeader>, Header,
+        description = "Names this purchase. 1 to 255 printable ASCII characters without blanks (0x21 to 0x7E), after \
+            blanks around it and one surrounding pair of quotes are removed; blank is as good as absent; of several \
+            the first counts. Its scope is the account.")),
+    request_body = CheckoutBody,
+    responses(
+        (status = 201, description = "The order; payment fields are null while no provider has made a payment.",
+            body = CheckoutAnswer, headers(("Idempotent-Replayed" = String,
+                description = "`1` if the key was used before, and the order is the one it made; else absent."))),
+        (status = 422, description = "The key was used with another body, and this service is set to refuse that \
+            (`idempotency.on_mismatch = \"reject\"`).", body = ProblemDocument,
+            example = json!(example(&problems::key_reused()))),
+    ),
+)]
 pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let customer = shared.customer(&request, Permission::WriteOrders).await?;
     let fields = body::required(&request, payload).await?;

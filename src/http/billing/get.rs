@@ -7,9 +7,9 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::access::Permission;
 use crate::domain::ids::OrderId;
-use crate::domain::time::Timestamp;
 use crate::http::envelope::{CustomerOrder, for_customer};
 use crate::http::error::ApiError;
+use crate::http::openapi::schemas::UtcTime;
 use crate::http::query::Query;
 use crate::http::{Shared, answer};
 
@@ -17,12 +17,16 @@ use super::own_order;
 
 const WAIT_SECONDS_MAX: u64 = 30;
 
-/// Shows the order; with `wait`, once it is newer than `since` (or than it is now) or the time is up.
-#[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}", tag = "Orders", security(("bearer" = [])),
+/// Shows an order, at once or when it has changed.
+///
+/// With `wait` the answer comes once the order is newer than `since`, or when the time is up.
+#[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}", operation_id = "show_own_order",
+    tag = "Orders", security(("bearer" = [])),
     params(
         ("order_id" = OrderId, Path, description = "The order."),
-        ("wait" = Option<u64>, Query, maximum = 30, description = "Answer only once the order is newer than `since`, or after so many seconds."),
-        ("since" = Option<Timestamp>, Query, description = "The `updated_at` that is known; without it the present one."),
+        ("wait" = Option<u64>, Query, minimum = 0, maximum = 30, example = 0,
+            description = "Wait for a change, at most so many seconds."),
+        ("since" = Option<UtcTime>, Query, description = "The `updated_at` that is known; without it the present one."),
     ),
     responses((status = 200, description = "The order.", body = CustomerOrder)),
 )]

@@ -4,15 +4,34 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::access::Permission;
-use crate::http::envelope::{Listing, for_customer};
+use crate::domain::order::StatusName;
+use crate::http::envelope::{CustomerOrder, Listing, for_customer};
 use crate::http::error::ApiError;
+use crate::http::openapi::schemas::UtcTime;
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
 use crate::store::filter::{OrderFilter, OrderPage, Page};
 
 const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
 
-/// Shows one page.
+/// Lists the customer's orders, newest first.
+///
+/// Those of the key's account that fulfil every filter. `next_cursor` leads to the next page and stays right
+/// while orders are added; a cursor that is none of ours has an empty page.
+#[utoipa::path(get, path = "/v1/billing/crypto-orders", operation_id = "list_own_orders",
+    tag = "Orders", security(("bearer" = [])),
+    params(
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 100, example = 50,
+            description = "How many orders at most; 50 without it."),
+        ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, example = "AQAGUZ5w1bQAAYkKXZbnfJ-KCxwtPk9aaw",
+            description = "Where the page starts: the last page's `next_cursor`."),
+        ("status" = Option<StatusName>, Query, description = "Only orders in this status."),
+        ("created_after" = Option<UtcTime>, Query, description = "Only orders created then or later."),
+        ("created_before" = Option<UtcTime>, Query,
+            description = "Only orders created before; must be later than `created_after`."),
+    ),
+    responses((status = 200, description = "One page.", body = Listing<CustomerOrder>)),
+)]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let customer = shared.customer(&request, Permission::ReadOrders).await?;
     let query = Query::of(&request)?;

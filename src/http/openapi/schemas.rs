@@ -3,13 +3,15 @@
 //! The domain knows nothing of the wire's description, so the descriptions are given to its types here.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
+use crate::domain::evidence::Outcome;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::order::{FailureReason, Source, StatusName};
 use crate::domain::time::Timestamp;
@@ -34,6 +36,50 @@ fn words<'a>(description: &str, words: impl IntoIterator<Item = &'a str>) -> Ref
     object.enum_values(Some(words)).into()
 }
 
+/// Any of these, by example.
+fn any_of(description: &str, example: &str, choices: impl IntoIterator<Item = ObjectBuilder>) -> RefOr<Schema> {
+    let any = AnyOfBuilder::new().description(Some(description)).examples([serde_json::Value::from(example)]);
+    choices.into_iter().fold(any, AnyOfBuilder::item).into()
+}
+
+/// Nothing but `null`, of a field that must not stand beside another.
+#[must_use]
+pub fn nothing() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Null).into()
+}
+
+/// A time as inputs may write it.
+#[derive(Debug)]
+pub enum UtcTime {}
+
+/// An account as filters may name it.
+#[derive(Debug)]
+pub enum AccountFilter {}
+
+/// A product that this service sells; the document of a running service names them.
+#[derive(Debug)]
+pub enum CataloguedProduct {}
+
+/// The header that names a purchase.
+#[derive(Debug)]
+pub enum IdempotencyKeyHeader {}
+
+/// An id as the provider writes it.
+#[derive(Debug)]
+pub enum ProviderId {}
+
+/// An amount as the provider writes it.
+#[derive(Debug)]
+pub enum Amount {}
+
+/// An object of any fields.
+#[derive(Debug)]
+pub enum AnyObject {}
+
+/// 1 to 128 characters, none of them a control character, no blank at either end.
+const PAYMENT_ID: &str =
+    r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,126}[^\s\u0000-\u001f\u007f-\u009f])?$";
+
 /// Names the type as itself, and gives it its shape.
 macro_rules! shaped {
     ($($name:ident => $schema:expr;)+) => {$(
@@ -48,7 +94,14 @@ macro_rules! shaped {
                 Cow::Borrowed(stringify!($name))
             }
         }
-    )+};
+    )+
+
+    /// All of them by name: those that only parameters name are not found by themselves.
+    #[must_use]
+    pub fn all() -> BTreeMap<String, RefOr<Schema>> {
+        BTreeMap::from([$((stringify!($name).to_owned(), <$name as PartialSchema>::schema())),+])
+    }
+    };
 }
 
 shaped! {
@@ -69,14 +122,46 @@ shaped! {
     }.into();
     PaymentId => Text {
         description: "The provider's payment id: opaque, printable.",
-        pattern: "^.{1,128}$",
+        pattern: PAYMENT_ID,
         example: "5077125051",
     }.into();
     ProductCode => Text {
         description: "A product's code in the catalogue.",
-        pattern: "^.+$",
+        pattern: "^[0-9a-z_.-]{1,64}$",
         example: "solo_manual",
     }.into();
+    CataloguedProduct => Text {
+        description: "The code of a product that is sold.",
+        pattern: "^[0-9a-z_.-]{1,64}$",
+        example: "solo_manual",
+    }.into();
+    AccountFilter => Text {
+        description: "A customer account's id, bare or behind `acc_`.",
+        pattern: "^(acc_)?[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$",
+        example: "acc_0f0e0d0c-0b0a-4908-8706-050403020100",
+    }.into();
+    IdempotencyKeyHeader => Text {
+        description: "An idempotency key.",
+        // Without quotes around it; a quote alone or in front only; with quotes around it.
+        pattern: r#"^[ \t]*([!#-~][!-~]{0,254}|"|"[!-~]{0,253}[!#-~]|"[!-~]{1,255}")?[ \t]*$"#,
+        example: "order-2026-0001",
+    }.into();
+    UtcTime => ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .description(Some("ISO-8601 in UTC, from 1970 on, with `Z` or `+00:00`."))
+        .pattern(Some(r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\.[0-9]+)?([Zz]|[+-]00:00)$"))
+        .examples([serde_json::Value::from("2026-05-12T13:00:00.000Z")])
+        .into();
+    ProviderId => any_of("The provider's id of a payment, as text or in plain digits.", "5077125051", [
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(PAYMENT_ID)),
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
+    ]);
+    Amount => any_of("An exact decimal, never negative, as a number or as its digits in text.", "0.0024", [
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^(null|[0-9]+(\.[0-9]+)?)$")).max_length(Some(128)),
+        ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)),
+    ]);
+    AnyObject => ObjectBuilder::new().schema_type(Type::Object).into();
     Timestamp => Text {
         description: "ISO-8601 in UTC with milliseconds.",
         pattern: r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
@@ -84,6 +169,7 @@ shaped! {
     }.into();
     StatusName => words("Where an order stands.", StatusName::ALL.map(StatusName::as_str));
     FailureReason => words("Who said that an order failed.", ["ipn", "expired", "swept"]);
+    Outcome => words("What became of a piece of evidence.", Outcome::ALL.map(Outcome::as_str));
     Source => words("What brought a line of the log about.", Source::ALL.map(Source::as_str));
     AttentionKind => words("What was raised to the operator.", AttentionKind::ALL.map(AttentionKind::as_str));
 }

@@ -1,0 +1,221 @@
+//! The refusals in the document: what many operations share, and examples of what only some have.
+//!
+//! Every example is the problem that the service itself would write for that error (`error.rs`), so that
+//! no sentence here can differ from what is answered.
+
+use serde_json::Value;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::{Content, ContentBuilder, Ref};
+
+use crate::actors::OrderError;
+use crate::actors::checkout::CheckoutError;
+use crate::domain::access::{Scope, Tier};
+use crate::domain::lifecycle::Refusal;
+use crate::domain::order::StatusName;
+use crate::http::body::BODY_BYTES_MAX;
+use crate::http::error::{ApiError, KeyRefusal};
+use crate::http::problem::Issues;
+use crate::provider::IpnRefusal;
+
+/// The media type of every refusal.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+/// The id of the request in all examples.
+const REQUEST_ID: &str = "0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b";
+const ORDER_ID: &str = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b";
+
+/// An answer that many operations share.
+pub struct SharedProblem {
+    /// Its name among the document's responses.
+    pub name: &'static str,
+    /// The status, as the document writes it.
+    pub status: &'static str,
+    /// When it comes.
+    pub description: &'static str,
+    /// What it looks like, by name.
+    pub examples: Vec<(&'static str, ApiError)>,
+    /// The headers that it has besides those of every answer.
+    pub headers: &'static [&'static str],
+}
+
+impl SharedProblem {
+    /// The answer as the document describes it.
+    #[must_use]
+    pub fn response(&self) -> Response {
+        let shown = self.examples.iter().map(|(name, error)| {
+            let value = example(error);
+            let title = value.get("detail").and_then(Value::as_str).unwrap_or(name).to_owned();
+            (*name, ExampleBuilder::new().summary(title).value(Some(value)).build())
+        });
+        let content = ContentBuilder::new().schema(Some(schema())).examples_from_iter(shown).build();
+        ResponseBuilder::new().description(self.description).content(MEDIA_TYPE, content).build()
+    }
+}
+
+/// All of them.
+#[must_use]
+pub fn shared() -> Vec<SharedProblem> {
+    let mut all = of_requests();
+    all.extend(of_credentials());
+    all.extend(of_the_service());
+    all
+}
+
+fn of_requests() -> Vec<SharedProblem> {
+    vec![
+        // Where both could be meant, the first one stands: it says both.
+        SharedProblem {
+            name: "InvalidBody",
+            status: "400",
+            description: "The body is not JSON, or its fields, a parameter or a header break their rules; everything that is wrong \
+                with the fields is told at once.",
+            examples: vec![("fields", invalid_fields()), ("not_json", not_json())],
+            headers: &[],
+        },
+        SharedProblem {
+            name: "BadRequest",
+            status: "400",
+            description: "A parameter or a header breaks its rule; the sentence says which and how.",
+            examples: vec![("limit", ApiError::BadRequest("limit must be an integer between 1 and 100.".into()))],
+            headers: &[],
+        },
+        SharedProblem {
+            name: "NotFound",
+            status: "404",
+            description: "There is none of that id, or it is another customer's.",
+            examples: vec![("order", ApiError::NoSuchOrder(ORDER_ID.to_owned()))],
+            headers: &[],
+        },
+        SharedProblem {
+            name: "MethodNotAllowed",
+            status: "405",
+            description: "The path has no such method; `Allow` names those it has.",
+            examples: vec![("method", ApiError::Method { allow: "GET, PATCH".to_owned() })],
+            headers: &["Allow"],
+        },
+        SharedProblem {
+            name: "PayloadTooLarge",
+            status: "413",
+            description: "The body is longer than 64 KiB.",
+            examples: vec![("body", ApiError::TooLarge(BODY_BYTES_MAX))],
+            headers: &[],
+        },
+        SharedProblem {
+            name: "UnsupportedMediaType",
+            status: "415",
+            description: "The body is not JSON in UTF-8 by its `Content-Type`.",
+            examples: vec![("media_type", ApiError::MediaType)],
+            headers: &[],
+        },
+    ]
+}
+
+fn of_credentials() -> Vec<SharedProblem> {
+    let malformed = ApiError::Unauthorized("Malformed Authorization header. Expected \"Bearer <key>\".");
+    vec![
+        SharedProblem {
+            name: "Unauthorized",
+            status: "401",
+            description: "There is no key, or it is not, or no longer, good.",
+            examples: vec![
+                ("missing", ApiError::Unauthorized("Missing Authorization header.")),
+                ("malformed", malformed),
+                ("unknown", ApiError::Key(KeyRefusal::Unknown)),
+                ("revoked", ApiError::Key(KeyRefusal::Revoked)),
+                ("expired", ApiError::Key(KeyRefusal::Expired)),
+            ],
+            headers: &["WWW-Authenticate"],
+        },
+        SharedProblem {
+            name: "Forbidden",
+            status: "403",
+            description: "The key lacks the scope, or belongs to no account.",
+            examples: vec![("scope", ApiError::ScopeMissing(Scope::ReadBilling)), ("no_account", ApiError::NoAccount)],
+            headers: &[],
+        },
+        SharedProblem {
+            name: "RateLimited",
+            status: "429",
+            description: "The account's bucket is empty; `Retry-After` says for how long.",
+            examples: vec![("bucket", ApiError::RateLimited { tier: Tier::Free, retry_after_seconds: 1 })],
+            headers: &["Retry-After"],
+        },
+    ]
+}
+
+fn of_the_service() -> Vec<SharedProblem> {
+    vec![
+        SharedProblem {
+            name: "InternalError",
+            status: "500",
+            description: "A fault of the service's own.",
+            examples: vec![("fault", ApiError::Broken("shown to nobody".into()))],
+            headers: &[],
+        },
+        SharedProblem {
+            name: "Unavailable",
+            status: "503",
+            description: "The service cannot answer now; try again after `Retry-After`.",
+            examples: vec![("busy", ApiError::Busy("shown to nobody"))],
+            headers: &["Retry-After"],
+        },
+    ]
+}
+
+fn invalid_fields() -> ApiError {
+    let mut issues = Issues::default();
+    let sentences = vec!["price_cents must be an integer between 1 and 1000000.".to_owned()];
+    issues.field_errors.insert("price_cents", sentences);
+    issues.form_errors = vec!["Idempotency-Key must be 1-255 ASCII chars (no whitespace).".to_owned()];
+    ApiError::Invalid(issues)
+}
+
+fn not_json() -> ApiError {
+    ApiError::BadRequest("The request body is not valid JSON (line 1, column 8).".into())
+}
+
+/// A cancel that comes too late.
+#[must_use]
+pub fn not_cancellable() -> ApiError {
+    ApiError::Order(ORDER_ID.to_owned(), OrderError::Refused(Refusal::NotCancellable(StatusName::Paid)))
+}
+
+/// A key under which something else was asked for.
+#[must_use]
+pub fn key_reused() -> ApiError {
+    ApiError::Checkout(CheckoutError::Mismatch("price_cents"))
+}
+
+/// A report without a payment.
+#[must_use]
+pub fn ipn_without_fields() -> ApiError {
+    ApiError::Ipn(IpnRefusal::MissingFields("payment_id"))
+}
+
+/// A report that somebody else signed.
+#[must_use]
+pub fn ipn_not_signed() -> ApiError {
+    ApiError::Ipn(IpnRefusal::BadSignature)
+}
+
+/// A report that cannot be judged, because no secret is configured.
+#[must_use]
+pub fn ipn_not_configured() -> ApiError {
+    ApiError::NoRoute { method: "POST".to_owned(), path: "/v1/webhooks/nowpayments".to_owned() }
+}
+
+/// The problem as the service would write it.
+#[must_use]
+pub fn example(error: &ApiError) -> Value {
+    serde_json::from_slice(&error.problem().document(REQUEST_ID)).unwrap_or_default()
+}
+
+/// The content of a refusal that only one operation has.
+#[must_use]
+pub fn content() -> Content {
+    Content::new(Some(schema()))
+}
+
+fn schema() -> Ref {
+    Ref::from_schema_name("Problem")
+}

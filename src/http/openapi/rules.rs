@@ -1,0 +1,170 @@
+//! What all operations of a kind share in the document, added to each by rule.
+//!
+//! A handler thus says only what is its own, and none can forget a refusal that all have.
+
+use utoipa::Modify;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::response::Response;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, Ref, RefOr};
+
+use super::problems::{self, SharedProblem};
+use super::schemas;
+
+/// The name of the scheme by which keys are sent.
+const BEARER: &str = "bearer";
+const SCHEME: &str = "`Authorization: Bearer <key>`. Keys begin with `ds_live_` or `ds_test_` (a customer's) or \
+    `ds_admin_` (an operator's). Reading orders needs one of the scopes `read:billing`, `read`, `account_owner`, `admin`; \
+    making or changing them one of `admin:billing`, `write`, `account_owner`, `admin`; everything under `/v1/admin` \
+    `driftstack_internal_admin` or `admin`.";
+
+/// The list of all orders under its second spelling, which the contract names.
+const TWIN: Twin =
+    Twin { path: "/v1/admin/crypto-orders/", of: "/v1/admin/crypto-orders", operation_id: "list_orders_with_slash" };
+
+struct Twin {
+    path: &'static str,
+    of: &'static str,
+    operation_id: &'static str,
+}
+
+/// A header of answers.
+struct Named {
+    name: &'static str,
+    description: &'static str,
+    example: &'static str,
+}
+
+const EVERYWHERE: &[&str] = &["x-request-id"];
+const WITH_A_KEY: &[&str] = &[
+    "x-ratelimit-bucket",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+];
+
+/// Every header that answers of many operations have.
+#[rustfmt::skip]
+const HEADERS: &[Named] = &[
+    Named { name: "Allow", description: "The methods that the path has.", example: "GET, PATCH" },
+    Named { name: "Retry-After", description: "In how many seconds a retry is worth it.", example: "1" },
+    Named { name: "WWW-Authenticate", description: "The scheme by which a key is sent.", example: "Bearer" },
+    Named { name: "x-request-id", description: "The request's name, in the log too: the client's own or a fresh one.", example: "0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b" },
+    Named { name: "x-ratelimit-bucket", description: "Which bucket; there is one. Absent while limits are switched off.", example: "global" },
+    Named { name: "x-ratelimit-limit", description: "How many requests the bucket holds.", example: "60" },
+    Named { name: "x-ratelimit-remaining", description: "How many are left.", example: "59" },
+    Named { name: "x-ratelimit-reset", description: "When the bucket is full again, in Unix seconds.", example: "1778590801" },
+    Named { name: "ratelimit-limit", description: "How many requests the bucket holds.", example: "60" },
+    Named { name: "ratelimit-remaining", description: "How many are left.", example: "59" },
+    Named { name: "ratelimit-reset", description: "In how many seconds the bucket is full again.", example: "1" },
+];
+
+/// Adds everything that is shared.
+pub struct Rules;
+
+impl Modify for Rules {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(SCHEME)).build();
+        components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+        components.schemas.extend(schemas::all());
+        components.headers.extend(HEADERS.iter().map(|header| (header.name.to_owned(), RefOr::T(described(header)))));
+        let shared = problems::shared();
+        for problem in &shared {
+            let mut response = problem.response();
+            let keyed = matches!(problem.status, "403" | "429");
+            add_headers(&mut response, problem.headers);
+            add_headers(&mut response, EVERYWHERE);
+            add_headers(&mut response, if keyed { WITH_A_KEY } else { &[] });
+            components.responses.insert(problem.name.to_owned(), RefOr::T(response));
+        }
+        document.paths.paths.values_mut().flat_map(operations).for_each(|operation| complete(operation, &shared));
+        add_twin(document);
+    }
+}
+
+/// The operations of a path.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+    all.into_iter().filter_map(Option::as_mut)
+}
+
+fn complete(operation: &mut Operation, shared: &[SharedProblem]) {
+    let keyed = operation.security.is_some();
+    // A summary is a title, and has no full stop.
+    if let Some(summary) = &mut operation.summary {
+        *summary = summary.trim_end_matches('.').to_owned();
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            if status.starts_with(['4', '5']) {
+                as_problem(response);
+            }
+            add_headers(response, EVERYWHERE);
+            add_headers(response, if keyed { WITH_A_KEY } else { &[] });
+        }
+    }
+    let names = refusals(operation);
+    for problem in shared.iter().filter(|problem| names.contains(&problem.name)) {
+        let reference = RefOr::Ref(Ref::from_response_name(problem.name));
+        operation.responses.responses.entry(problem.status.to_owned()).or_insert(reference);
+    }
+}
+
+/// The shared problems that follow from what an operation takes.
+fn refusals(operation: &Operation) -> Vec<&'static str> {
+    let keyed = operation.security.is_some();
+    let parameters = operation.parameters.as_deref().unwrap_or_default();
+    let is_in = |place: &ParameterIn, parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(known) if known.parameter_in == *place);
+    let in_path = parameters.iter().any(|parameter| is_in(&ParameterIn::Path, parameter));
+    let asked = parameters.iter().any(|parameter| !is_in(&ParameterIn::Path, parameter));
+    let with_body = operation.request_body.is_some();
+    let rules = [
+        (with_body, "InvalidBody"),
+        (asked, "BadRequest"),
+        (keyed, "Unauthorized"),
+        (keyed, "Forbidden"),
+        (in_path, "NotFound"),
+        (true, "MethodNotAllowed"),
+        (with_body, "PayloadTooLarge"),
+        (with_body && keyed, "UnsupportedMediaType"),
+        (keyed, "RateLimited"),
+        (true, "InternalError"),
+        (true, "Unavailable"),
+    ];
+    rules.into_iter().filter_map(|(applies, name)| applies.then_some(name)).collect()
+}
+
+/// A refusal has one form, whatever a handler's description of it left out.
+fn as_problem(response: &mut Response) {
+    let said = response.content.drain(..).next().map(|(_, content)| content);
+    response.content.insert(problems::MEDIA_TYPE.to_owned(), said.unwrap_or_else(|| RefOr::T(problems::content())));
+}
+
+fn add_headers(response: &mut Response, names: &[&str]) {
+    for name in names {
+        let reference = RefOr::Ref(Ref::new(format!("#/components/headers/{name}")));
+        response.headers.insert((*name).to_owned(), reference);
+    }
+}
+
+fn described(header: &Named) -> Header {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let header_of = HeaderBuilder::new().schema(Some(text)).description(Some(header.description));
+    header_of.example(Some(header.example.into())).build()
+}
+
+fn add_twin(document: &mut OpenApi) {
+    let Some(mut item) = document.paths.paths.get(TWIN.of).cloned() else { return };
+    if let Some(operation) = &mut item.get {
+        operation.operation_id = Some(TWIN.operation_id.to_owned());
+        operation.summary = operation.summary.take().map(|summary| format!("{summary} (with a slash)"));
+        operation.description = Some(format!("The same as `{}`.", TWIN.of));
+    }
+    document.paths.paths.insert(TWIN.path.to_owned(), item);
+}
