@@ -34,6 +34,7 @@ mod plans;
 mod postgres;
 mod problems;
 mod readme;
+mod receipts;
 mod records;
 mod schema;
 mod search;

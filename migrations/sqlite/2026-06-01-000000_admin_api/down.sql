@@ -1,5 +1,6 @@
 delete from order_totals where day = '';
 drop index orders_by_account_status;
+drop index orders_paid_late;
 drop index orders_by_paid;
 create index orders_by_paid on orders (paid_at, id) where paid_at is not null;
 drop index api_keys_by_account;
