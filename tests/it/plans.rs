@@ -34,15 +34,22 @@ const ASKED: &[(&str, &str)] = &[
     ("idempotency_totals", "/v1/admin/crypto-orders/idempotency-metrics"),
     ("idempotency_keys", "/v1/admin/crypto-orders/idempotency-metrics?account_id={account}&limit=10"),
     ("orders", "/v1/admin/crypto-orders?search=ab"),
+    ("orders", "/v1/admin/crypto-orders.csv?all=1&created_after={from}&created_before={until}"),
     ("orders", "/v1/billing/crypto-orders?limit=10"),
     ("orders", "/v1/billing/crypto-orders?limit=10&status=paid"),
     ("orders", "/v1/billing/crypto-orders?limit=10&created_after={from}&created_before={until}"),
     ("orders", "/v1/billing/crypto-orders/{order}"),
     ("order_events", "/v1/billing/crypto-orders/{order}/events"),
+    ("orders", "/v1/billing/crypto-orders/{order}/receipt"),
 ];
 
-/// Lists of all orders, each of which is asked with every combination of [`FILTERS`].
-const FILTERED: &[&str] = &["/v1/admin/crypto-orders?limit=3"];
+/// Lists of all orders, each of which is asked with every combination of [`FILTERS`]. Of two texts the first
+/// counts: one that is found a single time, far from the newest orders.
+const FILTERED: &[&str] = &[
+    "/v1/admin/crypto-orders?limit=3",
+    "/v1/admin/crypto-orders?limit=3&search=table%2050000",
+    "/v1/admin/crypto-orders.csv?limit=3",
+];
 
 /// One filter of each kind.
 const FILTERS: &[&str] = &[
@@ -90,7 +97,7 @@ fn requests(app: &TestApp) -> Vec<(&'static str, String)> {
 }
 
 /// Asks, and again for the next page if there is one.
-async fn ask(app: &TestApp, path: &str) -> Value {
+async fn ask(app: &TestApp, path: &str) {
     let key = if path.starts_with("/v1/admin") { &app.operator } else { &app.customer };
     let get = async |path: &str| {
         let answer = app.send(app.request(Method::GET, path).bearer_auth(key)).await;
@@ -99,11 +106,10 @@ async fn ask(app: &TestApp, path: &str) -> Value {
     };
     let first = get(path).await;
     let json: Value = serde_json::from_str(&first.text).unwrap_or_default();
-    if let Some(cursor) = json["next_cursor"].as_str() {
+    if let Some(cursor) = json["next_cursor"].as_str().or(first.header("x-driftstack-next-cursor")) {
         let sign = if path.contains('?') { '&' } else { '?' };
         get(&format!("{path}{sign}cursor={cursor}")).await;
     }
-    json
 }
 
 /// Statements that look for rows; the others name the ones they write, or none.
