@@ -12,9 +12,10 @@ use std::str::SplitWhitespace;
 use serde::Deserialize;
 
 /// The licences a crate may be taken under: those the lock file needs, each of them permissive. A new
-/// one is added once it has been read.
+/// one is added once it has been read. The two of fonts let them be embedded in programs and documents.
 const ACCEPTED: &[&str] = &[
     "Apache-2.0",
+    "BSD-2-Clause",
     "BSD-3-Clause",
     "CDLA-Permissive-2.0",
     "ISC",

@@ -4,6 +4,7 @@
 //! or reads the store, and writes an envelope. It never writes to the store itself. Errors become
 //! problems in `error.rs`; `frame.rs` dresses every answer.
 
+mod account;
 mod address;
 mod admin;
 mod answer;
@@ -19,6 +20,7 @@ mod fields;
 mod frame;
 mod health;
 mod ipn;
+mod keys;
 mod limits;
 mod listen;
 mod openapi;

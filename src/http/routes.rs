@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
 
 use super::error::ApiError;
-use super::{admin, billing, health, ipn, openapi};
+use super::{account, admin, billing, health, ipn, keys, openapi};
 
 /// A path, and what is served there.
 pub struct Place {
@@ -44,6 +44,14 @@ impl Place {
         F::Output: Responder + 'static,
     {
         self.method(Method::PATCH, handler)
+    }
+
+    fn delete<F: Handler<Args>, Args>(self, handler: F) -> Self
+    where
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::DELETE, handler)
     }
 
     fn method<F: Handler<Args>, Args>(mut self, method: Method, handler: F) -> Self
@@ -84,6 +92,10 @@ pub fn table() -> Vec<Place> {
         at("/readyz").get(health::ready),
         at("/openapi.json").get(openapi::show),
         at("/v1/webhooks/nowpayments").post(ipn::receive),
+        at("/v1/account/whoami").get(account::whoami::show),
+        at("/v1/api-keys").get(keys::list::page).post(keys::create::create),
+        at("/v1/api-keys/{id}").delete(keys::revoke::revoke),
+        at("/v1/api-keys/{id}/rotate").post(keys::rotate::rotate),
         at("/v1/billing/crypto-checkout").post(billing::checkout::create),
         at("/v1/billing/crypto-checkout/quote").post(billing::quote::tell),
         own("").get(billing::list::page),

@@ -183,6 +183,36 @@ impl Store {
         write!(self.access, access::key_insert(&key))
     }
 
+    /// One key.
+    pub async fn key_load(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        read!(self.access, access::key_load(id))
+    }
+
+    /// An account's keys, newest first, after the place (`created_at`, id).
+    pub async fn keys_page(
+        &self,
+        account: AccountId,
+        limit: usize,
+        after: Option<(Timestamp, KeyId)>,
+    ) -> Result<Vec<ApiKey>, StoreError> {
+        read!(self.access, access::keys_page(account, rows(limit), after))
+    }
+
+    /// Keeps an account's new key, unless it has so many good ones already; answers whether it did.
+    pub async fn key_issue(&self, key: ApiKey, active_max: usize) -> Result<bool, StoreError> {
+        write!(self.access, access::key_issue(&key, rows(active_max)))
+    }
+
+    /// Puts a key in another's place; false if that one is no longer good, or has a successor.
+    pub async fn key_replace(
+        &self,
+        old: KeyId,
+        grace_expires_at: Timestamp,
+        successor: ApiKey,
+    ) -> Result<bool, StoreError> {
+        write!(self.access, access::key_replace(old, grace_expires_at, &successor))
+    }
+
     /// Revokes a key; false if there is none of that id. A second time changes nothing.
     pub async fn key_revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
         write!(self.access, access::key_revoke(id, now))

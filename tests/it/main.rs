@@ -14,6 +14,7 @@
 #[macro_use]
 mod engines;
 mod access;
+mod api_keys;
 mod arbitrary;
 mod cli;
 mod cli_refusals;
@@ -24,12 +25,15 @@ mod harness_program;
 mod heads;
 mod idempotency;
 mod ipns;
+mod isolation;
+mod key_rotation;
 mod limits;
 mod lists;
 mod log;
 mod money;
 mod nodes;
 mod orders;
+mod permissions;
 mod plans;
 mod postgres;
 mod problems;

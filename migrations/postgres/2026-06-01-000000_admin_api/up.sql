@@ -29,6 +29,8 @@ create index audit_log_by_actor on audit_log (actor, at, id);
 
 -- The key that takes this one's place, once it was rotated.
 alter table api_keys add column replaced_by text collate "C";
+-- The keys of an account that may still be good, which are counted before one more is made.
+create index api_keys_unended on api_keys (account_id) where revoked_at is null and replaced_by is null;
 
 -- What arrived in another coin than the payment's: never part of the sum, but money all the same.
 alter table order_payments add column other_coin text;

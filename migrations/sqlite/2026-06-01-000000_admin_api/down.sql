@@ -14,6 +14,7 @@ drop index attention_items_resolved_by_kind;
 create index attention_items_by_last on attention_items (last_at, id);
 drop index audit_log_by_target;
 drop index audit_log_by_actor;
+drop index api_keys_unended;
 alter table api_keys drop column replaced_by;
 alter table order_payments drop column other_coin;
 alter table order_payments drop column other_received;

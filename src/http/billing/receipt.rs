@@ -20,6 +20,9 @@ use crate::http::{Shared, answer};
 use super::own_order;
 use content::Receipt;
 
+/// The bytes of a PDF, as `openapi/schemas.rs` describes them.
+pub enum PdfFile {}
+
 /// Shows the receipt as JSON.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}/receipt", tag = "Orders", security(("bearer" = [])),
     operation_id = "receipt_show",
@@ -51,7 +54,7 @@ pub async fn text(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     operation_id = "receipt_pdf",
     params(("order_id" = OrderId, Path, description = "The order.")),
     responses((status = 200, description = "The receipt on one A4 page, to be saved as `receipt-<order_id>.pdf`.",
-        content_type = "application/pdf", body = [u8])),
+        content_type = "application/pdf", body = PdfFile)),
 )]
 pub async fn pdf(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let order = asked(&request, &shared).await?;

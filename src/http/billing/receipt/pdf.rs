@@ -45,6 +45,7 @@ const LABELS_WIDTH: Length = 128_000;
 const VALUES_LEFT: Length = MARGIN + LABELS_WIDTH;
 const VALUES_WIDTH: Length = PAGE_WIDTH - VALUES_LEFT - MARGIN;
 const TABLE_HEIGHT: Length = PAGE_HEIGHT - MARGIN - TABLE_TOP;
+
 /// The page could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum NotDrawn {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use harfrust::{BufferClusterLevel, ShapeOptions, UnicodeBuffer};
+use harfrust::{ShapeOptions, UnicodeBuffer};
 use krilla::text::{GlyphId, KrillaGlyph};
 use unicode_bidi::{BidiClass, bidi_class};
 use unicode_segmentation::UnicodeSegmentation;
@@ -74,7 +74,7 @@ fn makeshift(faces: &'static Faces, grapheme: &str, direction: Direction) -> Vec
         let glyph = if letter.is_control() { None } else { unifont::get_glyph(letter) };
         match (upon, faces.having(&alone), glyph) {
             // It steers the letter before it, and that one is drawn already.
-            (Some(base), _, _) if is_unseen(letter) => base.text.push(letter),
+            (Some(base), _, _) if is_unseen(letter) => base.say(&alone),
             (Some(base), _, Some(glyph)) => base.put_upon(&alone, glyph),
             (_, Some(face), _) if !letter.is_control() => pieces.push(face.piece(&alone, direction)),
             (None, _, Some(glyph)) => pieces.push(Piece::of_pixels(faces, &alone, glyph)),
@@ -94,8 +94,6 @@ impl Face {
         let mut buffer = UnicodeBuffer::new();
         buffer.push_str(text);
         buffer.guess_segment_properties();
-        // A glyph says as little as it can, so that readers of the file find letters, not heaps of them.
-        buffer.set_cluster_level(BufferClusterLevel::MonotoneCharacters);
         buffer.set_direction(match direction {
             Direction::LeftToRight => harfrust::Direction::LeftToRight,
             Direction::RightToLeft => harfrust::Direction::RightToLeft,
@@ -152,6 +150,11 @@ impl Piece {
     fn put_upon(&mut self, text: &str, glyph: &'static unifont::Glyph) {
         let left = self.width.saturating_sub(pixels::width(glyph)) / 2;
         self.cells.push(Cell { glyph, left });
+        self.say(text);
+    }
+
+    /// Adds to what its last glyphs say.
+    fn say(&mut self, text: &str) {
         let before = self.text.len();
         self.text.push_str(text);
         for glyph in self.glyphs.iter_mut().filter(|glyph| glyph.text_range.end == before) {
