@@ -28,6 +28,18 @@ on_both_engines![every_list_look_up_and_statistic_is_answered_from_an_index];
 const ASKED: &[(&str, &str)] = &[
     ("orders", "/v1/admin/crypto-orders/{order}"),
     ("order_events", "/v1/admin/crypto-orders/{order}/events"),
+    ("received_ipns", "/v1/admin/crypto-orders/{order}/ipns?limit=1"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&state=resolved"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&kind=underpaid"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&state=resolved&kind=underpaid"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&order_id={order}"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&state=resolved&order_id={order}"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&kind=underpaid&order_id={order}"),
+    ("audit_log", "/v1/admin/audit-log?limit=3"),
+    ("audit_log", "/v1/admin/audit-log?limit=3&target={order}"),
+    ("audit_log", "/v1/admin/audit-log?limit=3&actor={actor}"),
+    ("audit_log", "/v1/admin/audit-log?limit=3&target={order}&actor={actor}"),
     ("order_totals", "/v1/admin/crypto-orders/stats"),
     ("order_totals", "/v1/admin/crypto-orders/pending-age"),
     ("order_totals", "/v1/admin/crypto-orders/daily?days=90"),
@@ -35,6 +47,8 @@ const ASKED: &[(&str, &str)] = &[
     ("idempotency_keys", "/v1/admin/crypto-orders/idempotency-metrics?account_id={account}&limit=10"),
     ("orders", "/v1/admin/crypto-orders?search=ab"),
     ("orders", "/v1/admin/crypto-orders.csv?all=1&created_after={from}&created_before={until}"),
+    ("api_keys", "/v1/api-keys?limit=10"),
+    ("accounts", "/v1/account/whoami"),
     ("orders", "/v1/billing/crypto-orders?limit=10"),
     ("orders", "/v1/billing/crypto-orders?limit=10&status=paid"),
     ("orders", "/v1/billing/crypto-orders?limit=10&created_after={from}&created_before={until}"),
@@ -79,6 +93,7 @@ fn named(app: &TestApp, path: &str) -> String {
     path.replace("{order}", &stock::order(stock::ORDERS / 2))
         .replace("{payment}", &format!("pay-{}", stock::ORDERS / 2 - 1))
         .replace("{account}", &app.account.to_string())
+        .replace("{actor}", "key_00000000-0000-7000-8000-000000000007")
         .replace("{from}", &at(60_000))
         .replace("{until}", &at(40_000))
 }
