@@ -119,6 +119,13 @@ pub enum Command {
         /// Who sweeps.
         operation: Operation,
     },
+    /// An operator settles it with what arrived.
+    Accept {
+        /// The payment that is accepted; the bound one if none is named.
+        payment: Option<PaymentId>,
+        /// Who accepts it.
+        operation: Operation,
+    },
     /// The customer's note.
     SetCustomerNote(Option<String>),
     /// Support's note.
@@ -182,6 +189,9 @@ impl Handler<Command> for OrderActor {
             Command::Tick => (Input::Tick, None),
             Command::Sweep { created_until, operation } => {
                 (Input::Sweep { created_until, actor: operation.actor }, Some(operation))
+            }
+            Command::Accept { payment, operation } => {
+                (Input::Accept { payment, actor: operation.actor }, Some(operation))
             }
             Command::SetCustomerNote(note) => (Input::SetCustomerNote(note), None),
             Command::SetInternalNote { note, operation } => (Input::SetInternalNote(note), Some(operation)),

@@ -57,6 +57,12 @@ impl AttentionKind {
         Self::CreateRefused,
     ];
 
+    /// Reads a name exactly.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// The name on the wire and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {

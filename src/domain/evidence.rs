@@ -161,7 +161,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All outcomes.
+    /// All of them, in the contract's order.
     pub const ALL: [Self; 7] = [
         Self::Applied,
         Self::Refreshed,

@@ -1,4 +1,4 @@
-//! The names of things: orders, accounts, keys, payments.
+//! The names of things: orders, accounts, keys, payments, attention items, audited writes.
 //!
 //! Each is a type of its own, built by `parse` at the edge or from a fresh UUID; strings stay outside.
 //! Shapes: contract, sections 1 and 2.
@@ -82,6 +82,60 @@ impl fmt::Display for KeyId {
     }
 }
 
+/// Something raised to the operator, `att_<uuid>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttentionId(Uuid);
+
+impl AttentionId {
+    /// Names an item.
+    #[must_use]
+    pub fn new(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// Reads `att_<uuid>`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        hyphenated(text.strip_prefix("att_")?).map(Self)
+    }
+
+    /// What its row is found by.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for AttentionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "att_{}", self.0.as_hyphenated())
+    }
+}
+
+/// An audited write, `aud_<uuid>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuditId(Uuid);
+
+impl AuditId {
+    /// Names an audited write.
+    #[must_use]
+    pub fn new(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// What its row is found by.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for AuditId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "aud_{}", self.0.as_hyphenated())
+    }
+}
+
 /// A provider's payment: opaque text of 1 to 128 printable characters, unique over all orders.
 ///
 /// The provider spells ids as numbers or strings; `provider/wire.rs` brings both to one spelling.
@@ -123,7 +177,7 @@ macro_rules! serialize_as_text {
         }
     )*};
 }
-serialize_as_text!(OrderId, AccountId, KeyId, PaymentId);
+serialize_as_text!(OrderId, AccountId, KeyId, AttentionId, AuditId, PaymentId);
 
 #[cfg(test)]
 mod tests {

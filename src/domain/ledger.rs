@@ -1,7 +1,8 @@
 //! An order's payments: the bound one, those made for it later, and further deposits.
 //!
-//! Per payment the newest received amount counts once; `lifecycle.rs` asks the ledger what arrived
-//! and hands it what is newly known (contract, section 2, "Ledger").
+//! Per payment the newest received amount counts once; what arrived in another coin is kept beside it and
+//! never added. `lifecycle.rs` asks the ledger what arrived and hands it what is newly known (contract,
+//! section 2, "Ledger").
 
 use std::cmp::Ordering;
 
@@ -36,10 +37,21 @@ pub struct Payment {
     pub pay_amount: Option<CoinAmount>,
     /// The newest known total received.
     pub received: Option<CoinAmount>,
+    /// What arrived in another coin, if anything did.
+    pub other: Option<OtherMoney>,
     /// The provider's time of the newest evidence, where it gave one.
     pub provider_at: Option<Timestamp>,
     /// When this service first heard of it.
     pub first_seen_at: Timestamp,
+}
+
+/// Money in another coin than its payment's: no part of any sum, but money all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherMoney {
+    /// The coin it came in.
+    pub coin: Coin,
+    /// The newest known total; never nothing.
+    pub received: CoinAmount,
 }
 
 impl Payment {
@@ -53,6 +65,7 @@ impl Payment {
             coin: evidence.coin.clone(),
             pay_amount: evidence.pay_amount.clone(),
             received: evidence.actually_paid.clone(),
+            other: None,
             provider_at: evidence.provider_at,
             first_seen_at: now,
         }
@@ -60,12 +73,13 @@ impl Payment {
 
     /// Takes over what newer evidence says; what it leaves out stays as it was.
     ///
-    /// A report in another coin than the payment's is not learned: its amount is no amount of this payment
-    /// and must never be added to one. `lifecycle.rs` raises it.
+    /// Of a report in another coin than the payment's only the money is kept, apart: its amount is no amount
+    /// of this payment and must never be added to one. `lifecycle.rs` raises it.
     pub fn learn(&mut self, evidence: &Evidence) {
         if let (Some(known), Some(told)) = (&self.coin, &evidence.coin)
             && known != told
         {
+            self.learn_other(told, evidence.actually_paid.as_ref());
             return;
         }
         let age = self.age_of(evidence);
@@ -83,6 +97,16 @@ impl Payment {
         }
     }
 
+    /// Keeps the newest amount in another coin. The provider repeats totals: of two in one coin, the greater
+    /// is the newer.
+    fn learn_other(&mut self, coin: &Coin, received: Option<&CoinAmount>) {
+        let Some(received) = received.filter(|received| !received.is_zero()) else { return };
+        let same_coin = self.other.as_ref().filter(|known| known.coin == *coin);
+        if same_coin.is_none_or(|known| known.received < *received) {
+            self.other = Some(OtherMoney { coin: coin.clone(), received: received.clone() });
+        }
+    }
+
     /// Whether the evidence is older or newer than what is known.
     ///
     /// The provider's own time tells new from old. Where one is missing, the rank of its word does: a late
@@ -92,6 +116,12 @@ impl Payment {
             (Some(known), Some(told)) if known != told => told.cmp(&known),
             _ => evidence.word.rank().cmp(&self.word.rank()),
         }
+    }
+
+    /// True if an amount was reported for it, in whatever coin.
+    #[must_use]
+    pub fn saw_money(&self) -> bool {
+        self.other.is_some() || self.received.as_ref().is_some_and(|received| !received.is_zero())
     }
 
     /// True once the provider calls what arrived settled; money merely on its way does not complete a sum.
@@ -146,6 +176,12 @@ impl Ledger {
             .filter(|payment| payment.is_settled())
             .filter(move |payment| payment.role == Role::Bound || (coin.is_some() && payment.coin.as_ref() == coin))
             .filter(|payment| payment.received.as_ref().is_some_and(|received| !received.is_zero()))
+    }
+
+    /// True if money is recorded for the order: an amount in whatever coin, or a word that says so without one.
+    #[must_use]
+    pub fn has_money(&self) -> bool {
+        self.0.iter().any(|payment| payment.saw_money() || payment.is_settled())
     }
 
     /// The settled sum in the bound coin: the newest total of each payment, once.

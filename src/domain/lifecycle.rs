@@ -2,8 +2,10 @@
 //!
 //! Nothing here waits, reads a clock or touches storage: the same inputs give the same [`Decision`]
 //! today and in a replay. `actors/order.rs` stores it, then carries out its effects. The rules are the
-//! contract's (section 2); what a piece of evidence is worth is weighed in [`self::worth`].
+//! contract's (section 2); what a piece of evidence is worth is weighed in [`self::worth`], and what a person
+//! asks for is judged in [`self::commands`].
 
+mod commands;
 mod decision;
 #[cfg(test)]
 mod proofs;
@@ -39,6 +41,13 @@ pub enum Input {
     Sweep {
         /// Orders created later are left alone.
         created_until: Timestamp,
+        /// The operator's key; none from the command line.
+        actor: Option<KeyId>,
+    },
+    /// An operator has looked, and settles it with what arrived.
+    Accept {
+        /// The payment that is accepted; the bound one if none is named.
+        payment: Option<PaymentId>,
         /// The operator's key; none from the command line.
         actor: Option<KeyId>,
     },
@@ -94,6 +103,15 @@ pub enum Refusal {
     /// Only a pending order can be cancelled.
     #[error("order is {} and can no longer be cancelled", .0.as_str())]
     NotCancellable(StatusName),
+    /// An operator can settle a partial order, or one that failed or was cancelled.
+    #[error("order is {} and cannot be accepted", .0.as_str())]
+    NotAcceptable(StatusName),
+    /// It failed or was cancelled, and nothing arrived.
+    #[error("order is {} and no money is recorded for it", .0.as_str())]
+    NoMoney(StatusName),
+    /// The payment that was named is not in the order's ledger.
+    #[error("the payment is none of the order's")]
+    NotItsPayment,
 }
 
 /// Judges one input.
@@ -106,8 +124,9 @@ pub fn decide(order: &Order, input: &Input, moment: &Moment) -> Result<Decision,
     match input {
         Input::Evidence(evidence, ownership) => Ok(hear(order, evidence, *ownership, moment)),
         Input::Tick => Ok(tick(order, moment.now)),
-        Input::Sweep { created_until, actor } => Ok(sweep(order, *created_until, *actor, moment.now)),
-        Input::Cancel => cancel(order, moment.now),
+        Input::Sweep { created_until, actor } => Ok(commands::sweep(order, *created_until, *actor, moment.now)),
+        Input::Accept { payment, actor } => commands::accept(order, payment.as_ref(), *actor, moment.now),
+        Input::Cancel => commands::cancel(order, moment.now),
         Input::SetCustomerNote(note) => {
             let noted = Order { customer_note: note.clone(), ..order.clone() };
             Ok(Decision::to(order, noted, Outcome::Ignored, moment.now))
@@ -231,7 +250,9 @@ fn verdict(status: &Status, worth: Worth, late: LatePayments) -> Verdict {
         (Status::Paid { check: AmountCheck::Unchecked, .. }, Worth::Partial { .. }) => {
             Verdict::Raise(AttentionKind::Underpaid)
         }
-        (Status::Paid { check: AmountCheck::Checked, .. }, Worth::Partial { .. }) => Verdict::Ignore,
+        (Status::Paid { check: AmountCheck::Checked | AmountCheck::Accepted, .. }, Worth::Partial { .. }) => {
+            Verdict::Ignore
+        }
         (Status::Paid { .. }, Worth::Paid { .. }) => Verdict::Refresh,
         (Status::Paid { .. }, Worth::Failed { .. }) => Verdict::Raise(AttentionKind::PaidThenFailed),
 
@@ -266,7 +287,14 @@ fn settle(order: &Order, after: Order, evidence: &Evidence, moment: &Moment) -> 
         Verdict::Ignore => Decision::to(order, after, Outcome::Ignored, moment.now),
         Verdict::Raise(kind) => Decision::to(order, after, Outcome::Ignored, moment.now).raising(kind, payment),
     };
-    decision.raising_any(worth.attention(), payment).raising_any(lost_money(order, evidence, worth), payment)
+    let of_amounts = worth.attention().filter(|_| !is_looked_at(order, worth));
+    decision.raising_any(of_amounts, payment).raising_any(lost_money(order, evidence, worth), payment)
+}
+
+/// True of amounts that fall short for an order that an operator accepted as it is.
+fn is_looked_at(order: &Order, worth: Worth) -> bool {
+    let accepted = matches!(order.status, Status::Paid { check: AmountCheck::Accepted, .. });
+    accepted && matches!(worth, Worth::Partial { .. })
 }
 
 /// The table, where it is read at all: a top-up or a twin that comes to nothing says nothing of the
@@ -284,10 +312,12 @@ fn is_beside(order: &Order, payment: &PaymentId) -> bool {
     order.ledger.find(payment).is_some_and(|known| known.role != Role::Bound)
 }
 
-/// An order that was called paid on trust is checked once amounts confirm it.
+/// An order that was called paid on trust is checked once amounts confirm it. An operator's word stands.
 fn confirmed(mut after: Order, worth: Worth) -> Order {
-    if let (Status::Paid { check, .. }, Worth::Paid { check: AmountCheck::Checked, .. }) = (&mut after.status, worth) {
-        *check = AmountCheck::Checked;
+    if let (Status::Paid { check: check @ AmountCheck::Unchecked, .. }, Worth::Paid { check: confirmed, .. }) =
+        (&mut after.status, worth)
+    {
+        *check = confirmed;
     }
     after
 }
@@ -329,35 +359,6 @@ fn tick(order: &Order, now: Timestamp) -> Decision {
 fn expire(order: &Order, now: Timestamp) -> Decision {
     let failed = Status::Failed { reason: FailureReason::Expired };
     Decision::moved(order, order.clone(), Move::by(Source::Expired, failed), now)
-}
-
-/// Support's sweep: a pending order that is old enough fails. Money on its way is never swept.
-fn sweep(order: &Order, created_until: Timestamp, actor: Option<KeyId>, now: Timestamp) -> Decision {
-    match order.status {
-        Status::Pending { .. } if order.created_at <= created_until => {
-            let failed = Status::Failed { reason: FailureReason::Swept };
-            Decision::moved(order, order.clone(), Move::by_operator(Source::Swept, failed, actor), now)
-        }
-        Status::Pending { .. }
-        | Status::Confirming
-        | Status::Partial
-        | Status::Paid { .. }
-        | Status::Failed { .. }
-        | Status::Cancelled => Decision::to(order, order.clone(), Outcome::Ignored, now),
-    }
-}
-
-/// The customer withdraws: inside the window the order is cancelled, after it the clock was first.
-fn cancel(order: &Order, now: Timestamp) -> Result<Decision, Refusal> {
-    match order.status {
-        Status::Pending { expires_at } if expires_at <= now => Ok(expire(order, now)),
-        Status::Pending { .. } => {
-            Ok(Decision::moved(order, order.clone(), Move::by(Source::Cancel, Status::Cancelled), now))
-        }
-        Status::Confirming | Status::Partial | Status::Paid { .. } | Status::Failed { .. } | Status::Cancelled => {
-            Err(Refusal::NotCancellable(order.status.name()))
-        }
-    }
 }
 
 /// When silence in this status means that it stalled.

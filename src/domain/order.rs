@@ -50,6 +50,8 @@ pub enum AmountCheck {
     Checked,
     /// The evidence gave no amounts (a manual replay, the sandbox's zero).
     Unchecked,
+    /// An operator looked and accepted what there is; amounts that fall short are no news any more.
+    Accepted,
 }
 
 /// Why an order failed.

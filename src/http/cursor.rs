@@ -8,6 +8,7 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use crate::domain::ids::{KeyId, OrderId};
 use crate::domain::time::Timestamp;
 use crate::store::filter::Position;
+use crate::store::records::Place;
 
 /// Created-at in microseconds, then the 16 bytes of the order's id.
 const ORDER_LAYOUT: u8 = 1;
@@ -16,6 +17,27 @@ const KEY_LAYOUT: u8 = 2;
 
 /// Created-at in microseconds, then the API key's id as text.
 const API_KEY_LAYOUT: u8 = 7;
+/// A list of records; each has a layout of its own, so that a cursor of one leads nowhere in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Records {
+    /// Verified IPNs of an order.
+    Ipns,
+    /// Attention items.
+    Attention,
+    /// Audited writes.
+    Audit,
+}
+
+impl Records {
+    /// The record's time in microseconds follows, then its id.
+    fn layout(self) -> u8 {
+        match self {
+            Self::Ipns => 10,
+            Self::Attention => 11,
+            Self::Audit => 12,
+        }
+    }
+}
 
 /// Writes a place in a list of orders.
 #[must_use]
@@ -63,6 +85,22 @@ pub fn to_api_key(text: &str) -> Option<(Timestamp, KeyId)> {
     Some((created_at, id))
 }
 
+/// Writes a place in a list of records.
+#[must_use]
+pub fn of_record(list: Records, place: &Place) -> String {
+    write(list.layout(), place.at, place.id.as_bytes())
+}
+
+/// Reads a place in that list of records; nothing from anything else.
+#[must_use]
+pub fn to_record(list: Records, text: &str) -> Option<Place> {
+    let (at, id) = read(list.layout(), text)?;
+    let id = String::from_utf8(id).ok()?;
+    // Ids of records are hex digits, in groups or not.
+    let legal = !id.is_empty() && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-'));
+    legal.then_some(Place { at, id })
+}
+
 fn write(layout: u8, at: Timestamp, rest: &[u8]) -> String {
     let bytes = [&[layout][..], &at.micros().to_be_bytes(), rest].concat();
     BASE64URL_NOPAD.encode(&bytes)
@@ -99,6 +137,18 @@ mod tests {
         assert_eq!(to_api_key(&text), Some((at, id)));
         assert_eq!((to_order(&text), to_key(&text)), (None, None));
         assert_eq!(to_api_key(&of_key(at, &id.to_string())), None);
+    }
+
+    #[test]
+    fn a_place_among_records_leads_nowhere_in_another_list() {
+        let place = Place { at: Timestamp::from_millis(7), id: "0f0e0d0c-0b0a".to_owned() };
+        let cursor = of_record(Records::Audit, &place);
+        assert_eq!(to_record(Records::Audit, &cursor), Some(place));
+        for other in [Records::Ipns, Records::Attention] {
+            assert_eq!(to_record(other, &cursor), None);
+        }
+        assert_eq!(to_record(Records::Audit, &write(12, Timestamp::from_millis(7), b"a\0b")), None);
+        assert_eq!(to_record(Records::Audit, &write(12, Timestamp::from_millis(7), b"")), None);
     }
 
     #[test]

@@ -17,7 +17,9 @@ use actix_web::{HttpResponse, ResponseError};
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
 use crate::domain::access::{Scope, Tier};
+use crate::domain::ids::AttentionId;
 use crate::domain::lifecycle::Refusal;
+use crate::domain::order::StatusName;
 use crate::provider::IpnRefusal;
 use crate::store::StoreError;
 use crate::store::changeset::CommitError;
@@ -68,6 +70,10 @@ pub enum ApiError {
     NoSuchOrder(String),
     /// What was asked of the API keys cannot be.
     ApiKey(ApiKeyError),
+    /// No such attention item.
+    NoSuchAttention(AttentionId),
+    /// The attention item was resolved before.
+    AttentionResolved(AttentionId),
     /// The bucket is empty.
     RateLimited {
         /// The account's tier.
@@ -142,12 +148,9 @@ impl ApiError {
             },
             Self::NoSuchOrder(id) => no_such_order(id),
             Self::ApiKey(error) => keys::problem(*error),
-            Self::RateLimited { tier, retry_after_seconds } => {
-                let detail = format!("Rate limit for \"global\" exceeded for tier \"{}\".", tier.as_str());
-                let extensions =
-                    Extensions { retry_after_seconds: Some(*retry_after_seconds), ..Extensions::default() };
-                extended(Slug::RateLimited, detail, extensions)
-            }
+            Self::NoSuchAttention(id) => plain(Slug::NotFound, format!("No attention item with id \"{id}\".")),
+            Self::AttentionResolved(id) => attention_resolved(*id),
+            Self::RateLimited { tier, retry_after_seconds } => rate_limited(*tier, *retry_after_seconds),
             Self::Busy(what) => later(BUSY_RETRY_SECONDS, LATER, format!("busy: {what}")),
             Self::NotReady(detail) => later(STORAGE_RETRY_SECONDS, detail, (*detail).to_owned()),
             Self::Checkout(error) => of_checkout(error),
@@ -179,6 +182,17 @@ fn no_such_order(id: &str) -> Problem {
     plain(Slug::NotFound, format!("No crypto order with id \"{id}\"."))
 }
 
+fn attention_resolved(id: AttentionId) -> Problem {
+    let detail = format!("Attention item \"{id}\" is resolved already; its resolution stays as it is.");
+    conflict("attention_item", "state", detail)
+}
+
+fn rate_limited(tier: Tier, retry_after_seconds: u64) -> Problem {
+    let detail = format!("Rate limit for \"global\" exceeded for tier \"{}\".", tier.as_str());
+    let extensions = Extensions { retry_after_seconds: Some(retry_after_seconds), ..Extensions::default() };
+    extended(Slug::RateLimited, detail, extensions)
+}
+
 fn of_checkout(error: &CheckoutError) -> Problem {
     match error {
         CheckoutError::UnknownProduct => ApiError::field("product", "product is not in the catalogue.").problem(),
@@ -196,15 +210,7 @@ fn of_checkout(error: &CheckoutError) -> Problem {
 fn of_order(id: &str, error: &OrderError) -> Problem {
     match error {
         OrderError::NotFound => no_such_order(id),
-        OrderError::Refused(Refusal::NotCancellable(status)) => {
-            let detail = format!(
-                "Order is in state \"{}\" and can no longer be cancelled. Crypto payments are non-refundable; \
-                 contact support if you need to discuss reconciliation.",
-                status.as_str()
-            );
-            let resource = Some("crypto_order");
-            extended(Slug::Conflict, detail, Extensions { resource, field: Some("status"), ..Extensions::default() })
-        }
+        OrderError::Refused(refusal) => of_refusal(*refusal),
         OrderError::Busy(_) => later(BUSY_RETRY_SECONDS, LATER, chain(error)),
         OrderError::NotStored(CommitError::Busy | CommitError::Conflict) => {
             later(BUSY_RETRY_SECONDS, LATER, chain(error))
@@ -214,6 +220,55 @@ fn of_order(id: &str, error: &OrderError) -> Problem {
         }
         OrderError::NotRead(inner) => of_store(inner, chain(error)),
     }
+}
+
+fn of_refusal(refusal: Refusal) -> Problem {
+    let (field, detail) = match refusal {
+        Refusal::NotCancellable(status) => ("status", not_cancellable(status)),
+        Refusal::NotAcceptable(status) => ("status", not_acceptable(status)),
+        Refusal::NoMoney(status) => ("status", no_money(status)),
+        Refusal::NotItsPayment => ("payment_id", NOT_ITS_PAYMENT.to_owned()),
+    };
+    conflict("crypto_order", field, detail)
+}
+
+fn conflict(resource: &'static str, field: &'static str, detail: String) -> Problem {
+    let extensions = Extensions { resource: Some(resource), field: Some(field), ..Extensions::default() };
+    extended(Slug::Conflict, detail, extensions)
+}
+
+const NOT_ITS_PAYMENT: &str = "The payment named is none of this order's. Name one of its own payments, or leave \
+                               payment_id out to accept the one that is bound.";
+
+fn not_cancellable(status: StatusName) -> String {
+    format!(
+        "Order is in state \"{}\" and can no longer be cancelled. Crypto payments are non-refundable; contact \
+         support if you need to discuss reconciliation.",
+        status.as_str()
+    )
+}
+
+/// Why it cannot be accepted, and what would be needed.
+fn not_acceptable(status: StatusName) -> String {
+    let why = match status {
+        StatusName::Pending => {
+            "no payment has been seen for it. If the provider shows one, replay the provider's word with apply-ipn"
+        }
+        StatusName::Confirming => {
+            "its payment is still on its way. It can be once the provider has reported what arrived or given it up"
+        }
+        StatusName::Paid => "it is settled already; there is nothing left to accept",
+        StatusName::Partial | StatusName::Failed | StatusName::Cancelled => "its state has changed; look at it again",
+    };
+    format!("Order is in state \"{}\" and cannot be accepted: {why}.", status.as_str())
+}
+
+fn no_money(status: StatusName) -> String {
+    format!(
+        "Order is in state \"{}\" and no money is recorded for it, so there is nothing to accept. If the provider \
+         shows a payment, replay the provider's word with apply-ipn first.",
+        status.as_str()
+    )
 }
 
 fn of_store(error: &StoreError, cause: String) -> Problem {
@@ -273,7 +328,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::order::StatusName;
 
     fn shown(error: &ApiError) -> Value {
         serde_json::from_slice(&error.problem().document("req-1")).unwrap()

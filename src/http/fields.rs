@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
+use crate::domain::ids::PaymentId;
 use crate::domain::time::Timestamp;
 
 use super::error::ApiError;
@@ -80,6 +81,23 @@ impl Fields {
             self.wrong(name, format!("{name} is required; null clears it."));
         }
         self.optional_text(name, max)
+    }
+
+    /// A payment's id; absent and `null` are the same.
+    pub fn optional_payment_id(&mut self, name: &'static str) -> Option<PaymentId> {
+        let text = match self.object.remove(name)? {
+            Value::Null => return None,
+            Value::String(text) => text,
+            other => {
+                self.wrong(name, format!("{name} must be a string, not {}.", kind(&other)));
+                return None;
+            }
+        };
+        let payment = PaymentId::parse(&text);
+        if payment.is_none() {
+            self.wrong(name, format!("{name} must be 1 to 128 printable characters."));
+        }
+        payment
     }
 
     fn bounded(&mut self, name: &'static str, max: usize, value: Value) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What the wire shows, and what all handlers share. `routes.rs` has the one table of routes.
 //!
 //! A handler asks who is there (`extract.rs`), reads (`body.rs`, `query.rs`), sends a message to an actor
-//! or reads the store, and writes an envelope. It never writes to the store itself. Errors become
+//! or reads the store, and writes an envelope. It never writes to an order itself. Errors become
 //! problems in `error.rs`; `frame.rs` dresses every answer.
 
 mod account;
@@ -24,6 +24,7 @@ mod keys;
 mod limits;
 mod listen;
 mod openapi;
+mod paging;
 mod problem;
 mod query;
 mod routes;

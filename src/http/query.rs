@@ -117,10 +117,18 @@ impl Query {
     /// # Errors
     /// 400 for any other word.
     pub fn status(&self) -> Result<Option<StatusName>, ApiError> {
-        let Some(text) = self.get("status") else { return Ok(None) };
-        let known = StatusName::ALL.map(StatusName::as_str).join(", ");
-        StatusName::parse(text)
-            .map_or_else(|| refused(format!("status must be one of {known}.")), |name| Ok(Some(name)))
+        self.word("status", &StatusName::ALL, StatusName::as_str)
+    }
+
+    /// One of a set of words, by its name.
+    ///
+    /// # Errors
+    /// 400 for any other word.
+    pub fn word<W: Copy>(&self, name: &str, all: &[W], named: fn(W) -> &'static str) -> Result<Option<W>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let known = all.iter().copied().find(|word| named(*word) == text);
+        let names = || all.iter().map(|word| named(*word)).collect::<Vec<_>>().join(", ");
+        known.map_or_else(|| refused(format!("{name} must be one of {}.", names())), |word| Ok(Some(word)))
     }
 
     /// A switch, off if nothing is said.

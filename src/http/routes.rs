@@ -113,10 +113,15 @@ pub fn table() -> Vec<Place> {
         any("/pending-age").get(admin::pending_age::show),
         any("/daily").get(admin::daily::show),
         any("/idempotency-metrics").get(admin::idempotency_metrics::show),
+        any("/attention").get(admin::attention::page),
+        any("/attention/{id}/resolve").post(admin::attention::resolve),
         any("/{order_id}").get(admin::get::show),
         any("/{order_id}/events").get(admin::events::list),
+        any("/{order_id}/ipns").get(admin::ipns::page),
         any("/{order_id}/apply-ipn").post(admin::apply_ipn::apply),
+        any("/{order_id}/accept").post(admin::accept::accept),
         any("/{order_id}/internal-note").patch(admin::internal_note::set),
+        at("/v1/admin/audit-log").get(admin::audit_log::page),
     ]
 }
 

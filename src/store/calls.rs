@@ -2,13 +2,16 @@
 
 use tokio::sync::oneshot;
 
-use super::changeset::{Changeset, CommitError, Committed};
+use super::changeset::{AuditEntry, Changeset, CommitError, Committed};
 use super::filter::{Due, LinePage, OrderFilter, OrderPage, Page};
+use super::records::{
+    AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, Resolution, Resolved, Stretch,
+};
 use super::totals::{DayCount, OrderTotal, PendingAges};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
 use crate::domain::access::{Account, ApiKey};
-use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
+use crate::domain::ids::{AccountId, AttentionId, KeyId, OrderId, PaymentId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 
@@ -151,6 +154,35 @@ impl Store {
     /// Forgets up to `limit` keys first seen before then; answers how many.
     pub async fn keys_forget(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         write!(self.access, idempotency::keys_forget(before, rows(limit)))
+    }
+
+    /// Verified IPNs that were judged for this order, newest first.
+    pub async fn ipns_of_order(&self, order: OrderId, stretch: Stretch) -> Result<Vec<KeptIpn>, StoreError> {
+        read!(self.access, records::ipns_of_order(order, stretch))
+    }
+
+    /// Audited writes, newest first.
+    pub async fn audit_page(&self, filter: AuditFilter, stretch: Stretch) -> Result<Vec<AuditRecord>, StoreError> {
+        read!(self.access, records::audit_page(filter, stretch))
+    }
+
+    /// Attention items, newest first.
+    pub async fn attention_page(
+        &self,
+        filter: AttentionFilter,
+        stretch: Stretch,
+    ) -> Result<Vec<AttentionItem>, StoreError> {
+        read!(self.access, attention::attention_page(filter, stretch))
+    }
+
+    /// Resolves an open attention item and audits it. A second time changes nothing.
+    pub async fn attention_resolve(
+        &self,
+        id: AttentionId,
+        resolution: Resolution,
+        audit: AuditEntry,
+    ) -> Result<Resolved, StoreError> {
+        write!(self.access, attention::attention_resolve(id, resolution, audit))
     }
 
     /// The keys that begin with these 16 characters.

@@ -13,6 +13,7 @@ mod loader;
 mod migrate;
 mod open;
 mod postgres;
+pub mod records;
 mod rows;
 mod schema;
 mod sqlite;

@@ -19,6 +19,8 @@ use super::writer::GroupError;
 
 #[path = "queries/access.rs"]
 pub mod access;
+#[path = "queries/attention.rs"]
+pub mod attention;
 pub mod bulk;
 #[path = "queries/commit.rs"]
 pub mod commit;
@@ -28,6 +30,8 @@ pub mod idempotency;
 pub mod lists;
 #[path = "queries/orders.rs"]
 pub mod orders;
+#[path = "queries/records.rs"]
+pub mod records;
 #[path = "queries/search.rs"]
 pub mod search;
 #[path = "queries/statement.rs"]

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::ProviderWord;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
-use crate::domain::ledger::{Ledger, Payment, Role};
+use crate::domain::ledger::{Ledger, OtherMoney, Payment, Role};
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
 use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Source, Status, StatusName};
 use crate::domain::time::Timestamp;
@@ -70,6 +70,8 @@ pub(super) struct PaymentRow {
     pub received: Option<String>,
     pub provider_at: Option<i64>,
     pub first_seen_at: i64,
+    pub other_coin: Option<String>,
+    pub other_received: Option<String>,
 }
 
 impl OrderRow {
@@ -151,6 +153,7 @@ impl OrderRow {
                 check: match self.amount_check.as_deref() {
                     Some("checked") => AmountCheck::Checked,
                     Some("unchecked") => AmountCheck::Unchecked,
+                    Some("accepted") => AmountCheck::Accepted,
                     _ => return Err(broken("amount_check", &self.id)),
                 },
             },
@@ -173,6 +176,7 @@ fn facts_of(status: &Status) -> (Option<&'static str>, Option<&'static str>) {
     match status {
         Status::Paid { check: AmountCheck::Checked, .. } => (None, Some("checked")),
         Status::Paid { check: AmountCheck::Unchecked, .. } => (None, Some("unchecked")),
+        Status::Paid { check: AmountCheck::Accepted, .. } => (None, Some("accepted")),
         Status::Failed { reason: FailureReason::IpnExpired } => (Some("ipn_expired"), None),
         Status::Failed { reason } => (Some(reason.as_str()), None),
         Status::Pending { .. } | Status::Confirming | Status::Partial | Status::Cancelled => (None, None),
@@ -227,6 +231,8 @@ impl PaymentRow {
             received: payment.received.as_ref().map(ToString::to_string),
             provider_at: payment.provider_at.map(Timestamp::micros),
             first_seen_at: payment.first_seen_at.micros(),
+            other_coin: payment.other.as_ref().map(|other| other.coin.to_string()),
+            other_received: payment.other.as_ref().map(|other| other.received.to_string()),
         }
     }
 
@@ -238,6 +244,12 @@ impl PaymentRow {
             ("child", Some(parent)) => Role::Child(parent),
             _ => return Err(broken("payment role", &self.order_id)),
         };
+        let other_coin = self.other_coin.as_deref().and_then(Coin::parse);
+        let other = match (other_coin, amount(self.other_received.as_deref(), &self.order_id)?) {
+            (Some(coin), Some(received)) => Some(OtherMoney { coin, received }),
+            (None, None) => None,
+            _ => return Err(broken("money in another coin", &self.order_id)),
+        };
         Ok(Payment {
             id: PaymentId::parse(&self.payment_id).ok_or_else(|| broken("payment_id", &self.order_id))?,
             role,
@@ -245,6 +257,7 @@ impl PaymentRow {
             coin: self.coin.as_deref().and_then(Coin::parse),
             pay_amount: amount(self.pay_amount.as_deref(), &self.order_id)?,
             received: amount(self.received.as_deref(), &self.order_id)?,
+            other,
             provider_at: self.provider_at.map(Timestamp::from_micros),
             first_seen_at: Timestamp::from_micros(self.first_seen_at),
         })

@@ -21,6 +21,7 @@ on_both_engines![
 ];
 
 const NOBODYS: &str = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b";
+const NO_ITEM: &str = "att_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b";
 const ORDERS: &str = "/v1/billing/crypto-orders";
 const ADMIN: &str = "/v1/admin/crypto-orders";
 
@@ -58,6 +59,11 @@ fn routes() -> Vec<(Method, String)> {
         (Method::GET, format!("{ADMIN}/stats")),
         (Method::GET, format!("{ADMIN}/pending-age")),
         (Method::GET, format!("{ADMIN}/daily")),
+        (Method::GET, format!("{ADMIN}/attention")),
+        (Method::POST, format!("{ADMIN}/attention/{NO_ITEM}/resolve")),
+        (Method::GET, "/v1/admin/audit-log".to_owned()),
+        (Method::GET, any("/ipns")),
+        (Method::POST, any("/accept")),
     ]
 }
 
@@ -66,7 +72,7 @@ fn any_body() -> Value {
     json!({
         "product": "solo_manual", "price_cents": 7900, "price_currency": "USD",
         "customer_note": null, "internal_note": null,
-        "payment_id": "1", "provider_status": "waiting", "dry_run": true,
+        "payment_id": "1", "provider_status": "waiting", "dry_run": true, "reason": "paid", "note": "done",
     })
 }
 

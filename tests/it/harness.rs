@@ -5,6 +5,7 @@
 
 pub mod door;
 pub mod load;
+pub mod pages;
 pub mod process;
 pub mod sql;
 

@@ -13,9 +13,12 @@
 
 #[macro_use]
 mod engines;
+mod accept;
 mod access;
 mod api_keys;
 mod arbitrary;
+mod attention;
+mod audit;
 mod cli;
 mod cli_refusals;
 mod cli_start;
@@ -39,6 +42,7 @@ mod postgres;
 mod problems;
 mod readme;
 mod receipts;
+mod received_ipns;
 mod records;
 mod schema;
 mod search;

@@ -1,6 +1,6 @@
 //! What the database holds, looked at past the service, as lines of text.
 //!
-//! For what no route shows yet: attention, the outbox, the ledger, audited writes. Nothing here writes.
+//! For what no route shows, the outbox and the ledger, and for what a route shows less briefly. Nothing here writes.
 
 use serde_json::Value;
 

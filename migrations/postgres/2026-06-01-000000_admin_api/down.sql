@@ -11,6 +11,7 @@ drop index attention_items_open_by_first;
 drop index attention_items_open_by_kind;
 drop index attention_items_resolved_by_first;
 drop index attention_items_resolved_by_kind;
+drop index attention_items_by_order;
 create index attention_items_by_last on attention_items (last_at, id);
 drop index audit_log_by_target;
 drop index audit_log_by_actor;

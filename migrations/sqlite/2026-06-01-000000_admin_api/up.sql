@@ -24,7 +24,9 @@ create index attention_items_open_by_first on attention_items (first_at, id) whe
 create index attention_items_open_by_kind on attention_items (kind, first_at, id) where resolved_at is null;
 create index attention_items_resolved_by_first on attention_items (first_at, id) where resolved_at is not null;
 create index attention_items_resolved_by_kind on attention_items (kind, first_at, id) where resolved_at is not null;
-create index audit_log_by_target on audit_log (target, at, id);
+-- What there is of one order, or was done to one thing, is little: it is sorted when it is asked for.
+create index attention_items_by_order on attention_items (order_id, kind, first_at, id);
+create index audit_log_by_target on audit_log (target, actor, at, id);
 create index audit_log_by_actor on audit_log (actor, at, id);
 
 -- The key that takes this one's place, once it was rotated.

@@ -104,6 +104,11 @@ impl Move {
         Self { actor, ..Self::by(source, status) }
     }
 
+    /// The same, over this payment.
+    pub(super) fn about(self, payment: Option<&PaymentId>) -> Self {
+        Self { payment_id: payment.cloned(), ..self }
+    }
+
     /// A move that evidence makes.
     pub(super) fn on(evidence: &Evidence, status: Status) -> Self {
         let actor = match evidence.witness {

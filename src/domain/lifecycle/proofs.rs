@@ -30,6 +30,48 @@ fn only_a_pending_order_can_be_cancelled() {
     assert_eq!(refusal, Refusal::NotCancellable(StatusName::Partial));
 }
 
+fn accepting(order: &Order, payment: Option<&str>) -> Result<super::Decision, Refusal> {
+    let actor = crate::domain::ids::KeyId::parse("key_0f0e0d0c-0b0a-4908-8706-050403020100");
+    decide(order, &Input::Accept { payment: payment.map(payment_id), actor }, &moment("13:00"))
+}
+
+#[test]
+fn an_acceptance_names_the_operator_and_the_payment_and_ends_the_wait_for_news() {
+    let topped_up = with_top_up(&half_paid());
+    for (named, about) in [(None, "ours"), (Some("ours"), "ours"), (Some("top-up"), "top-up")] {
+        let accepted = accepting(&topped_up, named).unwrap();
+        let event = accepted.event.unwrap();
+        assert_eq!((event.source, event.status, event.seq), (Source::Ipn, StatusName::Paid, 2));
+        assert!(event.actor.is_some() && event.word.is_none());
+        assert_eq!(event.payment_id, Some(payment_id(about)));
+        assert_eq!((accepted.order.paid_at(), accepted.order.due_at), (Some(at("13:00")), None));
+        assert_eq!(accepted.order.ledger, topped_up.ledger);
+    }
+}
+
+#[test]
+fn each_refusal_of_an_acceptance_says_what_stands_in_its_way() {
+    let refused = |order: &Order, payment| accepting(order, payment).unwrap_err();
+    let cancelled = standing(Status::Cancelled, ProviderWord::Waiting, Some("0"));
+    assert_eq!(refused(&placed(), None), Refusal::NotAcceptable(StatusName::Pending));
+    assert_eq!(refused(&accepting(&half_paid(), None).unwrap().order, None), Refusal::NotAcceptable(StatusName::Paid));
+    assert_eq!(refused(&cancelled, Some("stranger")), Refusal::NoMoney(StatusName::Cancelled));
+    assert_eq!(refused(&half_paid(), Some("stranger")), Refusal::NotItsPayment);
+}
+
+#[test]
+fn an_operators_acceptance_is_not_taken_back_by_what_amounts_say_later() {
+    let accepted = accepting(&half_paid(), None).unwrap().order;
+    let reports = [paying("finished", "50"), paying("partially_paid", "60"), paying("finished", "100")];
+    let told = reports.into_iter().fold(accepted.clone(), |order, report| {
+        let decision = hearing(&order, report);
+        assert_eq!((raised(&decision), decision.event), (vec![], None));
+        decision.order
+    });
+    assert_eq!(told.status, accepted.status);
+    assert_eq!(raised(&hearing(&told, paying("finished", "150"))), [Kind::Overpaid]);
+}
+
 #[test]
 fn a_sweep_takes_an_order_of_exactly_its_age_and_names_the_operator() {
     let actor = crate::domain::ids::KeyId::parse("key_0f0e0d0c-0b0a-4908-8706-050403020100");
@@ -65,6 +107,27 @@ fn an_amount_in_another_coin_is_never_added_up() {
     let after = after_all(bound(), &[in_dollars, child("finished", "1")]);
     assert_eq!(after.status, Status::Partial);
     assert_eq!(after.ledger.received(), btc("1"));
+}
+
+#[test]
+fn money_in_another_coin_is_kept_apart_at_its_newest_and_zero_is_none() {
+    let told = |code, received| Evidence { coin: coin(code), ..paying("confirming", received) };
+    let kept = |reports: &[Evidence]| {
+        let order = after_all(bound(), reports);
+        let payment = order.ledger.bound().unwrap().clone();
+        assert_eq!((payment.received, payment.coin), (Some(btc("0")), coin("btc")));
+        payment.other.map(|other| (other.coin.to_string(), other.received))
+    };
+    assert_eq!(kept(&[told("usdt", "0")]), None);
+    assert_eq!(kept(&[told("usdt", "7")]), Some(("usdt".to_owned(), btc("7"))));
+    assert_eq!(kept(&[told("usdt", "7"), told("USDT", "9"), told("usdt", "8")]), Some(("usdt".to_owned(), btc("9"))));
+    assert_eq!(kept(&[told("usdt", "7"), told("eth", "1"), told("eth", "0")]), Some(("eth".to_owned(), btc("1"))));
+}
+
+#[test]
+fn money_in_another_coin_is_raised_when_its_payment_fails() {
+    let seen = hearing(&bound(), Evidence { coin: coin("usdt"), ..paying("confirming", "7") }).order;
+    assert_eq!(raised(&hearing(&seen, replayed("failed"))), [Kind::FailedWithMoney]);
 }
 
 #[test]

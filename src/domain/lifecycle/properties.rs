@@ -68,6 +68,8 @@ fn any_input() -> impl Strategy<Value = Input> {
             Input::Sweep { created_until: at("12:00").after(Span::minutes(minutes)), actor: None }
         }),
         1 => Just(Input::Cancel),
+        1 => select(vec![None, Some("ours"), Some("child"), Some("stranger")])
+            .prop_map(|payment| Input::Accept { payment: payment.map(payment_id), actor: None }),
         1 => select(vec![None, Some("a"), Some("b")])
             .prop_map(|note| Input::SetCustomerNote(note.map(str::to_owned))),
         1 => select(vec![None, Some("a")]).prop_map(|note| Input::SetInternalNote(note.map(str::to_owned))),
@@ -105,6 +107,15 @@ fn walk(order: Order, steps: &[Step], mut look: impl FnMut(&Order, &Step, &Decis
         }
         Err(_) => order,
     })
+}
+
+/// What an operator may settle: never what is unpaid, still on its way or paid already.
+fn may_be_accepted(from: &Order) -> bool {
+    match from.status.name() {
+        StatusName::Partial => true,
+        StatusName::Failed | StatusName::Cancelled => from.ledger.has_money(),
+        StatusName::Pending | StatusName::Confirming | StatusName::Paid => false,
+    }
 }
 
 /// The edges of the contract's table, and which of them need a guess to have come before.
@@ -156,9 +167,13 @@ proptest! {
 
     #[test]
     fn an_order_moves_only_along_the_edges_and_says_so_in_one_event((order, steps) in any_history()) {
-        walk(order, &steps, |before, (_, moment), decision| {
+        walk(order, &steps, |before, (input, moment), decision| {
             let after = &decision.order.status;
             match &decision.event {
+                Some(event) if matches!(input, Input::Accept { .. }) => {
+                    assert!(may_be_accepted(before), "{:?}", before.status);
+                    assert_eq!((event.status, event.source), (StatusName::Paid, Source::Ipn));
+                }
                 Some(event) => {
                     assert!(may_move(before, after, moment.rules.late_payments), "{:?} -> {after:?}", before.status);
                     assert_eq!(event.status, after.name());
@@ -225,6 +240,15 @@ proptest! {
     }
 
     #[test]
+    fn money_that_was_recorded_is_never_forgotten((order, steps) in any_history()) {
+        walk(order, &steps, |before, _, decision| {
+            for payment in before.ledger.iter().filter(|payment| payment.other.is_some()) {
+                assert!(decision.order.ledger.find(&payment.id).is_some_and(|after| after.other.is_some()));
+            }
+        });
+    }
+
+    #[test]
     fn what_is_raised_names_the_order_and_no_item_stands_twice((order, steps) in any_history()) {
         walk(order, &steps, |before, _, decision| {
             let items = &decision.attention;
@@ -238,7 +262,7 @@ proptest! {
     #[test]
     fn money_on_its_way_is_neither_expired_nor_swept_nor_cancelled((order, steps) in any_history()) {
         walk(order, &steps, |before, (input, _), decision| {
-            let by_evidence = matches!(input, Input::Evidence(..));
+            let by_evidence = matches!(input, Input::Evidence(..) | Input::Accept { .. });
             if !by_evidence && before.status.name() != StatusName::Pending {
                 assert_eq!(decision.order.status, before.status);
             }

@@ -95,6 +95,7 @@ pub(super) fn payment(id: &str, role: Role, word: ProviderWord) -> Payment {
         coin: coin("btc"),
         pay_amount: Some(btc("100")),
         received: Some(btc("0")),
+        other: None,
         provider_at: Some(at("12:45")),
         first_seen_at: at("12:30"),
     }

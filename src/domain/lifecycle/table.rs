@@ -9,7 +9,7 @@ use super::samples::*;
 use super::{Decision, Input, LatePayments, Moment, Refusal, Rules, ZeroReceived, decide};
 use crate::domain::attention::AttentionKind;
 use crate::domain::evidence::{Evidence, NamedPrice, Ownership, ProviderWord};
-use crate::domain::ledger::{Ledger, Payment};
+use crate::domain::ledger::{Ledger, OtherMoney, Payment, Role};
 use crate::domain::order::{AmountCheck, FailureReason, Order, Status};
 use crate::domain::time::Span;
 use crate::domain::webhook::Announcement;
@@ -47,6 +47,12 @@ impl Scene {
 
     fn topped_up(self) -> Self {
         Self { order: with_top_up(&self.order), ..self }
+    }
+
+    /// Beside what it has, a further deposit is in its ledger: at this word, with this much of that coin.
+    fn with_deposit(self, deposit: Payment) -> Self {
+        let payments = self.order.ledger.iter().cloned().chain([deposit]).collect();
+        Self { order: Order { ledger: Ledger::new(payments), ..self.order }, ..self }
     }
 
     fn owing_nobody_knows_what(self) -> Self {
@@ -114,6 +120,29 @@ const INPUTS: &[(&str, Staging)] = &[
     ("top-up, failed with money", |scene| scene.topped_up().hears(top_up("failed", "3"))),
     ("tick", |scene| scene.meets(Input::Tick)),
     ("tick, after eight silent days", |scene| scene.later(Span::hours(8 * 24)).meets(Input::Tick)),
+    ("accept", |scene| scene.meets(accept(None))),
+    ("accept, with money in the ledger", |scene| {
+        let received = Some(btc("3"));
+        scene.with_deposit(Payment { received, ..deposit(ProviderWord::Failed) }).meets(accept(None))
+    }),
+    ("accept, with a settled word and no amount in the ledger", |scene| {
+        scene.with_deposit(Payment { received: None, ..deposit(ProviderWord::Finished) }).meets(accept(None))
+    }),
+    ("accept, with money in another coin in the ledger", |scene| {
+        let other = Some(OtherMoney { coin: coin("eth").unwrap(), received: btc("3") });
+        scene.with_deposit(Payment { other, ..deposit(ProviderWord::Waiting) }).meets(accept(None))
+    }),
+    ("accept, with money that is only on its way in the ledger", |scene| {
+        scene.with_deposit(deposit(ProviderWord::Sending)).meets(accept(None))
+    }),
+    ("accept, naming a payment of the order", |scene| {
+        let received = Some(btc("3"));
+        scene.with_deposit(Payment { received, ..deposit(ProviderWord::Failed) }).meets(accept(Some("deposit")))
+    }),
+    ("accept, naming a payment that is none of the order's", |scene| {
+        let received = Some(btc("3"));
+        scene.with_deposit(Payment { received, ..deposit(ProviderWord::Failed) }).meets(accept(Some("stranger")))
+    }),
     ("sweep, of orders this old", |scene| scene.meets(sweep("12:30"))),
     ("sweep, of older orders", |scene| scene.meets(sweep("12:29:59.999"))),
     ("cancel", |scene| scene.meets(Input::Cancel)),
@@ -147,6 +176,15 @@ fn sweep(created_until: &str) -> Input {
     Input::Sweep { created_until: at(created_until), actor: None }
 }
 
+fn accept(payment: Option<&str>) -> Input {
+    Input::Accept { payment: payment.map(payment_id), actor: None }
+}
+
+/// A further deposit for which nothing has come.
+fn deposit(word: ProviderWord) -> Payment {
+    payment("deposit", Role::Child(payment_id("ours")), word)
+}
+
 /// Every situation of the table.
 fn situations() -> BTreeMap<&'static str, Scene> {
     let scene = |order| Scene { order, input: Input::Tick, moment: moment("13:00") };
@@ -170,6 +208,7 @@ fn situations() -> BTreeMap<&'static str, Scene> {
         ("partial", scene(half_paid())),
         ("paid", scene(standing(paid(AmountCheck::Checked), Word::Finished, Some("100")))),
         ("trusted", scene(standing(paid(AmountCheck::Unchecked), Word::Finished, None))),
+        ("accepted", scene(standing(paid(AmountCheck::Accepted), Word::PartiallyPaid, Some("50")))),
         ("failed-ipn", scene(standing(failed(Ipn), Word::Failed, Some("0")))),
         ("failed-guess", guess()),
         ("failed-expired", expired()),
@@ -195,6 +234,7 @@ fn status_name(status: &Status) -> &'static str {
         Status::Partial => "partial",
         Status::Paid { check: AmountCheck::Checked, .. } => "paid",
         Status::Paid { check: AmountCheck::Unchecked, .. } => "trusted",
+        Status::Paid { check: AmountCheck::Accepted, .. } => "accepted",
         Status::Failed { reason: FailureReason::Ipn } => "failed-ipn",
         Status::Failed { reason: FailureReason::IpnExpired } => "failed-guess",
         Status::Failed { reason: FailureReason::Expired } => "failed-expired",

@@ -5,6 +5,7 @@
 
 use crate::domain::attention::AttentionKind;
 use crate::domain::evidence::{Evidence, ProviderWord};
+use crate::domain::ledger::Payment;
 use crate::domain::money::CoinAmount;
 use crate::domain::order::{AmountCheck, FailureReason, Order, Status};
 use crate::domain::time::Timestamp;
@@ -108,6 +109,6 @@ pub(super) fn of_sum(order: &Order, rules: Rules) -> Worth {
 
 /// True if money was reported for the payment, by this evidence or before. `order` is the one before.
 pub(super) fn saw_money(order: &Order, evidence: &Evidence) -> bool {
-    let known = order.ledger.find(&evidence.payment_id).and_then(|payment| payment.received.as_ref());
-    [known, evidence.actually_paid.as_ref()].into_iter().flatten().any(|paid| !paid.is_zero())
+    let before = order.ledger.find(&evidence.payment_id).is_some_and(Payment::saw_money);
+    before || evidence.actually_paid.as_ref().is_some_and(|paid| !paid.is_zero())
 }

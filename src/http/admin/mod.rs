@@ -1,12 +1,16 @@
 //! The operators' endpoints (contract, section 4), one file each.
 
+pub mod accept;
 pub mod apply_ipn;
+pub mod attention;
+pub mod audit_log;
 pub mod csv;
 pub mod daily;
 pub mod events;
 pub mod get;
 pub mod idempotency_metrics;
 pub mod internal_note;
+pub mod ipns;
 pub mod list;
 pub mod pending_age;
 pub mod stats;

@@ -32,7 +32,9 @@ struct SweepAnswer {
     /// The age that was asked for; 90 minutes are 1.5.
     #[schema(value_type = f64, minimum = 0, example = 1)]
     older_than_hours: Box<RawValue>,
+    /// The orders, oldest first.
     order_ids: Vec<OrderId>,
+    /// Whether nothing was changed.
     dry_run: bool,
 }
 
@@ -104,7 +106,7 @@ pub async fn sweep(request: HttpRequest, payload: Payload, shared: Data<Shared>)
     let fields = body::optional(&request, payload).await?;
     let Asked { age, limit, dry_run } = read(fields, shared.settings.orders.pay_window)?;
     let older_than_hours = in_hours(age)?;
-    let input = json!({"older_than_hours": older_than_hours.get(), "limit": limit, "dry_run": dry_run});
+    let input = json!({"older_than_hours": older_than_hours, "limit": limit, "dry_run": dry_run});
     let swept = shared.sweeper.sweep(SweepRequest {
         created_until: shared.clock.now().before(age),
         limit: usize::try_from(limit).unwrap_or_default(),

@@ -7,11 +7,13 @@ use serde_json::Value;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::{Content, ContentBuilder, Ref};
+use uuid::Uuid;
 
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
 use crate::domain::access::keys::{ACTIVE_KEYS_MAX, NotRotated};
 use crate::domain::access::{Scope, Tier};
+use crate::domain::ids::AttentionId;
 use crate::domain::lifecycle::Refusal;
 use crate::domain::order::StatusName;
 use crate::http::body::BODY_BYTES_MAX;
@@ -179,6 +181,18 @@ fn not_json() -> ApiError {
 #[must_use]
 pub fn not_cancellable() -> ApiError {
     ApiError::Order(ORDER_ID.to_owned(), OrderError::Refused(Refusal::NotCancellable(StatusName::Paid)))
+}
+
+/// An acceptance of an order for which nothing arrived.
+#[must_use]
+pub fn not_acceptable() -> ApiError {
+    ApiError::Order(ORDER_ID.to_owned(), OrderError::Refused(Refusal::NoMoney(StatusName::Cancelled)))
+}
+
+/// An attention item that somebody else was faster with.
+#[must_use]
+pub fn attention_resolved() -> ApiError {
+    ApiError::AttentionResolved(AttentionId::new(Uuid::nil()))
 }
 
 /// A key under which something else was asked for.

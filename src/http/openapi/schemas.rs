@@ -13,10 +13,11 @@ use crate::domain::access::{Scope, Tier};
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::Outcome;
-use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
+use crate::domain::ids::{AccountId, AttentionId, AuditId, KeyId, OrderId, PaymentId};
 use crate::domain::order::{FailureReason, Source, StatusName};
 use crate::domain::time::Timestamp;
 use crate::http::billing::receipt::PdfFile;
+use crate::store::records::AttentionState;
 
 /// A text of this form, shown by an example.
 struct Text {
@@ -31,6 +32,13 @@ impl From<Text> for RefOr<Schema> {
         object.pattern(Some(text.pattern)).examples([serde_json::Value::from(text.example)]).into()
     }
 }
+
+/// 1 to 128 characters, none of them a control character, and no blank of Unicode at either end.
+const PAYMENT_ID: &str = concat!(
+    r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+    r"([^\u0000-\u001f\u007f-\u009f]{0,126}",
+    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?$",
+);
 
 /// One of these words.
 fn words<'a>(description: &str, words: impl IntoIterator<Item = &'a str>) -> RefOr<Schema> {
@@ -78,10 +86,6 @@ pub enum Amount {}
 #[derive(Debug)]
 pub enum AnyObject {}
 
-/// 1 to 128 characters, none of them a control character, no blank at either end.
-const PAYMENT_ID: &str =
-    r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,126}[^\s\u0000-\u001f\u007f-\u009f])?$";
-
 /// Names the type as itself, and gives it its shape.
 macro_rules! shaped {
     ($($name:ident => $schema:expr;)+) => {$(
@@ -122,8 +126,18 @@ shaped! {
         pattern: "^key_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
         example: "key_0f0e0d0c-0b0a-4908-8706-050403020100",
     }.into();
+    AttentionId => Text {
+        description: "An attention item's id.",
+        pattern: "^att_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        example: "att_0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b",
+    }.into();
+    AuditId => Text {
+        description: "An audited write's id.",
+        pattern: "^aud_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        example: "aud_0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b",
+    }.into();
     PaymentId => Text {
-        description: "The provider's payment id: opaque, printable.",
+        description: "The provider's payment id: opaque, printable, no blank at either end.",
         pattern: PAYMENT_ID,
         example: "5077125051",
     }.into();
@@ -174,7 +188,8 @@ shaped! {
     PdfFile => ObjectBuilder::new().schema_type(Type::String).content_media_type("application/pdf").into();
     StatusName => words("Where an order stands.", StatusName::ALL.map(StatusName::as_str));
     FailureReason => words("Who said that an order failed.", ["ipn", "expired", "swept"]);
-    Outcome => words("What became of a piece of evidence.", Outcome::ALL.map(Outcome::as_str));
     Source => words("What brought a line of the log about.", Source::ALL.map(Source::as_str));
     AttentionKind => words("What was raised to the operator.", AttentionKind::ALL.map(AttentionKind::as_str));
+    AttentionState => words("Whether it waits, or was disposed of.", AttentionState::ALL.map(AttentionState::as_str));
+    Outcome => words("What became of a piece of evidence.", Outcome::ALL.map(Outcome::as_str));
 }

@@ -143,14 +143,15 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
         rows,
         PaymentsPut,
         "insert into order_payments as p (payment_id, order_id, role, parent_payment_id, provider_status, coin, \
-         pay_amount, received, provider_at, first_seen_at) select * from",
+         pay_amount, received, provider_at, first_seen_at, other_coin, other_received) select * from",
         [
             text payment_id, text order_id, text role, text_or_null parent_payment_id, text provider_status,
             text_or_null coin, text_or_null pay_amount, text_or_null received, bigint_or_null provider_at,
-            bigint first_seen_at,
+            bigint first_seen_at, text_or_null other_coin, text_or_null other_received,
         ],
         "on conflict (payment_id) do update set provider_status = excluded.provider_status, coin = excluded.coin, \
-         pay_amount = excluded.pay_amount, received = excluded.received, provider_at = excluded.provider_at \
+         pay_amount = excluded.pay_amount, received = excluded.received, provider_at = excluded.provider_at, \
+         other_coin = excluded.other_coin, other_received = excluded.other_received \
          where p.order_id = excluded.order_id returning payment_id"
     );
     Ok(written.into_iter().collect())

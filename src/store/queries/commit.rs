@@ -10,17 +10,16 @@ use std::collections::{BTreeMap, HashSet};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{BEGIN, Conn, bulk, idempotency};
-use crate::clock::fresh_uuid;
+use super::{BEGIN, Conn, bulk, idempotency, records};
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::AccountId;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::changeset::{AuditEntry, Changeset, KeyClaim, KeyRecord, OrderChange};
+use crate::store::changeset::{Changeset, KeyClaim, KeyRecord, OrderChange};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_totals_of, key_use_counts, raised_of, totals_of};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
-use crate::store::schema::{audit_log, idempotency_keys, received_ipns};
+use crate::store::schema::{idempotency_keys, received_ipns};
 use crate::store::writer::{GroupError, Verdict};
 
 /// Writes the group and commits it. With a [`Verdict::Conflict`] among the answers nothing was written.
@@ -244,7 +243,7 @@ async fn write_effects(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), Store
     bulk::outbox_insert(conn, webhooks).await?;
     bulk::attention_raise(conn, raised_of(sets.iter().copied())).await?;
     for entry in sets.iter().filter_map(|set| set.audit.as_ref()) {
-        write_audit(conn, entry).await?;
+        records::audit_write(conn, entry).await?;
     }
     count_key_uses(conn, sets).await
 }
@@ -259,24 +258,6 @@ fn outbox_row(set: &Changeset) -> Option<OutboxRow> {
         body: event.body.clone(),
         created_at: order.updated_at.micros(),
     })
-}
-
-async fn write_audit(conn: &mut Conn, entry: &AuditEntry) -> Result<(), StoreError> {
-    use audit_log as l;
-    diesel::insert_into(l::table)
-        .values((
-            l::id.eq(fresh_uuid(entry.at).to_string()),
-            l::actor.eq(entry.actor.map(|key| key.to_string())),
-            l::action.eq(entry.action),
-            l::target.eq(&entry.target),
-            l::input.eq(&entry.input),
-            l::result.eq(&entry.result),
-            l::ip.eq(&entry.ip),
-            l::at.eq(entry.at.micros()),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
 }
 
 /// Counts later uses on their keys' rows, each row once, in key order.

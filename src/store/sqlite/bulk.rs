@@ -89,6 +89,8 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
                     p::pay_amount.eq(&row.pay_amount),
                     p::received.eq(&row.received),
                     p::provider_at.eq(row.provider_at),
+                    p::other_coin.eq(&row.other_coin),
+                    p::other_received.eq(&row.other_received),
                 );
                 count = diesel::update(known).set(news).execute(conn)?;
             }

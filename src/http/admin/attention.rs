@@ -1,0 +1,160 @@
+//! `GET /v1/admin/crypto-orders/attention`: what a machine must not decide; and how an item is disposed of.
+//!
+//! Resolving moves no order: it says that somebody has looked, and what came of it. The same thing again
+//! opens a new item.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::domain::attention::AttentionKind;
+use crate::domain::ids::{AttentionId, KeyId, OrderId, PaymentId};
+use crate::domain::time::Timestamp;
+use crate::http::cursor::Records;
+use crate::http::error::ApiError;
+use crate::http::openapi::problems::{self, example};
+use crate::http::paging::{Asked, Paged};
+use crate::http::problem::ProblemDocument;
+use crate::http::query::Query;
+use crate::http::{Shared, answer, body};
+use crate::store::changeset::AuditEntry;
+use crate::store::records::{AttentionFilter, AttentionItem, AttentionState, Place, Resolution, Resolved};
+
+const NOTE_CHARS_MAX: usize = 2000;
+
+/// Something raised to the operator.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AttentionItem)]
+pub struct Item {
+    id: AttentionId,
+    #[schema(value_type = AttentionKind)]
+    kind: &'static str,
+    /// The order it is about; none for an IPN that matches none.
+    #[schema(required = true)]
+    order_id: Option<OrderId>,
+    /// The payment it is about.
+    #[schema(required = true)]
+    payment_id: Option<PaymentId>,
+    /// How often it was raised while it was open.
+    #[schema(minimum = 1)]
+    count: i64,
+    first_at: Timestamp,
+    last_at: Timestamp,
+    #[schema(value_type = AttentionState)]
+    state: &'static str,
+    #[schema(required = true)]
+    resolved_at: Option<Timestamp>,
+    #[schema(required = true)]
+    resolved_by: Option<KeyId>,
+    #[schema(required = true)]
+    resolution_note: Option<String>,
+}
+
+/// Shows one page of the items.
+#[utoipa::path(get, path = "/v1/admin/crypto-orders/attention", tag = "Operators", security(("bearer" = [])),
+    operation_id = "admin_attention_list",
+    params(
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, description = "How many; 50 without it."),
+        ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts."),
+        ("state" = Option<AttentionState>, Query, description = "Open ones without it."),
+        ("kind" = Option<AttentionKind>, Query, description = "Only items of this kind."),
+        ("order_id" = Option<OrderId>, Query, description = "Only items about this order."),
+    ),
+    responses((status = 200, description = "One page, newest first.", body = Paged<Item>)),
+)]
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    shared.operator(&request).await?;
+    let query = Query::of(&request)?;
+    let filter = filter(&query)?;
+    let asked = Asked::of(&query, Records::Attention)?;
+    let found = match asked.stretch() {
+        Some(stretch) => shared.store.attention_page(filter, stretch).await?,
+        None => Vec::new(),
+    };
+    let place = |item: &Item| Place { at: item.first_at, id: item.id.uuid().to_string() };
+    answer::ok(&asked.page(found.into_iter().map(shown).collect(), place))
+}
+
+fn filter(query: &Query) -> Result<AttentionFilter, ApiError> {
+    let state = query.word("state", &AttentionState::ALL, AttentionState::as_str)?;
+    let order = query.get("order_id").map(|text| {
+        let wrong = || ApiError::BadRequest("order_id must be ord_ and 32 lower-case hex digits.".into());
+        OrderId::parse(text).ok_or_else(wrong)
+    });
+    Ok(AttentionFilter {
+        state: state.unwrap_or(AttentionState::Open),
+        kind: query.word("kind", &AttentionKind::ALL, AttentionKind::as_str)?,
+        order: order.transpose()?,
+    })
+}
+
+/// What an operator made of an item.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; the handler reads field by field")]
+pub struct ResolutionNote {
+    /// What was found and done.
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        pattern = r"^[^\u0000]*$",
+        example = "Credited to the next invoice, ticket 4711."
+    )]
+    note: String,
+}
+
+/// Disposes of an open item, and answers it.
+#[utoipa::path(post, path = "/v1/admin/crypto-orders/attention/{id}/resolve", tag = "Operators",
+    security(("bearer" = [])), operation_id = "admin_attention_resolve",
+    params(("id" = AttentionId, Path, description = "The item.")),
+    request_body = ResolutionNote,
+    responses(
+        (status = 200, description = "The item, resolved.", body = Item),
+        (status = 409, description = "It was resolved before.", body = ProblemDocument,
+            example = json!(example(&problems::attention_resolved()))),
+    ),
+)]
+pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    let operator = shared.operator(&request).await?;
+    let malformed = || ApiError::BadRequest("Invalid id format. Expected \"att_<uuid>\".".into());
+    let id = request.match_info().get("id").and_then(AttentionId::parse).ok_or_else(malformed)?;
+    let mut fields = body::required(&request, payload).await?;
+    let note = fields.text("note", NOTE_CHARS_MAX);
+    fields.finish()?;
+    let at = shared.clock.now();
+    let audit = AuditEntry {
+        actor: Some(operator.key_id),
+        action: "attention.resolved",
+        target: id.to_string(),
+        input: json!({ "note": note }).to_string(),
+        result: json!({ "state": AttentionState::Resolved.as_str() }).to_string(),
+        ip: operator.ip,
+        at,
+    };
+    let resolution = Resolution { at, by: Some(operator.key_id), note };
+    match shared.store.attention_resolve(id, resolution, audit).await? {
+        Resolved::Done(item) => answer::ok(&shown(item)),
+        Resolved::Before(_) => Err(ApiError::AttentionResolved(id)),
+        Resolved::Unknown => Err(ApiError::NoSuchAttention(id)),
+    }
+}
+
+fn shown(item: AttentionItem) -> Item {
+    let state = if item.resolution.is_some() { AttentionState::Resolved } else { AttentionState::Open };
+    let resolved_at = item.resolution.as_ref().map(|resolution| resolution.at);
+    let resolved_by = item.resolution.as_ref().and_then(|resolution| resolution.by);
+    Item {
+        id: item.id,
+        kind: item.kind.as_str(),
+        order_id: item.order_id,
+        payment_id: item.payment_id,
+        count: item.count,
+        first_at: item.first_at,
+        last_at: item.last_at,
+        state: state.as_str(),
+        resolved_at,
+        resolved_by,
+        resolution_note: item.resolution.map(|resolution| resolution.note),
+    }
+}
