@@ -28,21 +28,42 @@ on_both_engines![every_list_look_up_and_statistic_is_answered_from_an_index];
 const ASKED: &[(&str, &str)] = &[
     ("orders", "/v1/admin/crypto-orders/{order}"),
     ("order_events", "/v1/admin/crypto-orders/{order}/events"),
+    ("received_ipns", "/v1/admin/crypto-orders/{order}/ipns?limit=1"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&state=resolved"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&kind=underpaid"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&state=resolved&kind=underpaid"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&order_id={order}"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&state=resolved&order_id={order}"),
+    ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&kind=underpaid&order_id={order}"),
+    ("audit_log", "/v1/admin/audit-log?limit=3"),
+    ("audit_log", "/v1/admin/audit-log?limit=3&target={order}"),
+    ("audit_log", "/v1/admin/audit-log?limit=3&actor={actor}"),
+    ("audit_log", "/v1/admin/audit-log?limit=3&target={order}&actor={actor}"),
     ("order_totals", "/v1/admin/crypto-orders/stats"),
     ("order_totals", "/v1/admin/crypto-orders/pending-age"),
     ("order_totals", "/v1/admin/crypto-orders/daily?days=90"),
     ("idempotency_totals", "/v1/admin/crypto-orders/idempotency-metrics"),
     ("idempotency_keys", "/v1/admin/crypto-orders/idempotency-metrics?account_id={account}&limit=10"),
     ("orders", "/v1/admin/crypto-orders?search=ab"),
+    ("orders", "/v1/admin/crypto-orders.csv?all=1&created_after={from}&created_before={until}"),
+    ("api_keys", "/v1/api-keys?limit=10"),
+    ("accounts", "/v1/account/whoami"),
     ("orders", "/v1/billing/crypto-orders?limit=10"),
     ("orders", "/v1/billing/crypto-orders?limit=10&status=paid"),
     ("orders", "/v1/billing/crypto-orders?limit=10&created_after={from}&created_before={until}"),
     ("orders", "/v1/billing/crypto-orders/{order}"),
     ("order_events", "/v1/billing/crypto-orders/{order}/events"),
+    ("orders", "/v1/billing/crypto-orders/{order}/receipt"),
 ];
 
-/// Lists of all orders, each of which is asked with every combination of [`FILTERS`].
-const FILTERED: &[&str] = &["/v1/admin/crypto-orders?limit=3"];
+/// Lists of all orders, each of which is asked with every combination of [`FILTERS`]. Of two texts the first
+/// counts: one that is found a single time, far from the newest orders.
+const FILTERED: &[&str] = &[
+    "/v1/admin/crypto-orders?limit=3",
+    "/v1/admin/crypto-orders?limit=3&search=table%2050000",
+    "/v1/admin/crypto-orders.csv?limit=3",
+];
 
 /// One filter of each kind.
 const FILTERS: &[&str] = &[
@@ -61,6 +82,7 @@ const BAD: &[&str] = &[
     "select status, count(*) from orders group by status",
     "select * from order_events e where e.status = 'paid'",
     "select * from orders order by updated_at desc limit 3",
+    "select * from orders where customer_note = 'x' order by created_at desc, id desc limit 3",
     "select * from orders where id || '' = 'x' limit 3",
     "select o.id from orders o join order_events e on e.order_id = o.id where e.at > 0",
 ];
@@ -71,6 +93,7 @@ fn named(app: &TestApp, path: &str) -> String {
     path.replace("{order}", &stock::order(stock::ORDERS / 2))
         .replace("{payment}", &format!("pay-{}", stock::ORDERS / 2 - 1))
         .replace("{account}", &app.account.to_string())
+        .replace("{actor}", "key_00000000-0000-7000-8000-000000000007")
         .replace("{from}", &at(60_000))
         .replace("{until}", &at(40_000))
 }
@@ -89,7 +112,7 @@ fn requests(app: &TestApp) -> Vec<(&'static str, String)> {
 }
 
 /// Asks, and again for the next page if there is one.
-async fn ask(app: &TestApp, path: &str) -> Value {
+async fn ask(app: &TestApp, path: &str) {
     let key = if path.starts_with("/v1/admin") { &app.operator } else { &app.customer };
     let get = async |path: &str| {
         let answer = app.send(app.request(Method::GET, path).bearer_auth(key)).await;
@@ -98,11 +121,10 @@ async fn ask(app: &TestApp, path: &str) -> Value {
     };
     let first = get(path).await;
     let json: Value = serde_json::from_str(&first.text).unwrap_or_default();
-    if let Some(cursor) = json["next_cursor"].as_str() {
+    if let Some(cursor) = json["next_cursor"].as_str().or(first.header("x-driftstack-next-cursor")) {
         let sign = if path.contains('?') { '&' } else { '?' };
         get(&format!("{path}{sign}cursor={cursor}")).await;
     }
-    json
 }
 
 /// Statements that look for rows; the others name the ones they write, or none.

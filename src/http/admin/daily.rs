@@ -18,11 +18,12 @@ const DAYS: LimitRule = LimitRule { max: 90, default: 7 };
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Daily {
     /// How many days were looked at, today among them.
-    #[schema(minimum = 1, maximum = 90)]
+    #[schema(minimum = 1, maximum = 90, example = 7)]
     days: usize,
     /// Sorted by date, then by the status's name; without rows that count nothing.
     rows: Vec<DailyRow>,
     /// Always false: all orders of these days are counted.
+    #[schema(example = false)]
     truncated: bool,
 }
 
@@ -36,14 +37,17 @@ pub struct DailyRow {
     #[schema(value_type = StatusName)]
     status: &'static str,
     /// How many.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, example = 12)]
     count: i64,
 }
 
-/// Shows the last days, today being the last of them.
-#[utoipa::path(get, path = "/v1/admin/crypto-orders/daily", operation_id = "orders_daily", tag = "Operators",
+/// Counts the orders of the last days by where they stand now.
+///
+/// A day is one of UTC, and an order belongs to the day of its creation. Today is the last day.
+#[utoipa::path(get, path = "/v1/admin/crypto-orders/daily", operation_id = "show_daily_counts", tag = "Operators",
     security(("bearer" = [])),
-    params(("days" = Option<usize>, Query, minimum = 1, maximum = 90, description = "How many days; 7 without it.")),
+    params(("days" = Option<usize>, Query, minimum = 1, maximum = 90, example = 7,
+        description = "How many days; 7 without it.")),
     responses((status = 200, description = "Counts by day and status.", body = Daily)),
 )]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {

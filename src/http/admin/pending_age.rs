@@ -17,14 +17,16 @@ pub struct PendingAge {
     /// Each pending order is in one of them.
     buckets: Buckets,
     /// What they cost together in minor units, by currency.
+    #[schema(example = json!({"USD": 47400}))]
     pending_value_cents: BTreeMap<String, i64>,
     /// How many are pending.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 6)]
     total: i64,
     /// Always false: all pending orders are counted.
+    #[schema(example = false)]
     truncated: bool,
     /// How many orders the answer is about: all that are pending.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 6)]
     scanned: i64,
 }
 
@@ -32,21 +34,21 @@ pub struct PendingAge {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Buckets {
     /// Younger than an hour.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 3)]
     under_1h: i64,
     /// An hour old or older, younger than six.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 2)]
     h1_to_6h: i64,
     /// Six hours old or older, younger than a day.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 1)]
     h6_to_24h: i64,
     /// A day old or older.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 0)]
     over_24h: i64,
 }
 
-/// Shows all pending orders by their age.
-#[utoipa::path(get, path = "/v1/admin/crypto-orders/pending-age", operation_id = "orders_pending_age",
+/// Tells how long pending orders have been waiting, and what they are worth.
+#[utoipa::path(get, path = "/v1/admin/crypto-orders/pending-age", operation_id = "show_pending_age",
     tag = "Operators", security(("bearer" = [])),
     responses((status = 200, description = "Pending orders by age, and what they cost.", body = PendingAge)),
 )]

@@ -19,50 +19,52 @@ type Cents = BTreeMap<String, i64>;
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Statistics {
     /// How many there are.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 20)]
     total: i64,
     /// How many stand where now.
     by_status: ByStatus,
     /// What the paid ones cost, by currency.
-    #[schema(value_type = BTreeMap<String, i64>)]
+    #[schema(value_type = BTreeMap<String, i64>, example = json!({"USD": 94800}))]
     paid_revenue_cents: Cents,
     /// From creation to payment, on average, rounded down; null while none is paid.
-    #[schema(required = true, minimum = 0)]
+    #[schema(required = true, minimum = 0, example = 184_000)]
     avg_time_to_paid_ms: Option<i64>,
     /// How many orders that average is of: all that are paid.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 12)]
     paid_sample: i64,
     /// What the paid ones cost, by product and currency.
-    #[schema(value_type = BTreeMap<String, BTreeMap<String, i64>>)]
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, i64>>, example = json!({"solo_manual": {"USD": 94800}}))]
     paid_revenue_by_product: BTreeMap<String, Cents>,
     /// How many are paid, by product.
+    #[schema(example = json!({"solo_manual": 12}))]
     paid_count_by_product: BTreeMap<String, i64>,
     /// Always false: all orders are counted.
+    #[schema(example = false)]
     truncated: bool,
     /// How many orders the answer is about: all.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 20)]
     scanned: i64,
 }
 
 /// A number for each status.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ByStatus {
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 3)]
     pending: i64,
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 1)]
     confirming: i64,
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 1)]
     partial: i64,
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 12)]
     paid: i64,
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 2)]
     failed: i64,
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, example = 1)]
     cancelled: i64,
 }
 
-/// Shows the statistics.
-#[utoipa::path(get, path = "/v1/admin/crypto-orders/stats", operation_id = "orders_stats", tag = "Operators",
+/// Tells about all orders in numbers.
+#[utoipa::path(get, path = "/v1/admin/crypto-orders/stats", operation_id = "show_stats", tag = "Operators",
     security(("bearer" = [])),
     responses((status = 200, description = "All orders in numbers.", body = Statistics)),
 )]

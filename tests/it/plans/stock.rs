@@ -2,6 +2,7 @@
 //!
 //! One order a minute up to now, most of them settled, over 500 accounts; of every other table as many rows.
 
+use crypto_orders::domain::attention::AttentionKind;
 use crypto_orders::domain::time::Timestamp;
 
 use crate::engines::Engine;
@@ -81,7 +82,6 @@ impl Words {
 const STATUS: &str = "case i % 97 when 0 then 'pending' when 1 then 'confirming' when 2 then 'partial' \
                       when 3 then 'failed' when 4 then 'cancelled' else 'paid' end";
 const PAID: &str = "i % 97 > 4";
-const KIND: &str = "case i % 3 when 0 then 'late_payment' when 1 then 'underpaid' else 'overpaid' end";
 
 /// Fills the database of a node, and has the engine look at what is in it.
 pub fn fill(app: &TestApp) {
@@ -216,12 +216,15 @@ fn keys(words: &Words) -> String {
 fn notices(words: &Words) -> String {
     let (id, created, uuid) = (words.order(), words.created(), words.uuid());
     let key_id = format!("'key_' || {uuid}");
-    let resolved = format!("case when i % 10 > 0 then {created} end");
+    let resolved = format!("case when i % 9 > 0 then {created} end");
+    let kinds = AttentionKind::ALL.iter().enumerate();
+    let kinds: String = kinds.map(|(number, kind)| format!(" when {number} then '{}'", kind.as_str())).collect();
+    let kind = format!("case i % {}{kinds} end", AttentionKind::ALL.len());
     let attention = words.fill(
         "attention_items",
         &[
             ("id", &uuid),
-            ("kind", KIND),
+            ("kind", &kind),
             ("order_id", &id),
             ("payment_id", "'pay-' || i"),
             ("count", "1"),
