@@ -20,7 +20,10 @@ use super::writer::GroupError;
 
 #[path = "queries/access.rs"]
 pub mod access;
+#[path = "queries/archive.rs"]
+pub mod archive;
 pub mod bulk;
+pub mod bulk_load;
 #[path = "queries/commit.rs"]
 pub mod commit;
 #[path = "queries/idempotency.rs"]
@@ -54,6 +57,14 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many writers one database can have.
 const SHARDS_MAX: i64 = 1_024;
 
+/// The name under which this program connects, by which its processes find each other.
+const APPLICATION: &str = "crypto-orders";
+
+/// Whether this URL is one of PostgreSQL's.
+pub fn is_url(database_url: &str) -> bool {
+    database_url.starts_with("postgres://") || database_url.starts_with("postgresql://")
+}
+
 /// Opens one connection.
 pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
     match tokio::time::timeout(CONNECT_TIMEOUT, establish(database_url)).await {
@@ -68,7 +79,8 @@ pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
 /// price that this puts on a scan must not make one worth compiling, so that is off too.
 async fn establish(database_url: &str) -> ConnectionResult<Conn> {
     let mut conn = AsyncPgConnection::establish(database_url).await?;
-    let planned = conn.batch_execute("set enable_seqscan = off; set jit = off").await;
+    let setup = format!("set enable_seqscan = off; set jit = off; set application_name = '{APPLICATION}'");
+    let planned = conn.batch_execute(&setup).await;
     planned.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }

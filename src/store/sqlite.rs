@@ -22,7 +22,10 @@ use super::writer::GroupError;
 
 #[path = "queries/access.rs"]
 pub mod access;
+#[path = "queries/archive.rs"]
+pub mod archive;
 pub mod bulk;
+pub mod bulk_load;
 pub mod checkpoints;
 #[path = "queries/commit.rs"]
 pub mod commit;

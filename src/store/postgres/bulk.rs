@@ -13,6 +13,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
+use crate::store::archive::rows::LedgerRow;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::orders;
@@ -153,6 +154,24 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
          where p.order_id = excluded.order_id returning payment_id"
     );
     Ok(written.into_iter().collect())
+}
+
+/// Inserts payments that are all new.
+pub async fn ledger_insert(conn: &mut Conn, rows: Vec<LedgerRow>) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        LedgerInsert,
+        "insert into order_payments (payment_id, order_id, role, parent_payment_id, provider_status, coin, \
+         pay_amount, received, provider_at, first_seen_at, other_coin, other_received) select * from",
+        [
+            text payment_id, text order_id, text role, text_or_null parent_payment_id, text provider_status,
+            text_or_null coin, text_or_null pay_amount, text_or_null received, bigint_or_null provider_at,
+            bigint first_seen_at, text_or_null other_coin, text_or_null other_received,
+        ],
+        "returning payment_id"
+    );
+    Ok(())
 }
 
 /// Inserts new orders.
