@@ -9,6 +9,8 @@ mod first_start;
 mod ipn;
 mod keys;
 mod output;
+mod progress;
+mod seed;
 mod serve;
 mod settings;
 mod sweep;
@@ -70,6 +72,9 @@ enum Command {
     /// Fail pending orders that are old, once, by hand
     #[command(after_help = sweep::HELP)]
     Sweep(sweep::Sweep),
+    /// Fill an empty database with believable orders
+    #[command(after_help = seed::HELP)]
+    Seed(seed::Seed),
     /// Play the provider
     #[command(after_help = ipn::HELP)]
     Ipn {
@@ -137,6 +142,7 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<(), CliError> {
             Command::Accounts { command } => accounts::run(command, &mut shell).await,
             Command::Keys { command } => keys::run(command, &mut shell).await,
             Command::Sweep(sweep) => sweep::run(&sweep, &mut shell).await,
+            Command::Seed(seed) => seed::run(&seed, &mut shell).await,
             Command::Ipn { command: ipn::Ipn::Send(send) } => Box::pin(ipn::run(&send, &mut shell)).await,
         }
     })

@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{Store, StoreError};
 
 use super::keys::NewKey;
+use super::seed;
 
 /// What the keys of a first start are called, so that production can refuse them later.
 const KEY_NAME: &str = "made at the first start";
@@ -36,11 +37,11 @@ pub(super) async fn prepare(
     Ok(Some(banner(&demo, settings, origin)))
 }
 
-/// The keys of a first start that still work.
+/// The keys of a first start, or of a seed, that still work.
 pub(super) async fn keys_left(store: &Store, now: Timestamp) -> Result<Vec<KeyId>, StoreError> {
     let works = |key: &ApiKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| now < at);
     let keys = store.keys_list(None).await?;
-    Ok(keys.iter().filter(|key| key.name == KEY_NAME && works(key)).map(|key| key.id).collect())
+    Ok(keys.iter().filter(|key| [KEY_NAME, seed::KEY_NAME].contains(&key.name.as_str()) && works(key)).map(|key| key.id).collect())
 }
 
 struct Demo {

@@ -17,6 +17,14 @@ pub struct Batch {
     pub(in crate::store) rows: Rows,
 }
 
+impl Batch {
+    /// How many orders are in it.
+    #[must_use]
+    pub fn orders(&self) -> u64 {
+        u64::try_from(self.rows.orders.len()).unwrap_or(u64::MAX)
+    }
+}
+
 /// Makes batches of records. One for a whole load: it remembers accounts and sums up totals.
 #[derive(Debug, Default)]
 pub struct Batches {

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::rows::{AccountRow, AttentionRow, AuditRow, CountersRow, KeyRow, LedgerRow};
 use super::{FORMAT, Misfit};
 use crate::domain::access::{Account, ApiKey};
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::store::IdempotencyTotals;
-use crate::store::changeset::{AuditEntry, Changeset, KeyUseKind};
+use crate::store::changeset::{AuditEntry, Changeset, KeyUseKind, ReceivedIpn};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_use_counts, raised_of};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 
@@ -122,9 +122,19 @@ impl Record {
         Some(Self(Kind::Order(Box::new(parts))))
     }
 
+    /// What was raised about an order is resolved, all at once.
+    pub fn resolve(&mut self, at: Timestamp, by: KeyId, note: &str) {
+        let Kind::Order(parts) = &mut self.0 else { return };
+        for item in &mut parts.attention {
+            item.resolved_at = Some(at.micros().max(item.last_at));
+            item.resolved_by = Some(by.to_string());
+            item.resolution_note = Some(note.to_owned());
+        }
+    }
+
     /// A verified IPN that found no order.
     #[must_use]
-    pub fn unmatched_ipn(ipn: &crate::store::changeset::ReceivedIpn) -> Self {
+    pub fn unmatched_ipn(ipn: &ReceivedIpn) -> Self {
         Self(Kind::UnmatchedIpn(IpnRow::of(ipn)))
     }
 

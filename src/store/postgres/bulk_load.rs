@@ -36,7 +36,7 @@ struct Count {
     count: i64,
 }
 
-/// Locks the tables, begins, and takes their indexes away; answers how to make them again.
+/// Locks the tables, begins, and takes their indexes away, but for what keeps rows unique; answers how to make them again.
 pub async fn begin(conn: &mut Conn) -> Result<Vec<String>, LoadError> {
     if let Some(held) = archive::contents(conn).await? {
         return Err(LoadError::NotEmpty(held));
@@ -53,7 +53,7 @@ pub async fn begin(conn: &mut Conn) -> Result<Vec<String>, LoadError> {
     let made: Vec<Named> = diesel::sql_query(format!(
         "select c.relname::text as name, pg_get_indexdef(i.indexrelid) as sql from pg_index i \
          join pg_class c on c.oid = i.indexrelid join pg_class t on t.oid = i.indrelid \
-         where t.relnamespace = current_schema()::regnamespace and not i.indisprimary \
+         where t.relnamespace = current_schema()::regnamespace and not i.indisunique \
          and t.relname = any(string_to_array('{TABLES}', ', '))"
     ))
     .load(conn)

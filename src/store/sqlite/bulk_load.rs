@@ -33,7 +33,7 @@ struct Mode {
     journal_mode: String,
 }
 
-/// Takes the file for itself, begins, and takes indexes and triggers away; answers how to make them again.
+/// Takes the file for itself, begins, and takes indexes and triggers away, but for what keeps rows unique; answers how to make them again.
 pub async fn begin(conn: &mut Conn) -> Result<Vec<String>, LoadError> {
     refuse_contents(conn).await?;
     let mode = diesel::sql_query("PRAGMA journal_mode = DELETE").get_result::<Mode>(conn).await;
@@ -48,7 +48,8 @@ pub async fn begin(conn: &mut Conn) -> Result<Vec<String>, LoadError> {
     conn.batch_execute(&alone).await.map_err(StoreError::from)?;
     refuse_contents(conn).await?;
     let made: Vec<Named> = diesel::sql_query(
-        "select type as kind, name, sql from sqlite_master where type in ('index', 'trigger') and sql is not null",
+        "select type as kind, name, sql from sqlite_master where type in ('index', 'trigger') \
+         and sql not like 'create unique %'",
     )
     .load(conn)
     .await
