@@ -10,6 +10,7 @@ mod answer;
 mod auth;
 mod billing;
 mod body;
+pub mod csv;
 mod cursor;
 mod envelope;
 mod error;

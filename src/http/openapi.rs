@@ -32,7 +32,9 @@ const BEARER: &str = "bearer";
     paths(
         show,
         billing::get::show,
+        billing::list::page,
         admin::list::page,
+        admin::csv::export,
     ),
     components(schemas(ProblemDocument)),
     modifiers(&Shared)

@@ -115,6 +115,18 @@ impl Query {
             .map_or_else(|| refused(format!("status must be one of {known}.")), |name| Ok(Some(name)))
     }
 
+    /// A switch, off if nothing is said.
+    ///
+    /// # Errors
+    /// 400 unless it is one of `0`, `1`, `true` and `false`.
+    pub fn switch(&self, name: &str) -> Result<bool, ApiError> {
+        match self.get(name) {
+            None | Some("0" | "false") => Ok(false),
+            Some("1" | "true") => Ok(true),
+            Some(_) => refused(format!("{name} must be 0, 1, true or false.")),
+        }
+    }
+
     /// A time.
     ///
     /// # Errors

@@ -92,6 +92,7 @@ pub fn table() -> Vec<Place> {
         own("/{order_id}/events").get(billing::events::list),
         any("").get(admin::list::page),
         any("/").get(admin::list::page),
+        any(".csv").get(admin::csv::export),
         any("/sweep-expired").post(admin::sweep::sweep),
         any("/idempotency-metrics").get(admin::idempotency_metrics::show),
         any("/{order_id}").get(admin::get::show),

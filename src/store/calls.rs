@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::changeset::{Changeset, CommitError, Committed};
-use super::filter::{Due, OrderFilter, OrderPage, Page};
+use super::filter::{Due, LinePage, OrderFilter, OrderPage, Page};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
 use crate::domain::access::{Account, ApiKey};
@@ -94,7 +94,12 @@ impl Store {
 
     /// A page of orders, newest first.
     pub async fn orders_page(&self, filter: OrderFilter, page: Page) -> Result<OrderPage, StoreError> {
-        read!(self.access, orders::orders_page(&filter, page))
+        read!(self.access, lists::orders_page(&filter, page))
+    }
+
+    /// A page of orders without their logs and payments, newest first.
+    pub async fn lines_page(&self, filter: OrderFilter, page: Page) -> Result<LinePage, StoreError> {
+        read!(self.access, lists::lines_page(&filter, page))
     }
 
     /// The order of a payment, bound or in the ledger.

@@ -46,6 +46,7 @@ fn routes() -> Vec<(Method, String, Permission)> {
         (Method::GET, one("/events"), ReadOrders),
         (Method::GET, ADMIN.to_owned(), Operate),
         (Method::GET, format!("{ADMIN}/"), Operate),
+        (Method::GET, format!("{ADMIN}.csv"), Operate),
         (Method::POST, format!("{ADMIN}/sweep-expired"), Operate),
         (Method::GET, format!("{ADMIN}/idempotency-metrics"), Operate),
         (Method::GET, any(""), Operate),

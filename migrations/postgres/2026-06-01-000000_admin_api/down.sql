@@ -3,6 +3,7 @@ drop index outbox_events_by_order;
 drop index received_ipns_unmatched;
 delete from order_totals where day = '';
 drop index orders_by_account_status;
+drop index orders_paid_late;
 drop index orders_by_paid;
 create index orders_by_paid on orders (paid_at, id) where paid_at is not null;
 drop index api_keys_by_account;

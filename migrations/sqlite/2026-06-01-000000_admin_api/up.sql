@@ -10,6 +10,9 @@ create index orders_by_account_status on orders (account_id, status, created_at,
 -- What was paid in a span of time, in the order of the list.
 drop index orders_by_paid;
 create index orders_by_paid on orders (paid_at, created_at, id) where paid_at is not null;
+-- The few that were paid more than a day after they were created.
+create index orders_paid_late on orders ((paid_at - created_at), paid_at, created_at, id)
+    where paid_at - created_at >= 86400000000;
 
 -- The pages of each list.
 drop index api_keys_by_account;

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::order::StatusName;
+use crate::domain::time::Timestamp;
 use crate::http::envelope::{AdminOrder, Listing, for_admin};
 use crate::http::error::ApiError;
 use crate::http::query::{LimitRule, Query, Start};
@@ -14,16 +15,47 @@ use crate::store::filter::{OrderFilter, OrderPage, Page, SearchReach};
 
 const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
 const SEARCH_CHARS_MAX: usize = 200;
-const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-bounded");
+/// Says that a search looked at the newest orders only.
+pub const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-bounded");
+
+/// The filters, as the document shows them; [`filter`] reads them.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it only describes; the query is read strictly, one parameter after the other")]
+pub struct Filters {
+    /// Only orders in this status.
+    status: Option<StatusName>,
+    /// Only this customer's: the account's UUID, bare or behind `acc_`.
+    #[param(pattern = "^(acc_)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+    account_id: Option<String>,
+    /// Created then or later.
+    created_after: Option<Timestamp>,
+    /// Created earlier; later than `created_after`.
+    created_before: Option<Timestamp>,
+    /// Paid then or later.
+    paid_after: Option<Timestamp>,
+    /// Paid earlier; later than `paid_after`.
+    paid_before: Option<Timestamp>,
+    /// A piece of the order's id, its product or the customer's note, in any case. One or two characters
+    /// are looked for in the newest 10 000 orders only.
+    #[param(min_length = 1, max_length = 200, pattern = r"^[^\x00]+$")]
+    search: Option<String>,
+    /// The one order of this payment, whether it is bound or only recorded.
+    #[param(pattern = "^[!-~]([ -~]{0,126}[!-~])?$")]
+    payment_id: Option<String>,
+}
 
 /// Shows one page.
-#[utoipa::path(get, path = "/v1/admin/crypto-orders", tag = "Operators", security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/admin/crypto-orders", tag = "Operators", operation_id = "orders_list_all",
+    security(("bearer" = [])),
     params(
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, description = "How many; 50 without it."),
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts."),
-        ("status" = Option<StatusName>, Query, description = "Only orders in this status."),
+        Filters,
     ),
-    responses((status = 200, description = "One page, newest first.", body = Listing<AdminOrder>)),
+    responses((status = 200, description = "One page, newest first.", body = Listing<AdminOrder>,
+        headers(("X-Driftstack-Search-Bounded" = String, description = "`1` if the search looked at the newest 10 000 orders only.")),
+    )),
 )]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
@@ -43,7 +75,10 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 }
 
 /// Reads all filters; those that are present must all hold.
-fn filter(query: &Query) -> Result<OrderFilter, ApiError> {
+///
+/// # Errors
+/// 400 if one breaks its rule.
+pub fn filter(query: &Query) -> Result<OrderFilter, ApiError> {
     let created = query.between("created")?;
     let paid = query.between("paid")?;
     Ok(OrderFilter {

@@ -1,6 +1,7 @@
 //! The operators' endpoints (contract, section 4), one file each.
 
 pub mod apply_ipn;
+pub mod csv;
 pub mod events;
 pub mod get;
 pub mod idempotency_metrics;

@@ -4,7 +4,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::access::Permission;
-use crate::http::envelope::{Listing, for_customer};
+use crate::domain::order::StatusName;
+use crate::domain::time::Timestamp;
+use crate::http::envelope::{CustomerOrder, Listing, for_customer};
 use crate::http::error::ApiError;
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
@@ -13,6 +15,17 @@ use crate::store::filter::{OrderFilter, OrderPage, Page};
 const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
 
 /// Shows one page.
+#[utoipa::path(get, path = "/v1/billing/crypto-orders", tag = "Orders", operation_id = "orders_list",
+    security(("bearer" = [])),
+    params(
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 100, description = "How many; 50 without it."),
+        ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts."),
+        ("status" = Option<StatusName>, Query, description = "Only orders in this status."),
+        ("created_after" = Option<Timestamp>, Query, description = "Created then or later."),
+        ("created_before" = Option<Timestamp>, Query, description = "Created earlier; later than `created_after`."),
+    ),
+    responses((status = 200, description = "One page, newest first.", body = Listing<CustomerOrder>)),
+)]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let customer = shared.customer(&request, Permission::ReadOrders).await?;
     let query = Query::of(&request)?;

@@ -13,6 +13,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
+use super::statement::Orders;
 use crate::store::archive::rows::LedgerRow;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
@@ -172,6 +173,11 @@ pub async fn ledger_insert(conn: &mut Conn, rows: Vec<LedgerRow>) -> QueryResult
         "returning payment_id"
     );
     Ok(())
+}
+
+/// Reads orders.
+pub async fn orders_read(conn: &mut Conn, statement: Orders) -> QueryResult<Vec<OrderRow>> {
+    statement.load(conn).await
 }
 
 /// Inserts new orders.
