@@ -8,13 +8,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
+    /// Whether anybody sees a bar.
+    pub(super) fn is_shown() -> bool {
+        io::stderr().is_terminal()
+    }
+
     /// A bar towards `total`, or a count where nobody knows the end.
     pub(super) fn new(what: &'static str, total: Option<u64>) -> Self {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target = if Self::is_shown() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = match total {
             Some(total) => ProgressBar::with_draw_target(Some(total), target),
             None => ProgressBar::with_draw_target(None, target),

@@ -9,12 +9,13 @@ pub mod batch;
 mod check;
 pub(super) mod iso;
 pub mod load;
-mod records;
+pub(super) mod records;
 pub(super) mod rows;
 
 pub use records::Record;
 
 use crate::domain::time::Timestamp;
+use crate::store::filter::Position;
 
 /// The format that this program writes, and the only one it reads.
 const FORMAT: u32 = 1;
@@ -58,6 +59,24 @@ impl Beside {
     pub const BEFORE_ORDERS: [Self; 2] = [Self::Accounts, Self::ApiKeys];
     /// Those after the orders. The counters are last: read while a server counts, they hold every key before.
     pub const AFTER_ORDERS: [Self; 4] = [Self::UnmatchedIpns, Self::Attention, Self::AuditLog, Self::Counters];
+}
+
+/// A page of orders, oldest first.
+#[derive(Debug)]
+pub struct OrdersPage {
+    /// The orders, each with everything that belongs to it.
+    pub records: Vec<Record>,
+    /// Where the next page starts, if there may be one.
+    pub next: Option<Position>,
+}
+
+/// A page of what stands beside the orders.
+#[derive(Debug)]
+pub struct BesidePage {
+    /// The records, by their key.
+    pub records: Vec<Record>,
+    /// The key after which the next page starts, if there may be one.
+    pub next: Option<String>,
 }
 
 /// A record that the domain cannot mean, and why.

@@ -21,6 +21,8 @@ use super::writer::GroupError;
 pub mod access;
 #[path = "queries/archive.rs"]
 pub mod archive;
+#[path = "queries/archive_pages.rs"]
+pub mod archive_pages;
 pub mod bulk;
 pub mod bulk_load;
 #[path = "queries/commit.rs"]

@@ -103,15 +103,9 @@ impl Record {
     /// what was raised.
     #[must_use]
     pub fn order(history: &[Changeset], mut fresh_id: impl FnMut(Timestamp) -> Uuid) -> Option<Self> {
-        let mut parts = OrderParts {
-            order: OrderRow::of(&history.iter().rev().find_map(|set| set.order.as_ref())?.after),
-            events: Vec::new(),
-            payments: Vec::new(),
-            ipns: Vec::new(),
-            idempotency_keys: Vec::new(),
-            webhook_events: Vec::new(),
-            attention: raised_of(history.iter()).into_iter().map(AttentionRow::from).collect(),
-        };
+        let last = history.iter().rev().find_map(|set| set.order.as_ref())?;
+        let mut parts = OrderParts::of(OrderRow::of(&last.after));
+        parts.attention = raised_of(history.iter()).into_iter().map(AttentionRow::from).collect();
         for set in history {
             parts.learn(set);
         }
@@ -232,6 +226,19 @@ fn holds_nul(line: &str) -> bool {
 }
 
 impl OrderParts {
+    /// An order of which nothing else is known yet.
+    pub fn of(order: OrderRow) -> Self {
+        Self {
+            order,
+            events: Vec::new(),
+            payments: Vec::new(),
+            ipns: Vec::new(),
+            idempotency_keys: Vec::new(),
+            webhook_events: Vec::new(),
+            attention: Vec::new(),
+        }
+    }
+
     /// What one commit added. The order itself is the last commit's.
     fn learn(&mut self, set: &Changeset) {
         if let Some(change) = &set.order {
