@@ -41,7 +41,11 @@ pub(super) async fn prepare(
 pub(super) async fn keys_left(store: &Store, now: Timestamp) -> Result<Vec<KeyId>, StoreError> {
     let works = |key: &ApiKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| now < at);
     let keys = store.keys_list(None).await?;
-    Ok(keys.iter().filter(|key| [KEY_NAME, seed::KEY_NAME].contains(&key.name.as_str()) && works(key)).map(|key| key.id).collect())
+    Ok(keys
+        .iter()
+        .filter(|key| [KEY_NAME, seed::KEY_NAME].contains(&key.name.as_str()) && works(key))
+        .map(|key| key.id)
+        .collect())
 }
 
 struct Demo {

@@ -94,7 +94,8 @@ fn fill(database_url: &str, sown: &Sown) -> Result<Crowd, LoadFailed> {
         let making = scope.spawn(move || make(sown, &sender));
         let last = write(&mut load, batches, &progress)?;
         let crowd = making.join().map_err(|_| LoadFailed::Failed("the orders could not be made".to_owned()))?;
-        let crowd = crowd.map_err(|misfit| LoadFailed::Failed(format!("an order was made that cannot be: {misfit}")))?;
+        let crowd =
+            crowd.map_err(|misfit| LoadFailed::Failed(format!("an order was made that cannot be: {misfit}")))?;
         progress.say("indexes");
         load.finish(last)?;
         progress.end();

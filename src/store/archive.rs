@@ -11,6 +11,8 @@ pub(super) mod iso;
 pub mod load;
 pub(super) mod records;
 pub(super) mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use records::Record;
 

@@ -15,6 +15,8 @@
 mod engines;
 mod access;
 mod arbitrary;
+mod archive;
+mod archive_refusals;
 mod cli;
 mod cli_refusals;
 mod cli_start;
@@ -36,6 +38,7 @@ mod readme;
 mod records;
 mod schema;
 mod search;
+mod seed;
 mod shutdown;
 mod smoke;
 mod storage;

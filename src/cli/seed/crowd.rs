@@ -10,20 +10,27 @@ use crate::domain::time::Timestamp;
 /// What the keys of a seed are called, so that production can refuse them.
 pub const KEY_NAME: &str = "made by seed";
 
-/// Each account's name, tier, and how many of a thousand orders are its own; the first takes the rest.
-const ACCOUNTS: [(&str, Tier, u64); 12] = [
-    ("Northwind Tools", Tier::Enterprise, 0),
-    ("Müller & Söhne", Tier::ApiScale, 140),
-    ("株式会社あおぞら", Tier::ApiScale, 90),
-    ("Торговый дом Волга", Tier::ApiBuilder, 60),
-    ("Café do Porto", Tier::ApiBuilder, 45),
-    ("شركة النور", Tier::AgencyManual, 30),
-    ("Ελληνικά Βιβλία", Tier::AgencyManual, 20),
-    ("Little Lemon", Tier::TeamManual, 12),
-    ("हिमालय चाय", Tier::ApiStarter, 8),
-    ("O'Neill, \"Pubs\"", Tier::SoloManual, 4),
-    ("김치나라", Tier::SoloManual, 2),
-    ("One Order Only", Tier::Free, 1),
+/// An account of every seed.
+struct Buyer {
+    name: &'static str,
+    tier: Tier,
+    /// How many of a thousand orders are its own; the first takes what is left.
+    share: u64,
+}
+
+const BUYERS: [Buyer; 12] = [
+    Buyer { name: "Northwind Tools", tier: Tier::Enterprise, share: 0 },
+    Buyer { name: "Müller & Söhne", tier: Tier::ApiScale, share: 140 },
+    Buyer { name: "株式会社あおぞら", tier: Tier::ApiScale, share: 90 },
+    Buyer { name: "Торговый дом Волга", tier: Tier::ApiBuilder, share: 60 },
+    Buyer { name: "Café do Porto", tier: Tier::ApiBuilder, share: 45 },
+    Buyer { name: "شركة النور", tier: Tier::AgencyManual, share: 30 },
+    Buyer { name: "Ελληνικά Βιβλία", tier: Tier::AgencyManual, share: 20 },
+    Buyer { name: "Little Lemon", tier: Tier::TeamManual, share: 12 },
+    Buyer { name: "हिमालय चाय", tier: Tier::ApiStarter, share: 8 },
+    Buyer { name: "O'Neill, \"Pubs\"", tier: Tier::SoloManual, share: 4 },
+    Buyer { name: "김치나라", tier: Tier::SoloManual, share: 2 },
+    Buyer { name: "One Order Only", tier: Tier::Free, share: 1 },
 ];
 
 const NOTES: [&str; 20] = [
@@ -73,11 +80,11 @@ impl Crowd {
     /// The accounts under this seed, made at that time.
     pub fn new(seed: u64, at: Timestamp) -> Self {
         let mut dice = Dice::of(seed, 1, 0);
-        let accounts: Vec<Account> = ACCOUNTS
+        let accounts: Vec<Account> = BUYERS
             .iter()
-            .map(|(name, tier, _)| {
+            .map(|buyer| {
                 let id = AccountId::new(dice.uuid(at));
-                Account { id, name: (*name).to_owned(), tier: *tier, created_at: at }
+                Account { id, name: buyer.name.to_owned(), tier: buyer.tier, created_at: at }
             })
             .collect();
         let operator = plaintext(seed, KeyKind::Admin, "operator");
@@ -93,7 +100,7 @@ impl Crowd {
     /// Whose the next order is: the place among the accounts.
     pub fn buyer(dice: &mut Dice) -> usize {
         let mut thrown = dice.below(1000);
-        for (place, (_, _, share)) in ACCOUNTS.iter().enumerate() {
+        for (place, Buyer { share, .. }) in BUYERS.iter().enumerate() {
             if thrown < *share {
                 return place;
             }

@@ -16,16 +16,25 @@ use crate::provider::signature::Verified;
 use crate::provider::wire::Ipn;
 use crate::store::changeset::ReceivedIpn;
 
-/// A coin, the units of 10⁻⁸ that a dollar buys, and what its addresses begin with.
-const COINS: [(&str, u64, &str); 8] = [
-    ("btc", 1_667, "bc1q"),
-    ("eth", 33_000, "0x"),
-    ("usdttrc20", 100_000_000, "T"),
-    ("usdterc20", 100_000_000, "0x"),
-    ("ltc", 1_200_000, "ltc1q"),
-    ("trx", 400_000_000, "T"),
-    ("xmr", 600_000, "8"),
-    ("sol", 700_000, "So"),
+/// A coin that customers pay in.
+#[derive(Clone, Copy, Default)]
+struct Market {
+    code: &'static str,
+    /// How many units of 10⁻⁸ a dollar buys.
+    per_dollar: u64,
+    /// What its addresses begin with.
+    prefix: &'static str,
+}
+
+const MARKETS: [Market; 8] = [
+    Market { code: "btc", per_dollar: 1_667, prefix: "bc1q" },
+    Market { code: "eth", per_dollar: 33_000, prefix: "0x" },
+    Market { code: "usdttrc20", per_dollar: 100_000_000, prefix: "T" },
+    Market { code: "usdterc20", per_dollar: 100_000_000, prefix: "0x" },
+    Market { code: "ltc", per_dollar: 1_200_000, prefix: "ltc1q" },
+    Market { code: "trx", per_dollar: 400_000_000, prefix: "T" },
+    Market { code: "xmr", per_dollar: 600_000, prefix: "8" },
+    Market { code: "sol", per_dollar: 700_000, prefix: "So" },
 ];
 /// Payment ids have ten digits, as the provider's have; each order has room for four.
 const FIRST_PAYMENT: u64 = 4_000_000_000;
@@ -67,7 +76,7 @@ impl Payment {
     /// The payment of the order of this number.
     pub fn new(dice: &mut Dice, number: u64, order_id: &str, what: (&str, Price)) -> Self {
         let (product, price) = what;
-        let (coin, per_dollar, prefix) = dice.pick(&COINS);
+        let Market { code, per_dollar, prefix } = dice.pick(&MARKETS);
         let cents = u64::try_from(price.cents).unwrap_or(0);
         // A market that moves by a tenth.
         let rate = per_dollar.saturating_mul(dice.below(1000).saturating_add(9500)) / 10_000;
@@ -79,7 +88,7 @@ impl Payment {
             price: price.in_major_units().to_string(),
             currency: price.currency.as_str().to_ascii_lowercase(),
             number: FIRST_PAYMENT.saturating_add(number.saturating_mul(PAYMENTS_PER_ORDER)),
-            coin,
+            coin: code,
             address: format!("{prefix}{tail}"),
             units: units.max(1),
         }

@@ -163,8 +163,7 @@ impl<'a> Story<'a> {
         if decision.changes(&self.order) {
             set.order = Some(OrderChange { before: None, after: after.clone() });
         }
-        set.ipn =
-            because.ipn.map(|ipn| ReceivedIpn { order_id: Some(after.id), outcome: decision.outcome, ..ipn });
+        set.ipn = because.ipn.map(|ipn| ReceivedIpn { order_id: Some(after.id), outcome: decision.outcome, ..ipn });
         set.attention = decision.attention;
         let dice = &mut self.dice;
         set.webhook = decision.announcement.map(|told| WebhookEvent::new(dice.uuid(now), told, &after));

@@ -130,7 +130,8 @@ async fn add_parts(conn: &mut Conn, parts: &mut [OrderParts]) -> Result<(), Stor
     for row in told.load(conn).await? {
         of.get_mut(row.order_id.as_str()).into_iter().for_each(|of| of.webhook_events.push(row.clone()));
     }
-    let raised = attention_items::table.filter(attention_items::order_id.eq_any(&ids)).select(AttentionRow::as_select());
+    let raised =
+        attention_items::table.filter(attention_items::order_id.eq_any(&ids)).select(AttentionRow::as_select());
     for row in raised.load(conn).await? {
         of.get_mut(row.order_id.as_str()).into_iter().for_each(|of| of.attention.push(row.clone()));
     }
@@ -138,12 +139,7 @@ async fn add_parts(conn: &mut Conn, parts: &mut [OrderParts]) -> Result<(), Stor
 }
 
 /// A page of what stands beside the orders, after this key; empty text before the first.
-pub async fn archive_beside(
-    conn: &mut Conn,
-    which: Beside,
-    after: &str,
-    limit: i64,
-) -> Result<BesidePage, StoreError> {
+pub async fn archive_beside(conn: &mut Conn, which: Beside, after: &str, limit: i64) -> Result<BesidePage, StoreError> {
     match which {
         Beside::Accounts => {
             let rows = accounts::table.filter(accounts::id.gt(after)).order(accounts::id).limit(limit);
