@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::engines::{Database, Engine};
 use crate::harness::sql::assert_whole;
-use crate::harness::{TestApp, eventually, migrate, order_body, payment};
+use crate::harness::{TestApp, eventually, migrate, payment};
 use crate::harness_program::Site;
 use crate::postgres::Cluster;
 
@@ -201,9 +201,13 @@ async fn a_table_is_the_operators_list(engine: Engine) {
     let app = lived_in(engine).await;
     let request = app.request(Method::GET, "/v1/admin/crypto-orders.csv?all=1").bearer_auth(&app.operator);
     let over_http = app.send(request).await;
-    let by_command = at(&app.database.url).run(&["export", "--format", "csv"]);
+    let site = at(&app.database.url);
+    let by_command = site.run(&["export", "--format", "csv"]);
     assert_eq!(by_command.stderr, "", "no progress bar in a pipe");
-    assert_eq!(by_command.printed(), over_http.text);
+    // What is printed is read line by line here, and loses its returns.
+    assert_eq!(by_command.printed(), over_http.text.replace("\r\n", "\n"));
+    site.run(&["export", "--format", "csv", "--output", "orders.csv"]).printed();
+    assert_eq!(std::fs::read_to_string(site.folder.join("orders.csv")).expect("a file"), over_http.text);
 }
 
 async fn a_window_has_its_orders_and_nothing_else(engine: Engine) {

@@ -30,7 +30,7 @@ const BUYERS: [Buyer; 12] = [
     Buyer { name: "हिमालय चाय", tier: Tier::ApiStarter, share: 8 },
     Buyer { name: "O'Neill, \"Pubs\"", tier: Tier::SoloManual, share: 4 },
     Buyer { name: "김치나라", tier: Tier::SoloManual, share: 2 },
-    Buyer { name: "One Order Only", tier: Tier::Free, share: 1 },
+    Buyer { name: "Corner Kiosk", tier: Tier::Free, share: 1 },
 ];
 
 const NOTES: [&str; 20] = [
