@@ -5,10 +5,14 @@
 
 mod accounts;
 mod error;
+mod export;
 mod first_start;
+mod import;
 mod ipn;
 mod keys;
 mod output;
+mod progress;
+mod seed;
 mod serve;
 mod settings;
 mod sweep;
@@ -70,6 +74,15 @@ enum Command {
     /// Fail pending orders that are old, once, by hand
     #[command(after_help = sweep::HELP)]
     Sweep(sweep::Sweep),
+    /// Fill an empty database with believable orders
+    #[command(after_help = seed::HELP)]
+    Seed(seed::Seed),
+    /// Write all orders, or everything there is, to a file or to stdout
+    #[command(after_help = export::HELP)]
+    Export(export::Export),
+    /// Read a full export into an empty database
+    #[command(after_help = import::HELP)]
+    Import(import::Import),
     /// Play the provider
     #[command(after_help = ipn::HELP)]
     Ipn {
@@ -137,6 +150,9 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<(), CliError> {
             Command::Accounts { command } => accounts::run(command, &mut shell).await,
             Command::Keys { command } => keys::run(command, &mut shell).await,
             Command::Sweep(sweep) => sweep::run(&sweep, &mut shell).await,
+            Command::Seed(seed) => seed::run(&seed, &mut shell).await,
+            Command::Export(export) => export::run(&export, &mut shell).await,
+            Command::Import(import) => import::run(import, &mut shell).await,
             Command::Ipn { command: ipn::Ipn::Send(send) } => Box::pin(ipn::run(&send, &mut shell)).await,
         }
     })

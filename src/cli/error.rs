@@ -5,6 +5,7 @@ use std::io;
 
 use crate::config::{ConfigError, SecretFileError};
 use crate::store::StoreError;
+use crate::store::archive::load::LoadError;
 
 /// Exit code: the command did not do its work.
 const FAILED: u8 = 1;
@@ -47,6 +48,45 @@ pub(super) enum CliError {
     /// The result was not written.
     #[error("the work is done, but its result could not be written")]
     Output(#[from] io::Error),
+}
+
+/// Why a bulk load did not come to its end; nothing of it remains.
+#[derive(Debug)]
+pub(super) enum LoadFailed {
+    /// It could not begin.
+    Begin(LoadError),
+    /// The storage refused.
+    Store(StoreError),
+    /// What was to be loaded is wrong.
+    Failed(String),
+}
+
+impl From<LoadError> for LoadFailed {
+    fn from(error: LoadError) -> Self {
+        Self::Begin(error)
+    }
+}
+
+impl From<StoreError> for LoadFailed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl LoadFailed {
+    /// The same as the command tells it, about this database.
+    pub(super) fn told_of(self, database: String) -> CliError {
+        match self {
+            Self::Begin(error @ LoadError::NotEmpty(_)) => CliError::Failed(format!(
+                "the database {database} cannot be filled: {error}; name an empty one by --database-url or DATABASE_URL"
+            )),
+            Self::Begin(error @ LoadError::InUse(_)) => {
+                CliError::Failed(format!("the database {database} cannot be filled: {error}"))
+            }
+            Self::Begin(LoadError::Store(source)) | Self::Store(source) => CliError::Storage { database, source },
+            Self::Failed(why) => CliError::Failed(why),
+        }
+    }
 }
 
 /// What to do about a storage that refused.

@@ -11,6 +11,8 @@ use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::store::{Store, StoreError};
 
+use super::seed;
+
 /// Prepares an empty database, and answers what to show; none if the database is in use already.
 pub(super) async fn prepare(
     store: &Store,
@@ -32,11 +34,13 @@ pub(super) async fn prepare(
     Ok(Some(banner(&demo, settings, origin)))
 }
 
-/// The keys of a first start that still work.
+/// The keys of a first start, or of a seed, that still work.
 pub(super) async fn keys_left(store: &Store, now: Timestamp) -> Result<Vec<KeyId>, StoreError> {
     let works = |key: &ApiKey| key.revoked_at.is_none() && !key.has_expired(now);
     let keys = store.keys_list(None).await?;
-    Ok(keys.iter().filter(|key| key.name == FIRST_START_NAME && works(key)).map(|key| key.id).collect())
+    let unfit = [FIRST_START_NAME, seed::KEY_NAME];
+    let left = keys.iter().filter(|key| unfit.contains(&key.name.as_str()) && works(key));
+    Ok(left.map(|key| key.id).collect())
 }
 
 struct Demo {

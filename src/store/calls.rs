@@ -2,8 +2,9 @@
 
 use tokio::sync::oneshot;
 
+use super::archive::{Beside, BesidePage, OrdersPage, Window};
 use super::changeset::{AuditEntry, Changeset, CommitError, Committed};
-use super::filter::{Due, LinePage, OrderFilter, OrderPage, Page};
+use super::filter::{Due, LinePage, OrderFilter, OrderPage, Page, Position};
 use super::records::{
     AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, Resolution, Resolved, Stretch,
 };
@@ -104,6 +105,31 @@ impl Store {
     /// A page of orders without their logs and payments, newest first.
     pub async fn lines_page(&self, filter: OrderFilter, page: Page) -> Result<LinePage, StoreError> {
         read!(self.access, lists::lines_page(&filter, page))
+    }
+
+    /// The place of the newest order of a window, where a walk through it ends.
+    pub async fn archive_end(&self, window: Window) -> Result<Option<Position>, StoreError> {
+        read!(self.access, archive_pages::orders_end(&window))
+    }
+
+    /// How many orders a window has.
+    pub async fn archive_count(&self, window: Window) -> Result<i64, StoreError> {
+        read!(self.access, archive_pages::orders_count(&window))
+    }
+
+    /// A page of whole orders, oldest first, after one place (if any) and up to another.
+    pub async fn archive_orders(
+        &self,
+        window: Window,
+        between: (Option<Position>, Position),
+        limit: usize,
+    ) -> Result<OrdersPage, StoreError> {
+        read!(self.access, archive_pages::archive_orders(&window, between, rows(limit)))
+    }
+
+    /// A page of what stands beside the orders, after this key.
+    pub async fn archive_beside(&self, which: Beside, after: String, limit: usize) -> Result<BesidePage, StoreError> {
+        read!(self.access, archive_pages::archive_beside(which, &after, rows(limit)))
     }
 
     /// The order of a payment, bound or in the ledger.

@@ -6,19 +6,24 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use super::archive::iso;
 use super::changeset::{Changeset, KeyClaim, KeyUseKind, OrderChange, ReceivedIpn};
 use super::schema::{
     attention_items, idempotency_keys, idempotency_totals, order_search, order_totals, outbox_events, received_ipns,
 };
 use crate::clock::fresh_uuid;
 use crate::domain::order::Order;
+use crate::domain::webhook::WebhookEvent;
 
 /// A row of `received_ipns`.
-#[derive(Debug, Clone, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = received_ipns, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
 pub(super) struct IpnRow {
     pub body_sha256: String,
+    #[serde(skip)]
     pub order_id: Option<String>,
     pub payment_id: String,
     pub payment_status: String,
@@ -26,7 +31,9 @@ pub(super) struct IpnRow {
     pub verified_secret: i64,
     pub outcome: String,
     pub times_seen: i64,
+    #[serde(with = "iso")]
     pub received_at: i64,
+    #[serde(with = "iso")]
     pub last_received_at: i64,
     pub raw_body: String,
 }
@@ -52,16 +59,20 @@ impl IpnRow {
 }
 
 /// A row of `idempotency_keys` as its first use makes it.
-#[derive(Debug, Clone, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = idempotency_keys)]
+#[serde(deny_unknown_fields)]
 pub(super) struct KeyClaimRow {
     pub account_id: String,
     pub key: String,
+    #[serde(skip)]
     pub order_id: String,
     pub product: String,
     pub price_cents: i64,
     pub price_currency: String,
+    #[serde(with = "iso")]
     pub first_seen_at: i64,
+    #[serde(with = "iso")]
     pub last_seen_at: i64,
     pub replays: i64,
     pub body_mismatches: i64,
@@ -86,15 +97,32 @@ impl KeyClaimRow {
 }
 
 /// A row of `outbox_events`.
-#[derive(Debug, Clone, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = outbox_events)]
+#[serde(deny_unknown_fields)]
 pub(super) struct OutboxRow {
     pub id: String,
     pub account_id: String,
+    #[serde(skip)]
     pub order_id: String,
     pub event_type: String,
     pub body: String,
+    #[serde(with = "iso")]
     pub created_at: i64,
+}
+
+impl OutboxRow {
+    /// The row of what is told of this order.
+    pub fn of(event: &WebhookEvent, order: &Order) -> Self {
+        Self {
+            id: event.id.to_string(),
+            account_id: order.account_id.to_string(),
+            order_id: order.id.to_string(),
+            event_type: event.event_type.to_owned(),
+            body: event.body.clone(),
+            created_at: order.updated_at.micros(),
+        }
+    }
 }
 
 /// A row of `attention_items`: an item to open, or what to add to the open one.
@@ -166,13 +194,16 @@ pub(super) struct KeyTotalRow {
     pub body_mismatches: i64,
 }
 
+/// Totals by day, status, product and currency.
+pub(super) type Totals = BTreeMap<[String; 4], TotalRow>;
+
 /// The day under which the total over all days is kept.
 pub(super) const ALL_DAYS: &str = "";
 
 /// What these transitions add to and take from the totals, each row once, in key order: those of the day
 /// on which an order was created, and those of all days.
 pub(super) fn totals_of<'a>(changes: impl Iterator<Item = &'a OrderChange>, shard: i64) -> Vec<TotalRow> {
-    let mut totals: BTreeMap<[String; 4], TotalRow> = BTreeMap::new();
+    let mut totals = Totals::new();
     for change in changes {
         let before = change.before.as_ref();
         if before.is_some_and(|before| before.status.name() == change.after.status.name()) {
@@ -186,13 +217,18 @@ pub(super) fn totals_of<'a>(changes: impl Iterator<Item = &'a OrderChange>, shar
     totals.into_values().map(|row| TotalRow { shard, ..row }).collect()
 }
 
+/// The same of orders that are all new.
+pub(super) fn totals_add_placed(totals: &mut Totals, order: &Order) {
+    total_add(totals, order, Direction::Enters);
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Enters,
     Leaves,
 }
 
-fn total_add(totals: &mut BTreeMap<[String; 4], TotalRow>, order: &Order, direction: Direction) {
+fn total_add(totals: &mut Totals, order: &Order, direction: Direction) {
     let paid_after = order.paid_at().map_or(0, |paid_at| paid_at.since(order.created_at).as_millis());
     let signed = |amount: i64| if direction == Direction::Enters { amount } else { amount.saturating_neg() };
     for day in [order.created_at.day(), ALL_DAYS.to_owned()] {

@@ -38,7 +38,7 @@ impl Store {
             let conn = Some(Box::new(sqlite::Conn::new(conn)));
             let source = Source::Sqlite(readers.clone());
             (Engine::Sqlite(readers), source, Connection::Sqlite { path, conn }, lock)
-        } else if database_url.starts_with("postgres://") || database_url.starts_with("postgresql://") {
+        } else if postgres::is_url(database_url) {
             migrate::postgres(database_url, &handle)?;
             let connections = postgres::Connections::new(database_url, handle.clone())?;
             let connection = Connection::Postgres { database_url: database_url.to_owned(), conn: None };
@@ -87,7 +87,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreEr
 }
 
 /// Makes the folder, and for a server takes the lock that a second one would find.
-fn prepare_file(path: &Path, opener: Opener) -> Result<Option<File>, StoreError> {
+pub(super) fn prepare_file(path: &Path, opener: Opener) -> Result<Option<File>, StoreError> {
     let failed = |error: std::io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(failed)?;

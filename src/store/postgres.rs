@@ -19,9 +19,14 @@ use super::writer::GroupError;
 
 #[path = "queries/access.rs"]
 pub mod access;
+#[path = "queries/archive.rs"]
+pub mod archive;
+#[path = "queries/archive_pages.rs"]
+pub mod archive_pages;
 #[path = "queries/attention.rs"]
 pub mod attention;
 pub mod bulk;
+pub mod bulk_load;
 #[path = "queries/commit.rs"]
 pub mod commit;
 #[path = "queries/idempotency.rs"]
@@ -63,6 +68,14 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many writers one database can have.
 const SHARDS_MAX: i64 = 1_024;
 
+/// The name under which this program connects, by which its processes find each other.
+const APPLICATION: &str = "crypto-orders";
+
+/// Whether this URL is one of PostgreSQL's.
+pub fn is_url(database_url: &str) -> bool {
+    database_url.starts_with("postgres://") || database_url.starts_with("postgresql://")
+}
+
 /// How statements are planned; see [`establish`].
 const PLANNING: &str = "set enable_seqscan = off; set enable_incremental_sort = off; \
                         set max_parallel_workers_per_gather = 0; set jit = off";
@@ -82,7 +95,8 @@ pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
 /// the order in part is no match for one that gives it whole, and no statement is worth a second process.
 async fn establish(database_url: &str) -> ConnectionResult<Conn> {
     let mut conn = AsyncPgConnection::establish(database_url).await?;
-    conn.batch_execute(PLANNING).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    let setup = format!("{PLANNING}; set application_name = '{APPLICATION}'");
+    conn.batch_execute(&setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }
 

@@ -3,6 +3,7 @@
 //! Reading back is strict: a row that the domain cannot mean is [`StoreError::Broken`], never a guess.
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::ProviderWord;
@@ -13,12 +14,14 @@ use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Source
 use crate::domain::time::Timestamp;
 
 use super::StoreError;
+use super::archive::iso;
 use super::filter::OrderLine;
 use super::schema::{order_events, order_payments, orders};
 
 /// A row of `orders`.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = orders, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
 pub(super) struct OrderRow {
     pub id: String,
     pub account_id: String,
@@ -33,34 +36,45 @@ pub(super) struct OrderRow {
     pub payment_id: Option<String>,
     pub customer_note: Option<String>,
     pub internal_note: Option<String>,
+    #[serde(with = "iso::or_null")]
     pub expires_at: Option<i64>,
+    #[serde(with = "iso::or_null")]
     pub due_at: Option<i64>,
+    #[serde(with = "iso::or_null")]
     pub paid_at: Option<i64>,
+    #[serde(with = "iso")]
     pub created_at: i64,
+    #[serde(with = "iso")]
     pub updated_at: i64,
     pub version: i64,
 }
 
 /// A row of `order_events`.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = order_events, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
 pub(super) struct EventRow {
+    #[serde(skip)]
     pub order_id: String,
     pub seq: i64,
     pub status: String,
+    #[serde(with = "iso")]
     pub at: i64,
     pub source: String,
     pub provider_status: Option<String>,
     pub payment_id: Option<String>,
     pub actor: Option<String>,
+    #[serde(with = "iso")]
     pub recorded_at: i64,
 }
 
 /// A row of `order_payments`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = order_payments, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PaymentRow {
     pub payment_id: String,
+    #[serde(skip)]
     pub order_id: String,
     pub role: String,
     pub parent_payment_id: Option<String>,
@@ -68,7 +82,9 @@ pub(super) struct PaymentRow {
     pub coin: Option<String>,
     pub pay_amount: Option<String>,
     pub received: Option<String>,
+    #[serde(with = "iso::or_null")]
     pub provider_at: Option<i64>,
+    #[serde(with = "iso")]
     pub first_seen_at: i64,
     pub other_coin: Option<String>,
     pub other_received: Option<String>,

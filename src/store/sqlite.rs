@@ -20,9 +20,14 @@ use super::writer::GroupError;
 
 #[path = "queries/access.rs"]
 pub mod access;
+#[path = "queries/archive.rs"]
+pub mod archive;
+#[path = "queries/archive_pages.rs"]
+pub mod archive_pages;
 #[path = "queries/attention.rs"]
 pub mod attention;
 pub mod bulk;
+pub mod bulk_load;
 pub mod checkpoints;
 #[path = "queries/commit.rs"]
 pub mod commit;

@@ -113,6 +113,11 @@ impl TestApp {
         Self::start(self.engine, self.database.clone(), self.clock.clone(), set).await
     }
 
+    /// A node on a database that is there already.
+    pub async fn over(engine: Engine, database: Database, clock: Clock) -> Self {
+        Self::start(engine, Arc::new(database), clock, |_| {}).await
+    }
+
     /// Stops this node in an orderly way and starts it again on what it left behind, with its keys.
     pub async fn restart(self, set: impl FnOnce(&mut Settings)) -> Self {
         let (account, customer, operator) = (self.account, self.customer, self.operator);

@@ -37,3 +37,8 @@ create index api_keys_unended on api_keys (account_id) where revoked_at is null 
 -- What arrived in another coin than the payment's: never part of the sum, but money all the same.
 alter table order_payments add column other_coin text;
 alter table order_payments add column other_received text;
+
+-- What belongs to an order, or to none, read with it.
+create index attention_items_by_order on attention_items (order_id, id);
+create index outbox_events_by_order on outbox_events (order_id);
+create index received_ipns_unmatched on received_ipns (body_sha256) where order_id is null;

@@ -1,3 +1,6 @@
+drop index attention_items_by_order;
+drop index outbox_events_by_order;
+drop index received_ipns_unmatched;
 delete from order_totals where day = '';
 drop index orders_by_account_status;
 drop index orders_paid_late;

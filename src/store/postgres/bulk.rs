@@ -157,6 +157,24 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
     Ok(written.into_iter().collect())
 }
 
+/// Inserts payments that are all new.
+pub async fn ledger_insert(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        LedgerInsert,
+        "insert into order_payments (payment_id, order_id, role, parent_payment_id, provider_status, coin, \
+         pay_amount, received, provider_at, first_seen_at, other_coin, other_received) select * from",
+        [
+            text payment_id, text order_id, text role, text_or_null parent_payment_id, text provider_status,
+            text_or_null coin, text_or_null pay_amount, text_or_null received, bigint_or_null provider_at,
+            bigint first_seen_at, text_or_null other_coin, text_or_null other_received,
+        ],
+        "returning payment_id"
+    );
+    Ok(())
+}
+
 /// Reads orders.
 pub async fn orders_read(conn: &mut Conn, statement: Orders) -> QueryResult<Vec<OrderRow>> {
     statement.load(conn).await

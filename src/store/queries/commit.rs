@@ -249,15 +249,7 @@ async fn write_effects(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), Store
 }
 
 fn outbox_row(set: &Changeset) -> Option<OutboxRow> {
-    let (event, order) = (set.webhook.as_ref()?, &set.order.as_ref()?.after);
-    Some(OutboxRow {
-        id: event.id.to_string(),
-        account_id: order.account_id.to_string(),
-        order_id: order.id.to_string(),
-        event_type: event.event_type.to_owned(),
-        body: event.body.clone(),
-        created_at: order.updated_at.micros(),
-    })
+    Some(OutboxRow::of(set.webhook.as_ref()?, &set.order.as_ref()?.after))
 }
 
 /// Counts later uses on their keys' rows, each row once, in key order.

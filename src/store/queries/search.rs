@@ -86,9 +86,10 @@ pub async fn search_feed(conn: &mut Conn, limit: i64) -> Result<usize, StoreErro
 }
 
 /// Order id, product, customer's note.
-type Text = (String, String, Option<String>);
+pub type Text = (String, String, Option<String>);
 
-fn row((order_id, product, note): Text) -> SearchRow {
+/// The text under which an order is found.
+pub fn row((order_id, product, note): Text) -> SearchRow {
     let body = folded(&[order_id.as_str(), &product, note.as_deref().unwrap_or("")].join(BETWEEN));
     SearchRow { order_id, body }
 }

@@ -1,0 +1,127 @@
+//! Rows that records are made of and no other part of the store reads whole, and all rows of a batch.
+//!
+//! Orders, logs, IPNs, keys of checkouts and outgoing events have theirs in `rows.rs` and `effect_rows.rs`.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::iso;
+use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
+use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::schema::{accounts, api_keys, attention_items, audit_log};
+
+/// A row of `accounts`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = accounts)]
+#[serde(deny_unknown_fields)]
+pub struct AccountRow {
+    pub id: String,
+    pub name: String,
+    pub tier: String,
+    #[serde(with = "iso")]
+    pub created_at: i64,
+}
+
+/// A row of `api_keys`: a hash, never the key itself.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = api_keys, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRow {
+    pub id: String,
+    pub account_id: Option<String>,
+    pub name: String,
+    pub key_prefix: String,
+    pub key_hash: String,
+    pub scopes: String,
+    #[serde(with = "iso::or_null")]
+    pub last_used_at: Option<i64>,
+    #[serde(with = "iso::or_null")]
+    pub revoked_at: Option<i64>,
+    #[serde(with = "iso::or_null")]
+    pub expires_at: Option<i64>,
+    #[serde(with = "iso")]
+    pub created_at: i64,
+    pub replaced_by: Option<String>,
+}
+
+/// A row of `attention_items`; empty text for no order and for no payment.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = attention_items, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
+pub struct AttentionRow {
+    pub id: String,
+    pub kind: String,
+    #[serde(skip)]
+    pub order_id: String,
+    pub payment_id: String,
+    pub count: i64,
+    #[serde(with = "iso")]
+    pub first_at: i64,
+    #[serde(with = "iso")]
+    pub last_at: i64,
+    #[serde(with = "iso::or_null")]
+    pub resolved_at: Option<i64>,
+    pub resolved_by: Option<String>,
+    pub resolution_note: Option<String>,
+}
+
+impl From<RaisedRow> for AttentionRow {
+    fn from(row: RaisedRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            order_id: row.order_id,
+            payment_id: row.payment_id,
+            count: row.count,
+            first_at: row.first_at,
+            last_at: row.last_at,
+            resolved_at: None,
+            resolved_by: None,
+            resolution_note: None,
+        }
+    }
+}
+
+/// A row of `audit_log`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = audit_log, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
+pub struct AuditRow {
+    pub id: String,
+    pub actor: Option<String>,
+    pub action: String,
+    pub target: String,
+    pub input: String,
+    pub result: String,
+    pub ip: Option<String>,
+    #[serde(with = "iso")]
+    pub at: i64,
+}
+
+/// An account's counters of keys, over all shards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CountersRow {
+    pub account_id: String,
+    pub first_writes: i64,
+    pub replays: i64,
+    pub body_mismatches: i64,
+}
+
+/// All rows of a batch, by table.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Rows {
+    pub accounts: Vec<AccountRow>,
+    pub api_keys: Vec<KeyRow>,
+    pub orders: Vec<OrderRow>,
+    pub events: Vec<EventRow>,
+    pub payments: Vec<PaymentRow>,
+    pub ipns: Vec<IpnRow>,
+    pub keys: Vec<KeyClaimRow>,
+    pub outbox: Vec<OutboxRow>,
+    pub attention: Vec<AttentionRow>,
+    pub audit: Vec<AuditRow>,
+    pub search: Vec<SearchRow>,
+    pub totals: Vec<TotalRow>,
+    pub key_totals: Vec<KeyTotalRow>,
+}

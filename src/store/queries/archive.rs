@@ -1,0 +1,72 @@
+//! Records in bulk: written into empty tables, read back page by page. Compiled once for each engine.
+//!
+//! Every page is one moment of its own, so no transaction outlives it. Orders are walked from the oldest to
+//! the newest by the index of their creation; what stands beside them by its own key.
+
+use diesel::prelude::*;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+
+use super::{Conn, bulk, bulk_load};
+use crate::store::StoreError;
+use crate::store::archive::rows::Rows;
+use crate::store::schema::{
+    accounts, api_keys, attention_items, audit_log, idempotency_totals, order_totals, orders, outbox_events,
+    received_ipns,
+};
+
+/// Writes all rows, or none of them.
+pub async fn rows_write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
+    conn.batch_execute("SAVEPOINT batch").await?;
+    let written = write(conn, rows).await;
+    conn.batch_execute(if written.is_ok() { "RELEASE batch" } else { "ROLLBACK TO batch; RELEASE batch" }).await?;
+    written
+}
+
+async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
+    for row in &rows.accounts {
+        diesel::insert_into(accounts::table).values(row).execute(conn).await?;
+    }
+    for row in &rows.api_keys {
+        diesel::insert_into(api_keys::table).values(row).execute(conn).await?;
+    }
+    bulk::orders_insert(conn, rows.orders).await?;
+    bulk::events_insert(conn, rows.events).await?;
+    bulk_load::payments_insert(conn, rows.payments).await?;
+    let bodies = rows.ipns.len();
+    all_new(bulk::ipns_claim(conn, rows.ipns).await?.len(), bodies, "the body of an IPN")?;
+    let keys = rows.keys.len();
+    all_new(bulk::keys_claim(conn, rows.keys).await?.len(), keys, "an idempotency key")?;
+    bulk::outbox_insert(conn, rows.outbox).await?;
+    for row in &rows.attention {
+        diesel::insert_into(attention_items::table).values(row).execute(conn).await?;
+    }
+    for row in &rows.audit {
+        diesel::insert_into(audit_log::table).values(row).execute(conn).await?;
+    }
+    bulk::search_put(conn, rows.search).await?;
+    bulk::totals_add(conn, rows.totals).await?;
+    bulk::key_totals_add(conn, rows.key_totals).await?;
+    Ok(())
+}
+
+fn all_new(written: usize, given: usize, what: &str) -> Result<(), StoreError> {
+    if written == given { Ok(()) } else { Err(StoreError::Broken(format!("{what} stands there already"))) }
+}
+
+/// What the tables hold, in words; none if they are empty.
+pub async fn contents(conn: &mut Conn) -> Result<Option<String>, StoreError> {
+    let counts: [(i64, &str); 9] = [
+        (orders::table.count().get_result(conn).await?, "orders"),
+        (accounts::table.count().get_result(conn).await?, "accounts"),
+        (api_keys::table.count().get_result(conn).await?, "API keys"),
+        (received_ipns::table.count().get_result(conn).await?, "IPNs"),
+        (attention_items::table.count().get_result(conn).await?, "attention items"),
+        (audit_log::table.count().get_result(conn).await?, "audited writes"),
+        (idempotency_totals::table.count().get_result(conn).await?, "counters"),
+        (order_totals::table.count().get_result(conn).await?, "totals"),
+        (outbox_events::table.count().get_result(conn).await?, "webhook events"),
+    ];
+    let held: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    Ok((!held.is_empty()).then(|| held.join(", ")))
+}
