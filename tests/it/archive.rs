@@ -2,7 +2,7 @@
 //!
 //! `archive_refusals.rs` has what an import and a seed refuse, `seed.rs` what a seed makes.
 
-use crypto_orders::domain::access::Scope;
+use crypto_orders::domain::access::{Scope, Tier};
 use crypto_orders::domain::time::Span;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -98,15 +98,14 @@ async fn lived_in(engine: Engine) -> TestApp {
     tell(&app, payment("ord_00000000000000000000000000000000", "104", "finished")).await;
     tell(&app, payment("SHOP-1", "105", "a word of its own")).await;
     // Expired and reopened; and left to be swept by hand.
-    let late = id(&app.checkout(Some("cart-4")).await.json());
+    let late = id(&app.checkout(Some("\"\"cart-4\"\"")).await.json());
     app.advance(Span::minutes(61)).await;
     tell(&app, payment(&late, "106", "finished")).await;
     app.order().await;
     app.clock.advance(Span::minutes(61));
     app.admin_call(Method::POST, "/sweep-expired", &json!({ "older_than_minutes": 60 })).await;
-    let stranger = app.stranger(crypto_orders::domain::access::Tier::Free).await;
+    app.stranger(Tier::Free).await;
     app.key(&[Scope::ReadBilling]).await;
-    assert!(!stranger.1.is_empty());
     app.order().await;
     resolve_one(&app).await;
     // The index follows the commits.

@@ -153,6 +153,11 @@ impl TestApp {
         self.engine
     }
 
+    /// Where it answers, without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The account's further key with these scopes.
     pub async fn key(&self, scopes: &[Scope]) -> String {
         mint(&self.store, self.clock.now(), Some(self.account), scopes).await

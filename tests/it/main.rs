@@ -48,6 +48,7 @@ mod readme;
 mod receipts;
 mod received_ipns;
 mod records;
+mod runbook;
 mod schema;
 mod search;
 mod seed;

@@ -4,6 +4,8 @@
 //! database grows in place, and a load that fails or is killed leaves the few pages that were there. The
 //! file is ours alone meanwhile.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -16,6 +18,10 @@ use crate::store::schema::order_payments;
 
 /// What a load keeps of the file in memory: rows whose keys are random fall all over it.
 const CACHE_KIB: u32 = 393_216;
+
+/// A program that is just ending has the file open for a moment longer.
+const LOOKS_MAX: u32 = 50;
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(QueryableByName)]
 struct Named {
@@ -36,10 +42,7 @@ struct Mode {
 /// Takes the file for itself, begins, and takes indexes and triggers away, but for what keeps rows unique; answers how to make them again.
 pub async fn begin(conn: &mut Conn) -> Result<Vec<String>, LoadError> {
     refuse_contents(conn).await?;
-    let mode = diesel::sql_query("PRAGMA journal_mode = DELETE").get_result::<Mode>(conn).await;
-    if !mode.is_ok_and(|mode| mode.journal_mode == "delete") {
-        return Err(LoadError::InUse("another program has the file open; end it first".to_owned()));
-    }
+    leave_wal(conn).await?;
     // Sorting may use the disk, or memory would grow with the database.
     let alone = format!(
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -{CACHE_KIB}; PRAGMA temp_store = FILE; \
@@ -58,6 +61,18 @@ pub async fn begin(conn: &mut Conn) -> Result<Vec<String>, LoadError> {
         conn.batch_execute(&format!("drop {kind} {name}")).await.map_err(StoreError::from)?;
     }
     Ok(made.into_iter().map(|made| made.sql).collect())
+}
+
+/// Ends the write-ahead log, which only the file's one user can. SQLite does not wait for that by itself.
+async fn leave_wal(conn: &mut Conn) -> Result<(), LoadError> {
+    for _ in 0..LOOKS_MAX {
+        let mode = diesel::sql_query("PRAGMA journal_mode = DELETE").get_result::<Mode>(conn).await;
+        if mode.is_ok_and(|mode| mode.journal_mode == "delete") {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Err(LoadError::InUse("another program has the file open; end it first".to_owned()))
 }
 
 async fn refuse_contents(conn: &mut Conn) -> Result<(), LoadError> {

@@ -1,0 +1,225 @@
+//! The operations runbook, tried as its reader would: its commands are pasted from the page, and answer
+//! what the page says.
+//!
+//! Only the variables that the page has its reader set are this test's own.
+
+use std::process::Command;
+
+use crypto_orders::domain::time::Span;
+use serde_json::{Value, json};
+
+use crate::engines::Engine;
+use crate::harness::{TestApp, order_body, payment};
+
+on_both_engines![
+    a_payment_id_finds_its_one_order,
+    a_stuck_order_is_pulled_and_swept,
+    a_payment_that_landed_without_its_ipn_is_replayed,
+    two_charges_are_told_apart_by_their_keys,
+    the_log_tells_what_happened_in_order,
+    money_that_needs_a_decision_is_shown_and_accepted,
+    a_day_of_paid_orders_is_exported,
+    a_misused_key_shows_in_the_metrics,
+];
+
+const PAGE: &str = include_str!("../../docs/crypto-orders-ops-runbook.md");
+const JSON: &str = "Content-Type: application/json";
+
+/// The commands under a heading of the page, one a line.
+fn commands(heading: &str) -> Vec<&'static str> {
+    let (_, after) = PAGE.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
+    let section = after.split("\n## ").next().unwrap_or(after);
+    let blocks = section.split("```bash\n").skip(1).filter_map(|block| block.split("```").next());
+    blocks.flat_map(str::lines).collect()
+}
+
+/// The command under a heading that has this in it.
+fn command(heading: &str, part: &str) -> &'static str {
+    let found = commands(heading).into_iter().find(|command| command.contains(part));
+    found.unwrap_or_else(|| panic!("no command with {part} under {heading}"))
+}
+
+/// What the question is about, as the reader sets it.
+#[derive(Default, Clone)]
+struct Case {
+    order: String,
+    payment: String,
+    account: String,
+}
+
+/// What a command of the page prints in the reader's terminal.
+async fn paste(app: &TestApp, case: &Case, command: &str) -> String {
+    let mut bash = Command::new("bash");
+    bash.args(["-c", command]).env("BASE", app.base()).env("ADMIN_KEY", &app.operator);
+    bash.env("ORDER", &case.order).env("PAYMENT", &case.payment).env("ACCOUNT", &case.account);
+    let output = tokio::task::spawn_blocking(move || bash.output()).await.expect("it ends").expect("bash runs");
+    assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+async fn paste_json(app: &TestApp, case: &Case, command: &str) -> Value {
+    let printed = paste(app, case, command).await;
+    serde_json::from_str(&printed).unwrap_or_else(|_| panic!("{command}\n{printed}"))
+}
+
+/// A service whose clock expires nothing by itself, so that orders get stuck.
+async fn spawn(engine: Engine) -> TestApp {
+    TestApp::spawn_with(engine, |settings| settings.sweeper.automatic = false).await
+}
+
+fn of(order: &str, payment: &str) -> Case {
+    Case { order: order.to_owned(), payment: payment.to_owned(), ..Case::default() }
+}
+
+async fn a_payment_id_finds_its_one_order(engine: Engine) {
+    let app = spawn(engine).await;
+    let (order, other) = (app.order().await, app.order().await);
+    app.ipn(&payment(&order, "np_abc123", "finished")).await;
+    app.ipn(&payment(&other, "np_abc1234", "finished")).await;
+    let look_up = command("Which order is this provider payment id?", "payment_id=");
+    let found = paste_json(&app, &of("", "np_abc123"), look_up).await;
+    let orders = found["orders"].as_array().expect("orders");
+    assert_eq!(orders.iter().map(|order| &order["order_id"]).collect::<Vec<_>>(), [&json!(order)], "{found}");
+    assert_eq!(paste_json(&app, &of("", "np_abc"), look_up).await["orders"], json!([]));
+}
+
+async fn a_stuck_order_is_pulled_and_swept(engine: Engine) {
+    const STUCK: &str = "My order is stuck in pending";
+    let app = spawn(engine).await;
+    let case = of(&app.order().await, "");
+    app.advance(Span::minutes(61)).await;
+    let younger = app.order().await;
+    let pulled = paste_json(&app, &case, command(STUCK, "crypto-orders/$ORDER\"")).await;
+    assert_eq!((&pulled["status"], &pulled["expires_at"]), (&json!("pending"), &json!("2026-05-12T13:00:00.000Z")));
+    let ipns = paste_json(&app, &case, command(STUCK, "/ipns")).await;
+    assert_eq!(ipns["data"], json!([]));
+
+    let rehearsed = paste_json(&app, &case, command(STUCK, "dry_run")).await;
+    assert_eq!((&rehearsed["expired"], &rehearsed["order_ids"]), (&json!(1), &json!([case.order])), "{rehearsed}");
+    assert_eq!(app.look(&case.order).await["status"], "pending");
+    let swept = paste_json(&app, &case, command(STUCK, "-d '{}'")).await;
+    assert_eq!((&swept["expired"], &swept["order_ids"]), (&json!(1), &json!([case.order])), "{swept}");
+    let failed = app.look(&case.order).await;
+    assert_eq!((&failed["status"], &failed["failure_reason"]), (&json!("failed"), &json!("swept")));
+    assert_eq!(app.look(&younger).await["status"], "pending");
+}
+
+async fn a_payment_that_landed_without_its_ipn_is_replayed(engine: Engine) {
+    let app = spawn(engine).await;
+    let case = of(&app.order().await, "5077125051");
+    app.advance(Span::minutes(75)).await;
+    let replay = command("My order is stuck in pending", "apply-ipn");
+    let replayed = paste_json(&app, &case, replay).await;
+    assert_eq!((&replayed["status"], &replayed["applied"]), (&json!("paid"), &json!(true)), "{replayed}");
+    let again = paste_json(&app, &case, replay).await;
+    assert_eq!((&again["status"], &again["applied"]), (&json!("paid"), &json!(false)), "{again}");
+    assert_eq!(app.steps(&case.order).await, ["pending/create", "paid/ipn"]);
+}
+
+async fn two_charges_are_told_apart_by_their_keys(engine: Engine) {
+    const TWO: &str = "I see two charges";
+    let app = spawn(engine).await;
+    let mut orders = Vec::new();
+    for (key, payment_id) in [("click-1", "51"), ("click-2", "52")] {
+        let order = app.checkout(Some(key)).await.json()["order_id"].as_str().expect("an id").to_owned();
+        app.ipn(&payment(&order, payment_id, "finished")).await;
+        app.advance(Span::minutes(1)).await;
+        orders.push(order);
+    }
+    // A double click is no second charge.
+    assert_eq!(app.checkout(Some("click-2")).await.header("idempotent-replayed"), Some("1"));
+    let case = Case { account: app.account.to_string(), ..Case::default() };
+    let both = paste_json(&app, &case, command(TWO, "status=paid")).await;
+    let ids: Vec<_> = both["orders"].as_array().expect("orders").iter().map(|order| &order["order_id"]).collect();
+    assert_eq!(ids, [&json!(orders[1]), &json!(orders[0])]);
+    let metrics = paste_json(&app, &case, command(TWO, "idempotency-metrics")).await;
+    let used: Vec<_> = metrics["keys"]
+        .as_array()
+        .expect("keys")
+        .iter()
+        .map(|key| json!([key["key"], key["order_id"], key["replays"], key["body_mismatches"]]))
+        .collect();
+    assert_eq!(used, [json!(["click-2", orders[1], 1, 0]), json!(["click-1", orders[0], 0, 0])]);
+}
+
+async fn the_log_tells_what_happened_in_order(engine: Engine) {
+    let app = spawn(engine).await;
+    let case = of(&app.order().await, "61");
+    app.advance(Span::minutes(2)).await;
+    app.ipn(&payment(&case.order, "61", "confirming")).await;
+    app.advance(Span::minutes(3)).await;
+    app.ipn(&payment(&case.order, "61", "finished")).await;
+    let log = paste_json(&app, &case, command("What happened, in order?", "/events")).await;
+    let told: Vec<_> =
+        log["events"].as_array().expect("events").iter().map(|e| json!([e["status"], e["at"], e["source"]])).collect();
+    assert_eq!(
+        told,
+        [
+            json!(["pending", "2026-05-12T12:00:00.000Z", "create"]),
+            json!(["confirming", "2026-05-12T12:02:00.000Z", "ipn"]),
+            json!(["paid", "2026-05-12T12:05:00.000Z", "ipn"]),
+        ]
+    );
+}
+
+async fn money_that_needs_a_decision_is_shown_and_accepted(engine: Engine) {
+    const MONEY: &str = "Money that needs a decision";
+    let app = spawn(engine).await;
+    let case = of(&app.order().await, "71");
+    let mut short = payment(&case.order, "71", "finished");
+    short["actually_paid"] = json!(0.48);
+    app.ipn(&short).await;
+    let open = paste_json(&app, &case, command(MONEY, "/attention")).await;
+    let raised = &open["data"][0];
+    assert_eq!((&raised["kind"], &raised["order_id"]), (&json!("underpaid"), &json!(case.order)), "{open}");
+    let accepted = paste_json(&app, &case, command(MONEY, "/accept")).await;
+    assert_eq!(accepted["status"], "paid", "{accepted}");
+    let audit = paste_json(&app, &case, command("Who did that?", "/audit-log")).await;
+    assert_eq!(audit["data"][0]["action"], "crypto_order.accepted", "{audit}");
+    assert_eq!(audit["data"][0]["target"], json!(case.order), "{audit}");
+}
+
+async fn a_day_of_paid_orders_is_exported(engine: Engine) {
+    let app = spawn(engine).await;
+    app.clock.advance(Span::millis(0));
+    let [paid, _pending, next_day] = [app.order().await, app.order().await, {
+        app.advance(Span::hours(24)).await;
+        app.order().await
+    }];
+    for (order, id) in [(&paid, "81"), (&next_day, "82")] {
+        app.ipn(&payment(order, id, "finished")).await;
+    }
+    let export = command("Export today's orders", ".csv?status=paid");
+    // The page names days of its own; the orders of this test are of the twelfth.
+    let export = export.replace("created_after=2026-05-01", "created_after=2026-05-12");
+    let export = export.replace("created_before=2026-05-12", "created_before=2026-05-13");
+    let printed = paste(&app, &Case::default(), &export).await;
+    let mut rows = csv::Reader::from_reader(printed.as_bytes());
+    let ids: Vec<String> = rows.records().map(|row| row.expect("a row").get(0).expect("a cell").to_owned()).collect();
+    assert_eq!(ids, [paid]);
+}
+
+async fn a_misused_key_shows_in_the_metrics(engine: Engine) {
+    let app = spawn(engine).await;
+    let look = command("Their idempotency key misbehaves", "idempotency-metrics");
+    let metrics = |writes: u32, replays: u32, mismatches: u32| json!({ "first_writes": writes, "replays": replays, "body_mismatches": mismatches });
+    assert_eq!(paste_json(&app, &Case::default(), look).await, metrics(0, 0, 0));
+    app.checkout(Some("constant")).await;
+    app.checkout(Some("constant")).await;
+    assert_eq!(paste_json(&app, &Case::default(), look).await, metrics(1, 1, 0));
+    let mut other = order_body();
+    other["product"] = json!("team_manual");
+    app.checkout_of(&other, Some("constant")).await;
+    assert_eq!(paste_json(&app, &Case::default(), look).await, metrics(1, 2, 1));
+}
+
+#[test]
+fn every_command_of_the_page_is_tried() {
+    let headings = PAGE.lines().filter_map(|line| line.strip_prefix("## "));
+    let all: Vec<&str> = headings.flat_map(commands).collect();
+    assert!(12 <= all.len(), "{all:?}");
+    for command in all {
+        assert!(command.starts_with("curl -sS ") && command.contains("$ADMIN_KEY"), "{command}");
+        assert!(!command.contains(" -d ") || command.contains(JSON), "{command}");
+    }
+}
