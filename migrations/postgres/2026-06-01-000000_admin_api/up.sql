@@ -39,6 +39,6 @@ alter table order_payments add column other_coin text;
 alter table order_payments add column other_received text;
 
 -- What belongs to an order, or to none, read with it.
-create index attention_items_by_order on attention_items (order_id, id);
+create index attention_items_in_archive on attention_items (order_id, id);
 create index outbox_events_by_order on outbox_events (order_id);
 create index received_ipns_unmatched on received_ipns (body_sha256) where order_id is null;

@@ -1,4 +1,4 @@
-drop index attention_items_by_order;
+drop index attention_items_in_archive;
 drop index outbox_events_by_order;
 drop index received_ipns_unmatched;
 delete from order_totals where day = '';
