@@ -108,7 +108,7 @@ struct IpnBody {
     updated_at: Option<String>,
 }
 
-/// Takes the provider's signed report of a payment.
+/// Takes the provider's report of a payment.
 ///
 /// No key is asked for: the signature is the credential. 200 is said only after the report and what it
 /// did are durable; whatever else happens past the checks is a 503, so that the provider sends again.

@@ -19,6 +19,7 @@ mod cli;
 mod cli_refusals;
 mod cli_start;
 mod crash;
+mod docs;
 mod harness;
 mod harness_program;
 mod heads;

@@ -66,7 +66,7 @@ struct Usage {
     last_seen_at: Timestamp,
 }
 
-/// Tells how idempotency keys are used, by all or by one customer.
+/// Tells how idempotency keys are used.
 ///
 /// With `account_id` the counters are that customer's, and the keys follow one page at a time.
 #[utoipa::path(get, path = "/v1/admin/crypto-orders/idempotency-metrics", operation_id = "show_idempotency_metrics",

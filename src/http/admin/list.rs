@@ -17,9 +17,9 @@ const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
 const SEARCH_CHARS_MAX: usize = 200;
 const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-bounded");
 
-/// Lists everybody's orders, newest first.
+/// Lists everybody's orders.
 ///
-/// Those that fulfil every filter. `next_cursor` leads to the next page and stays right while orders are added;
+/// Those that fulfil every filter, newest first. `next_cursor` leads to the next page and stays right while orders are added;
 /// a cursor that is none of ours has an empty page.
 #[utoipa::path(get, path = "/v1/admin/crypto-orders", operation_id = "list_orders",
     tag = "Operators", security(("bearer" = [])),

@@ -17,9 +17,9 @@ use super::own_order;
 
 const WAIT_SECONDS_MAX: u64 = 30;
 
-/// Shows an order, at once or when it has changed.
+/// Shows an order.
 ///
-/// With `wait` the answer comes once the order is newer than `since`, or when the time is up.
+/// Without `wait` at once. With `wait` the answer comes once the order is newer than `since`, or when the time is up.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}", operation_id = "show_own_order",
     tag = "Orders", security(("bearer" = [])),
     params(

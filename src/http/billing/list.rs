@@ -14,9 +14,9 @@ use crate::store::filter::{OrderFilter, OrderPage, Page};
 
 const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
 
-/// Lists the customer's orders, newest first.
+/// Lists the customer's orders.
 ///
-/// Those of the key's account that fulfil every filter. `next_cursor` leads to the next page and stays right
+/// Those of the key's account that fulfil every filter, newest first. `next_cursor` leads to the next page and stays right
 /// while orders are added; a cursor that is none of ours has an empty page.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders", operation_id = "list_own_orders",
     tag = "Orders", security(("bearer" = [])),
