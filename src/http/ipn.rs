@@ -32,7 +32,7 @@ use super::address::client_ip;
 use super::error::ApiError;
 use super::openapi::problems::{self, example};
 use super::openapi::samples;
-use super::openapi::schemas::{Amount, ProviderId};
+use super::openapi::schemas::{Amount, ParentId, ProviderId};
 use super::problem::ProblemDocument;
 use super::{Shared, answer, body};
 
@@ -91,7 +91,7 @@ struct IpnBody {
     #[schema(value_type = Option<serde_json::Value>)]
     order_id: Option<String>,
     /// Of a further deposit: the payment for which the order was made.
-    parent_payment_id: Option<ProviderId>,
+    parent_payment_id: Option<ParentId>,
     /// The price in major units.
     price_amount: Option<Amount>,
     /// In any case.

@@ -20,6 +20,7 @@ mod cli_refusals;
 mod cli_start;
 mod crash;
 mod docs;
+mod fuzz;
 mod harness;
 mod harness_program;
 mod heads;
