@@ -9,6 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use uuid::{Builder, Uuid};
 
+use crate::domain::access::keys::Fresh;
+use crate::domain::ids::KeyId;
 use crate::domain::time::{Span, Timestamp};
 
 /// A handle to the time; clones share it.
@@ -52,6 +54,15 @@ impl Clock {
 pub fn fresh_uuid(now: Timestamp) -> Uuid {
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     Builder::from_unix_timestamp_millis(millis, &random_bytes()).into_uuid()
+}
+
+/// An id and a secret that no key has yet.
+///
+/// # Panics
+/// As [`random_bytes`] does.
+#[must_use]
+pub fn fresh_key(now: Timestamp) -> Fresh {
+    Fresh { id: KeyId::new(fresh_uuid(now)), secret: random_bytes(), at: now }
 }
 
 /// Bytes from the operating system's generator.

@@ -12,8 +12,19 @@ use std::str::SplitWhitespace;
 use serde::Deserialize;
 
 /// The licences a crate may be taken under: those the lock file needs, each of them permissive. A new
-/// one is added once it has been read.
-const ACCEPTED: &[&str] = &["Apache-2.0", "BSD-3-Clause", "CDLA-Permissive-2.0", "ISC", "MIT", "Unicode-3.0", "Zlib"];
+/// one is added once it has been read. The two of fonts let them be embedded in programs and documents.
+const ACCEPTED: &[&str] = &[
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "OFL-1.1",
+    "Ubuntu-font-1.0",
+    "Unicode-3.0",
+    "Zlib",
+];
 
 #[derive(Deserialize)]
 struct Metadata {

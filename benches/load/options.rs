@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engines::Kind;
+use crate::site::engines::Kind;
 
 /// Everything that can be chosen.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! The table of what was measured.
 
-use crate::client::Measured;
-use crate::engines::Kind;
+use crate::site::client::Measured;
+use crate::site::engines::Kind;
 
 /// One step, with what it promises.
 pub struct Row {

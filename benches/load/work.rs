@@ -5,17 +5,8 @@ use std::time::{Duration, Instant};
 
 use crypto_orders::provider::signature::sign;
 
-use crate::client::Answer;
-use crate::server::{Customer, IPN_SECRET};
-
-/// A kind of request.
-pub trait Work: Default {
-    /// Writes the next request; false once there is none.
-    fn next(&mut self, request: &mut Vec<u8>) -> bool;
-
-    /// Looks at an answer, and panics if it is not the right one.
-    fn heard(&mut self, answer: &Answer<'_>);
-}
+use crate::site::client::{Answer, Work};
+use crate::site::server::{Customer, IPN_SECRET};
 
 /// When checkouts end.
 #[derive(Default)]

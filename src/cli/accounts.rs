@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::clock::fresh_uuid;
-use crate::domain::access::{Account, Tier};
+use crate::domain::access::{Account, Tier, keys};
 use crate::domain::ids::AccountId;
 use crate::store::Opener;
 
@@ -16,9 +16,6 @@ pub(super) const HELP: &str = "\
 Examples:
   crypto-orders accounts create --name Acme --tier enterprise
   crypto-orders accounts list";
-
-/// The most characters of a name.
-const NAME_CHARS_MAX: usize = 100;
 
 #[derive(Subcommand)]
 pub(super) enum Accounts {
@@ -98,11 +95,7 @@ async fn run_list(list: &List, shell: &mut Shell<'_>) -> Result<(), CliError> {
 
 /// A name that shows on one line.
 pub(super) fn name(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > NAME_CHARS_MAX || text.contains(char::is_control) {
-        return Err(format!("a name has 1 to {NAME_CHARS_MAX} characters on one line"));
-    }
-    Ok(text.to_owned())
+    keys::name(text).ok_or_else(|| format!("a name has 1 to {} characters on one line", keys::NAME_CHARS_MAX))
 }
 
 fn tier(text: String) -> Result<Tier, &'static str> {

@@ -3,17 +3,13 @@
 //! The keys are shown once, on stdout. None are made where others can reach the listener, nor in
 //! production: there the operator makes accounts and keys by name.
 
-use crate::clock::{Clock, fresh_uuid};
+use crate::clock::{Clock, fresh_key, fresh_uuid};
 use crate::config::{IpnSecretOrigin, Setting, Settings, local_url};
+use crate::domain::access::keys::{FIRST_START_NAME, NewKey};
 use crate::domain::access::{Account, ApiKey, KeyKind, Scope, Tier};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::store::{Store, StoreError};
-
-use super::keys::NewKey;
-
-/// What the keys of a first start are called, so that production can refuse them later.
-const KEY_NAME: &str = "made at the first start";
 
 /// Prepares an empty database, and answers what to show; none if the database is in use already.
 pub(super) async fn prepare(
@@ -38,9 +34,9 @@ pub(super) async fn prepare(
 
 /// The keys of a first start that still work.
 pub(super) async fn keys_left(store: &Store, now: Timestamp) -> Result<Vec<KeyId>, StoreError> {
-    let works = |key: &ApiKey| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| now < at);
+    let works = |key: &ApiKey| key.revoked_at.is_none() && !key.has_expired(now);
     let keys = store.keys_list(None).await?;
-    Ok(keys.iter().filter(|key| key.name == KEY_NAME && works(key)).map(|key| key.id).collect())
+    Ok(keys.iter().filter(|key| key.name == FIRST_START_NAME && works(key)).map(|key| key.id).collect())
 }
 
 struct Demo {
@@ -52,11 +48,11 @@ struct Demo {
 impl Demo {
     fn new(now: Timestamp) -> Self {
         let id = AccountId::new(fresh_uuid(now));
-        let named = |new: NewKey| NewKey { key: ApiKey { name: KEY_NAME.to_owned(), ..new.key }, ..new };
+        let named = |new: NewKey| NewKey { key: ApiKey { name: FIRST_START_NAME.to_owned(), ..new.key }, ..new };
         Self {
             account: Account { id, name: "Demo".to_owned(), tier: Tier::Enterprise, created_at: now },
-            operator: named(NewKey::of_operator(now)),
-            customer: named(NewKey::of_account(id, KeyKind::Live, vec![Scope::AccountOwner], now)),
+            operator: named(NewKey::of_operator(fresh_key(now))),
+            customer: named(NewKey::of_account(id, KeyKind::Live, vec![Scope::AccountOwner], fresh_key(now))),
         }
     }
 }

@@ -6,9 +6,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::clock::{fresh_uuid, random_bytes};
+use crate::clock::fresh_key;
 use crate::config::span;
-use crate::domain::access::{ApiKey, KeyKind, PlaintextKey, Scope};
+use crate::domain::access::keys::NewKey;
+use crate::domain::access::{ApiKey, KeyKind, Scope};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Opener;
@@ -89,43 +90,6 @@ enum Expiry {
     At(Timestamp),
 }
 
-/// A key that is not stored yet, with the one copy of its plaintext.
-pub(super) struct NewKey {
-    pub(super) key: ApiKey,
-    pub(super) plaintext: PlaintextKey,
-}
-
-impl NewKey {
-    /// A customer's key that does not end.
-    pub(super) fn of_account(account: AccountId, kind: KeyKind, scopes: Vec<Scope>, now: Timestamp) -> Self {
-        Self::new(kind, Some(account), scopes, now)
-    }
-
-    /// An operator's key that does not end.
-    pub(super) fn of_operator(now: Timestamp) -> Self {
-        Self::new(KeyKind::Admin, None, vec![Scope::InternalAdmin], now)
-    }
-
-    fn new(kind: KeyKind, account_id: Option<AccountId>, mut scopes: Vec<Scope>, now: Timestamp) -> Self {
-        scopes.sort_unstable();
-        scopes.dedup();
-        let plaintext = PlaintextKey::new(kind, random_bytes());
-        let key = ApiKey {
-            id: KeyId::new(fresh_uuid(now)),
-            name: String::new(),
-            key_prefix: plaintext.prefix().to_owned(),
-            key_hash: plaintext.hash(),
-            scopes,
-            account_id,
-            last_used_at: None,
-            revoked_at: None,
-            expires_at: None,
-            created_at: now,
-        };
-        Self { key, plaintext }
-    }
-}
-
 pub(super) async fn run(command: Keys, shell: &mut Shell<'_>) -> Result<(), CliError> {
     match command {
         Keys::Create(create) => run_create(create, shell).await,
@@ -146,9 +110,9 @@ async fn run_create(create: Create, shell: &mut Shell<'_>) -> Result<(), CliErro
                 let message = format!("there is no account {account}: `crypto-orders accounts list` shows them all");
                 return Err(CliError::NotFound(message));
             }
-            NewKey::of_account(account, kind, create.scope, now)
+            NewKey::of_account(account, kind, create.scope, fresh_key(now))
         }
-        None => NewKey::of_operator(now),
+        None => NewKey::of_operator(fresh_key(now)),
     };
     let key = ApiKey { name: create.name, expires_at, ..key };
     let id = key.id;
@@ -190,8 +154,10 @@ async fn run_list(list: &List, shell: &mut Shell<'_>) -> Result<(), CliError> {
 fn state(key: &ApiKey, now: Timestamp) -> &'static str {
     if key.revoked_at.is_some() {
         "revoked"
-    } else if key.expires_at.is_some_and(|at| at <= now) {
+    } else if key.has_expired(now) {
         "expired"
+    } else if key.replaced_by.is_some() {
+        "replaced"
     } else {
         "active"
     }
@@ -213,6 +179,7 @@ fn resource(key: &ApiKey) -> Value {
         "revoked_at": key.revoked_at,
         "expires_at": key.expires_at,
         "created_at": key.created_at,
+        "replaced_by": key.replaced_by,
     })
 }
 
@@ -260,16 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_s_key_has_no_account_and_one_scope() {
-        let NewKey { key, plaintext } = NewKey::of_operator(Timestamp::from_millis(0));
-        assert!(plaintext.reveal().starts_with("ds_admin_"));
-        assert_eq!((key.account_id, key.scopes), (None, vec![Scope::InternalAdmin]));
-        assert_eq!(key.key_hash, plaintext.hash());
-    }
-
-    #[test]
     fn a_listed_key_shows_neither_hash_nor_plaintext() {
-        let NewKey { key, plaintext } = NewKey::of_operator(Timestamp::from_millis(0));
+        let NewKey { key, plaintext } = NewKey::of_operator(fresh_key(Timestamp::from_millis(0)));
         let shown = resource(&key).to_string();
         assert!(!shown.contains(plaintext.reveal()) && !shown.contains(&key.key_hash), "{shown}");
     }

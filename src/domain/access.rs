@@ -1,7 +1,10 @@
 //! Who may do what: API keys, their scopes, and the tiers that bound how often.
 //!
 //! A key is 160 random bits behind a prefix; only its SHA-256 is kept (contract, section 1). No HTTP
-//! route grants [`Scope::InternalAdmin`] or [`Scope::Admin`]: the command line does.
+//! route grants [`Scope::InternalAdmin`] or [`Scope::Admin`]: the command line does. How keys are made and
+//! replaced is in [`keys`].
+
+pub mod keys;
 
 use sha2::{Digest, Sha256};
 
@@ -66,6 +69,28 @@ impl Scope {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
+
+    /// True for what a customer's key may hand on; the others are granted by the command line alone.
+    #[must_use]
+    pub fn is_a_customer_s(self) -> bool {
+        !matches!(self, Self::Admin | Self::InternalAdmin)
+    }
+
+    /// True if who has this scope may hand out `other`.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        match self {
+            Self::AccountOwner | Self::Admin => other.is_a_customer_s(),
+            Self::Read
+            | Self::Write
+            | Self::ReadBilling
+            | Self::AdminBilling
+            | Self::ReadWebhooks
+            | Self::AdminWebhooks => self == other,
+            // It opens the operators' routes, where no key is handed out.
+            Self::InternalAdmin => false,
+        }
+    }
 }
 
 /// What a route asks of a key. The first scope named is the one a refusal names.
@@ -75,6 +100,10 @@ pub enum Permission {
     ReadOrders,
     /// Creating or changing orders.
     WriteOrders,
+    /// Seeing the account's API keys.
+    ReadKeys,
+    /// Making, replacing or revoking them.
+    WriteKeys,
     /// Everything under `/v1/admin`.
     Operate,
 }
@@ -86,6 +115,8 @@ impl Permission {
         match self {
             Self::ReadOrders => &[Scope::ReadBilling, Scope::Read, Scope::AccountOwner, Scope::Admin],
             Self::WriteOrders => &[Scope::AdminBilling, Scope::Write, Scope::AccountOwner, Scope::Admin],
+            Self::ReadKeys => &[Scope::Read, Scope::AccountOwner, Scope::Admin],
+            Self::WriteKeys => &[Scope::AccountOwner, Scope::Admin],
             Self::Operate => &[Scope::InternalAdmin, Scope::Admin],
         }
     }
@@ -96,6 +127,8 @@ impl Permission {
         match self {
             Self::ReadOrders => Scope::ReadBilling,
             Self::WriteOrders => Scope::AdminBilling,
+            Self::ReadKeys => Scope::Read,
+            Self::WriteKeys => Scope::AccountOwner,
             Self::Operate => Scope::InternalAdmin,
         }
     }
@@ -247,9 +280,25 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The key that took its place, once it was rotated.
+    pub replaced_by: Option<KeyId>,
 }
 
 impl ApiKey {
+    /// Its kind, told by its first characters.
+    #[must_use]
+    pub fn kind(&self) -> KeyKind {
+        let of = |kind: &KeyKind| self.key_prefix.starts_with(kind.prefix());
+        // Every stored prefix begins with one of the three.
+        [KeyKind::Live, KeyKind::Test, KeyKind::Admin].into_iter().find(of).unwrap_or(KeyKind::Live)
+    }
+
+    /// True once its time has passed.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
     /// True if one of its scopes grants `permission`.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {

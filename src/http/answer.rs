@@ -23,6 +23,12 @@ pub fn created(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
     with_status(StatusCode::CREATED, body)
 }
 
+/// 204, which has no body.
+#[must_use]
+pub fn no_content() -> HttpResponse {
+    HttpResponse::new(StatusCode::NO_CONTENT)
+}
+
 fn with_status(status: StatusCode, body: &impl Serialize) -> Result<HttpResponse, ApiError> {
     let bytes = serde_json::to_vec(body).map_err(|error| ApiError::Broken(error.to_string().into()))?;
     let json = HeaderValue::from_static("application/json; charset=utf-8");

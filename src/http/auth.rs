@@ -47,6 +47,15 @@ pub struct VerifiedKey {
     noted_at_millis: AtomicI64,
 }
 
+impl VerifiedKey {
+    /// The key with its newest use, which the database may not know yet.
+    #[must_use]
+    pub fn as_used(&self) -> ApiKey {
+        let noted_at = Timestamp::from_millis(self.noted_at_millis.load(Ordering::Relaxed));
+        ApiKey { last_used_at: Some(noted_at), ..self.key.clone() }
+    }
+}
+
 /// All keys that were asked for lately.
 pub struct Keyring {
     store: Store,
@@ -91,7 +100,7 @@ impl Keyring {
             Some(verified) => verified,
             None => self.look_up(&plaintext, hash).await?,
         };
-        if verified.key.expires_at.is_some_and(|expires_at| expires_at <= now) {
+        if verified.key.has_expired(now) {
             return Err(ApiError::Key(KeyRefusal::Expired));
         }
         self.note_use(&verified, now);

@@ -5,7 +5,7 @@
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 
-use crate::domain::ids::OrderId;
+use crate::domain::ids::{KeyId, OrderId};
 use crate::domain::time::Timestamp;
 use crate::store::filter::Position;
 
@@ -13,6 +13,9 @@ use crate::store::filter::Position;
 const ORDER_LAYOUT: u8 = 1;
 /// First-seen-at in microseconds, then the idempotency key.
 const KEY_LAYOUT: u8 = 2;
+
+/// Created-at in microseconds, then the API key's id as text.
+const API_KEY_LAYOUT: u8 = 7;
 
 /// Writes a place in a list of orders.
 #[must_use]
@@ -46,6 +49,20 @@ pub fn to_key(text: &str) -> Option<(Timestamp, String)> {
     legal.then_some((first_seen_at, key))
 }
 
+/// Writes a place in a list of API keys.
+#[must_use]
+pub fn of_api_key(created_at: Timestamp, id: KeyId) -> String {
+    write(API_KEY_LAYOUT, created_at, id.to_string().as_bytes())
+}
+
+/// Reads a place in a list of API keys; nothing from anything else.
+#[must_use]
+pub fn to_api_key(text: &str) -> Option<(Timestamp, KeyId)> {
+    let (created_at, id) = read(API_KEY_LAYOUT, text)?;
+    let id = KeyId::parse(&String::from_utf8(id).ok()?)?;
+    Some((created_at, id))
+}
+
 fn write(layout: u8, at: Timestamp, rest: &[u8]) -> String {
     let bytes = [&[layout][..], &at.micros().to_be_bytes(), rest].concat();
     BASE64URL_NOPAD.encode(&bytes)
@@ -73,6 +90,15 @@ mod tests {
         assert_eq!(to_order(&of_order(&position())), Some(position()));
         let at = Timestamp::from_millis(7);
         assert_eq!(to_key(&of_key(at, "abc-1")), Some((at, "abc-1".to_owned())));
+    }
+
+    #[test]
+    fn a_place_among_api_keys_survives_the_round_trip_and_is_no_other_place() {
+        let (at, id) = (Timestamp::from_millis(7), KeyId::parse("key_0f0e0d0c-0b0a-4908-8706-050403020100").unwrap());
+        let text = of_api_key(at, id);
+        assert_eq!(to_api_key(&text), Some((at, id)));
+        assert_eq!((to_order(&text), to_key(&text)), (None, None));
+        assert_eq!(to_api_key(&of_key(at, &id.to_string())), None);
     }
 
     #[test]

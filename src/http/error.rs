@@ -1,7 +1,10 @@
-//! Turns what went wrong into status, slug and sentence: the only file that knows both sides.
+//! Turns what went wrong into status, slug and sentence: the only file that knows both sides; what goes
+//! wrong with API keys alone is in `error/keys.rs`.
 //!
 //! One exhaustive match over our errors (contract, section 1). A problem never carries a cause or a
 //! stack; the cause travels beside it to `frame.rs`, which logs it once, under the request id it shows.
+
+mod keys;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,6 +23,8 @@ use crate::store::StoreError;
 use crate::store::changeset::CommitError;
 
 use super::problem::{Extensions, Issues, Problem, Slug, extended, internal, later, plain};
+
+pub use keys::ApiKeyError;
 
 /// After how long a retry is worth it where a queue was full.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -61,6 +66,8 @@ pub enum ApiError {
     },
     /// No such order, or another customer's; the id as it was asked for.
     NoSuchOrder(String),
+    /// What was asked of the API keys cannot be.
+    ApiKey(ApiKeyError),
     /// The bucket is empty.
     RateLimited {
         /// The account's tier.
@@ -123,9 +130,7 @@ impl ApiError {
                 extended(Slug::PayloadTooLarge, format!("The request body exceeds {limit} bytes."), extensions)
             }
             Self::Unauthorized(detail) => plain(Slug::Unauthorized, *detail),
-            Self::Key(KeyRefusal::Unknown) => plain(Slug::InvalidKey, "The supplied API key is not recognised."),
-            Self::Key(KeyRefusal::Revoked) => plain(Slug::RevokedKey, "The supplied API key has been revoked."),
-            Self::Key(KeyRefusal::Expired) => plain(Slug::ExpiredKey, "The supplied API key has expired."),
+            Self::Key(refusal) => of_key(*refusal),
             Self::ScopeMissing(scope) => {
                 plain(Slug::Forbidden, format!("This action requires the \"{}\" scope.", scope.as_str()))
             }
@@ -136,6 +141,7 @@ impl ApiError {
                 ..plain(Slug::MethodNotAllowed, format!("This resource allows {allow} only."))
             },
             Self::NoSuchOrder(id) => no_such_order(id),
+            Self::ApiKey(error) => keys::problem(*error),
             Self::RateLimited { tier, retry_after_seconds } => {
                 let detail = format!("Rate limit for \"global\" exceeded for tier \"{}\".", tier.as_str());
                 let extensions =
@@ -160,6 +166,14 @@ impl ApiError {
 }
 
 const NO_ACCOUNT: &str = "This API key belongs to no account. Customer routes need a key of the customer's account.";
+
+fn of_key(refusal: KeyRefusal) -> Problem {
+    match refusal {
+        KeyRefusal::Unknown => plain(Slug::InvalidKey, "The supplied API key is not recognised."),
+        KeyRefusal::Revoked => plain(Slug::RevokedKey, "The supplied API key has been revoked."),
+        KeyRefusal::Expired => plain(Slug::ExpiredKey, "The supplied API key has expired."),
+    }
+}
 
 fn no_such_order(id: &str) -> Problem {
     plain(Slug::NotFound, format!("No crypto order with id \"{id}\"."))

@@ -3,6 +3,8 @@
 //! Handlers call this first, before they look at a body; a tuple of extractors would run them at once,
 //! and a stranger would learn what is wrong with a body.
 
+use std::sync::Arc;
+
 use actix_web::{HttpMessage, HttpRequest};
 
 use crate::actors::order::Operation;
@@ -19,6 +21,15 @@ use super::error::ApiError;
 pub struct Customer {
     /// Whose orders these are.
     pub account_id: AccountId,
+}
+
+/// A customer's key that was found good, and whose it is.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// The key.
+    pub verified: Arc<VerifiedKey>,
 }
 
 /// An operator.
@@ -44,10 +55,28 @@ impl Shared {
     /// # Errors
     /// 401, 429, or 403 if the key has no account or no fitting scope.
     pub async fn customer(&self, request: &HttpRequest, permission: Permission) -> Result<Customer, ApiError> {
+        let Holder { account_id, .. } = self.holder_who_may(request, permission).await?;
+        Ok(Customer { account_id })
+    }
+
+    /// The customer's key that asks, if it may do what the route does.
+    ///
+    /// # Errors
+    /// 401, 429, or 403 if the key has no account or no fitting scope.
+    pub async fn holder_who_may(&self, request: &HttpRequest, permission: Permission) -> Result<Holder, ApiError> {
+        let holder = self.holder(request).await?;
+        permitted(&holder.verified, permission)?;
+        Ok(holder)
+    }
+
+    /// The customer's key that asks, whatever its scopes.
+    ///
+    /// # Errors
+    /// 401, 429, or 403 if the key has no account.
+    pub async fn holder(&self, request: &HttpRequest) -> Result<Holder, ApiError> {
         let verified = self.admit(request).await?;
         let account_id = verified.key.account_id.ok_or(ApiError::NoAccount)?;
-        permitted(&verified, permission)?;
-        Ok(Customer { account_id })
+        Ok(Holder { account_id, verified })
     }
 
     /// The operator who asks.
@@ -61,7 +90,7 @@ impl Shared {
         Ok(Operator { key_id: verified.key.id, ip })
     }
 
-    async fn admit(&self, request: &HttpRequest) -> Result<std::sync::Arc<VerifiedKey>, ApiError> {
+    async fn admit(&self, request: &HttpRequest) -> Result<Arc<VerifiedKey>, ApiError> {
         let verified = self.keyring.verify(request.headers()).await?;
         if let Some(taken) = self.limits.take(verified.tier, verified.owner) {
             request.extensions_mut().insert(taken.standing);

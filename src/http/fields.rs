@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
+use crate::domain::time::Timestamp;
+
 use super::error::ApiError;
 use super::problem::Issues;
 
@@ -133,6 +135,44 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// One of these words; absent and `null` are the same.
+    pub fn optional_word(&mut self, name: &'static str, words: &[&'static str]) -> Option<&'static str> {
+        let given = self.object.remove(name).filter(|value| !value.is_null())?;
+        let word = words.iter().find(|word| given.as_str() == Some(word)).copied();
+        if word.is_none() {
+            self.wrong(name, format!("{name} must be one of {}.", words.join(", ")));
+        }
+        word
+    }
+
+    /// A time; absent and `null` are the same.
+    pub fn optional_time(&mut self, name: &'static str) -> Option<Timestamp> {
+        let given = self.object.remove(name).filter(|value| !value.is_null())?;
+        let time = given.as_str().and_then(Timestamp::parse);
+        if time.is_none() {
+            self.wrong(name, format!("{name} must be an ISO-8601 UTC time such as 2026-05-12T13:00:00.000Z."));
+        }
+        time
+    }
+
+    /// One text or more; how each must look is the caller's affair.
+    pub fn texts(&mut self, name: &'static str) -> Vec<String> {
+        let rule = match self.object.remove(name) {
+            None => format!("{name} is required."),
+            Some(Value::Array(values)) if values.is_empty() => format!("{name} must not be empty."),
+            Some(Value::Array(values)) => {
+                let texts = values.into_iter().map(|value| value.as_str().map(str::to_owned));
+                match texts.collect::<Option<Vec<String>>>() {
+                    Some(texts) => return texts,
+                    None => format!("{name} must hold strings only."),
+                }
+            }
+            Some(other) => format!("{name} must be an array of strings, not {}.", kind(&other)),
+        };
+        self.wrong(name, rule);
+        Vec::new()
     }
 
     /// Yes or no; absent and `null` are no.

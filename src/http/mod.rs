@@ -4,12 +4,14 @@
 //! or reads the store, and writes an envelope. It never writes to the store itself. Errors become
 //! problems in `error.rs`; `frame.rs` dresses every answer.
 
+mod account;
 mod address;
 mod admin;
 mod answer;
 mod auth;
 mod billing;
 mod body;
+pub mod csv;
 mod cursor;
 mod envelope;
 mod error;
@@ -18,6 +20,7 @@ mod fields;
 mod frame;
 mod health;
 mod ipn;
+mod keys;
 mod limits;
 mod listen;
 mod openapi;

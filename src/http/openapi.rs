@@ -25,7 +25,7 @@ use rules::Rules;
 
 use super::error::ApiError;
 use super::problem::ProblemDocument;
-use super::{Shared, admin, answer, billing, health, ipn, pages};
+use super::{Shared, account, admin, answer, billing, health, ipn, keys, pages};
 use crate::config::OrderSettings;
 
 /// Every operation, in the order of `routes.rs`.
@@ -35,6 +35,8 @@ use crate::config::OrderSettings;
     tags(
         (name = "Orders", description = "What a customer's program does: buy, look, note, cancel. A key sees its own \
             account's orders only; another's is 404, as if there were none."),
+        (name = "Account", description = "The customer's account and its API keys. A key is never given more than the \
+            key that makes it may do, and never the scopes of operators."),
         (name = "Operators", description = "What support does, over everybody's orders. Needs a key with the scope \
             `driftstack_internal_admin` or `admin`, which only the command line grants. Every change is on the audit log."),
         (name = "Provider", description = "Where NOWPayments reports payments. Its signature takes the place of a key."),
@@ -48,6 +50,11 @@ use crate::config::OrderSettings;
         pages::style,
         pages::icon,
         ipn::receive,
+        account::whoami::show,
+        keys::list::page,
+        keys::create::create,
+        keys::revoke::revoke,
+        keys::rotate::rotate,
         billing::checkout::create,
         billing::quote::tell,
         billing::list::page,
@@ -55,13 +62,20 @@ use crate::config::OrderSettings;
         billing::note::set,
         billing::cancel::cancel,
         billing::events::list,
+        billing::receipt::show,
+        billing::receipt::text,
+        billing::receipt::pdf,
         admin::list::page,
+        admin::csv::export,
         admin::sweep::sweep,
         admin::idempotency_metrics::show,
         admin::get::show,
         admin::events::list,
         admin::apply_ipn::apply,
         admin::internal_note::set,
+        admin::stats::show,
+        admin::pending_age::show,
+        admin::daily::show,
     ),
     components(schemas(ProblemDocument)),
     modifiers(&Rules)

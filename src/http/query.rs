@@ -28,7 +28,7 @@ pub enum Start<P> {
     Nowhere,
 }
 
-/// How many a page may hold.
+/// How many of something, such as rows of a page.
 #[derive(Debug, Clone, Copy)]
 pub struct LimitRule {
     /// At most so many.
@@ -85,10 +85,18 @@ impl Query {
     /// # Errors
     /// 400 outside of it.
     pub fn limit(&self, rule: LimitRule) -> Result<usize, ApiError> {
-        let Some(text) = self.get("limit") else { return Ok(rule.default) };
-        match digits(text).and_then(|limit| usize::try_from(limit).ok()) {
-            Some(limit) if (1..=rule.max).contains(&limit) => Ok(limit),
-            Some(_) | None => refused(format!("limit must be an integer between 1 and {}.", rule.max)),
+        self.count("limit", rule)
+    }
+
+    /// How many of something, an integer in its range.
+    ///
+    /// # Errors
+    /// 400 outside of it.
+    pub fn count(&self, name: &str, rule: LimitRule) -> Result<usize, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(rule.default) };
+        match digits(text).and_then(|count| usize::try_from(count).ok()) {
+            Some(count) if (1..=rule.max).contains(&count) => Ok(count),
+            Some(_) | None => refused(format!("{name} must be an integer between 1 and {}.", rule.max)),
         }
     }
 
@@ -113,6 +121,18 @@ impl Query {
         let known = StatusName::ALL.map(StatusName::as_str).join(", ");
         StatusName::parse(text)
             .map_or_else(|| refused(format!("status must be one of {known}.")), |name| Ok(Some(name)))
+    }
+
+    /// A switch, off if nothing is said.
+    ///
+    /// # Errors
+    /// 400 unless it is one of `0`, `1`, `true` and `false`.
+    pub fn switch(&self, name: &str) -> Result<bool, ApiError> {
+        match self.get(name) {
+            None | Some("0" | "false") => Ok(false),
+            Some("1" | "true") => Ok(true),
+            Some(_) => refused(format!("{name} must be 0, 1, true or false.")),
+        }
     }
 
     /// A time.

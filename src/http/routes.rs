@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
 
 use super::error::ApiError;
-use super::{admin, billing, health, ipn, openapi, pages};
+use super::{account, admin, billing, health, ipn, keys, openapi, pages};
 
 /// A path, and what is served there.
 pub struct Place {
@@ -44,6 +44,14 @@ impl Place {
         F::Output: Responder + 'static,
     {
         self.method(Method::PATCH, handler)
+    }
+
+    fn delete<F: Handler<Args>, Args>(self, handler: F) -> Self
+    where
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.method(Method::DELETE, handler)
     }
 
     fn method<F: Handler<Args>, Args>(mut self, method: Method, handler: F) -> Self
@@ -87,15 +95,26 @@ pub fn table() -> Vec<Place> {
         at("/assets/style.css").get(pages::style),
         at("/assets/icon.svg").get(pages::icon),
         at("/v1/webhooks/nowpayments").post(ipn::receive),
+        at("/v1/account/whoami").get(account::whoami::show),
+        at("/v1/api-keys").get(keys::list::page).post(keys::create::create),
+        at("/v1/api-keys/{id}").delete(keys::revoke::revoke),
+        at("/v1/api-keys/{id}/rotate").post(keys::rotate::rotate),
         at("/v1/billing/crypto-checkout").post(billing::checkout::create),
         at("/v1/billing/crypto-checkout/quote").post(billing::quote::tell),
         own("").get(billing::list::page),
         own("/{order_id}").get(billing::get::show).patch(billing::note::set),
         own("/{order_id}/cancel").post(billing::cancel::cancel),
         own("/{order_id}/events").get(billing::events::list),
+        own("/{order_id}/receipt").get(billing::receipt::show),
+        own("/{order_id}/receipt.txt").get(billing::receipt::text),
+        own("/{order_id}/receipt.pdf").get(billing::receipt::pdf),
         any("").get(admin::list::page),
         any("/").get(admin::list::page),
+        any(".csv").get(admin::csv::export),
         any("/sweep-expired").post(admin::sweep::sweep),
+        any("/stats").get(admin::stats::show),
+        any("/pending-age").get(admin::pending_age::show),
+        any("/daily").get(admin::daily::show),
         any("/idempotency-metrics").get(admin::idempotency_metrics::show),
         any("/{order_id}").get(admin::get::show),
         any("/{order_id}/events").get(admin::events::list),

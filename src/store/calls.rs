@@ -3,7 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::changeset::{Changeset, CommitError, Committed};
-use super::filter::{Due, OrderFilter, OrderPage, Page};
+use super::filter::{Due, LinePage, OrderFilter, OrderPage, Page};
+use super::totals::{DayCount, OrderTotal, PendingAges};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
 use crate::domain::access::{Account, ApiKey};
@@ -94,7 +95,12 @@ impl Store {
 
     /// A page of orders, newest first.
     pub async fn orders_page(&self, filter: OrderFilter, page: Page) -> Result<OrderPage, StoreError> {
-        read!(self.access, orders::orders_page(&filter, page))
+        read!(self.access, lists::orders_page(&filter, page))
+    }
+
+    /// A page of orders without their logs and payments, newest first.
+    pub async fn lines_page(&self, filter: OrderFilter, page: Page) -> Result<LinePage, StoreError> {
+        read!(self.access, lists::lines_page(&filter, page))
     }
 
     /// The order of a payment, bound or in the ledger.
@@ -110,6 +116,21 @@ impl Store {
     /// Pending orders created up to then, oldest first.
     pub async fn pending_created_until(&self, until: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
         read!(self.access, orders::pending_created_until(until, rows(limit)))
+    }
+
+    /// The totals over all days, one of each status, product and currency that has orders.
+    pub async fn order_totals(&self) -> Result<Vec<OrderTotal>, StoreError> {
+        read!(self.access, totals::order_totals())
+    }
+
+    /// How many orders of each of these UTC days stand where now; sorted by day and by the status's name.
+    pub async fn day_counts(&self, first: String, last: String) -> Result<Vec<DayCount>, StoreError> {
+        read!(self.access, totals::day_counts(&first, &last))
+    }
+
+    /// Pending orders by their age.
+    pub async fn pending_ages(&self, now: Timestamp) -> Result<PendingAges, StoreError> {
+        read!(self.access, totals::pending_ages(now))
     }
 
     /// Counters of idempotency keys: of one account, or of all.
@@ -160,6 +181,36 @@ impl Store {
     /// Keeps a new key.
     pub async fn key_insert(&self, key: ApiKey) -> Result<(), StoreError> {
         write!(self.access, access::key_insert(&key))
+    }
+
+    /// One key.
+    pub async fn key_load(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        read!(self.access, access::key_load(id))
+    }
+
+    /// An account's keys, newest first, after the place (`created_at`, id).
+    pub async fn keys_page(
+        &self,
+        account: AccountId,
+        limit: usize,
+        after: Option<(Timestamp, KeyId)>,
+    ) -> Result<Vec<ApiKey>, StoreError> {
+        read!(self.access, access::keys_page(account, rows(limit), after))
+    }
+
+    /// Keeps an account's new key, unless it has so many good ones already; answers whether it did.
+    pub async fn key_issue(&self, key: ApiKey, active_max: usize) -> Result<bool, StoreError> {
+        write!(self.access, access::key_issue(&key, rows(active_max)))
+    }
+
+    /// Puts a key in another's place; false if that one is no longer good, or has a successor.
+    pub async fn key_replace(
+        &self,
+        old: KeyId,
+        grace_expires_at: Timestamp,
+        successor: ApiKey,
+    ) -> Result<bool, StoreError> {
+        write!(self.access, access::key_replace(old, grace_expires_at, &successor))
     }
 
     /// Revokes a key; false if there is none of that id. A second time changes nothing.

@@ -25,6 +25,14 @@ pub struct OrderFilter {
     pub payment_id: Option<PaymentId>,
 }
 
+impl OrderFilter {
+    /// Whether a time of payment is asked for.
+    #[must_use]
+    pub fn is_paid_span(&self) -> bool {
+        self.paid_after.is_some() || self.paid_before.is_some()
+    }
+}
+
 /// A place in the list, newest first: what comes after it was created earlier, or has a smaller id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -48,6 +56,44 @@ pub struct Page {
 pub struct OrderPage {
     /// The orders, newest first, each with its log and payments.
     pub orders: Vec<Order>,
+    /// Where the next page starts, if there is more.
+    pub next: Option<Position>,
+    /// Whether the search looked at the newest orders only.
+    pub search: SearchReach,
+}
+
+/// An order as exports show it: its row alone, as it lies in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderLine {
+    /// Its id.
+    pub order_id: String,
+    /// Whose it is.
+    pub account_id: String,
+    /// The catalogue's code.
+    pub product: String,
+    /// Integer minor units.
+    pub price_cents: i64,
+    /// Three upper-case letters.
+    pub price_currency: String,
+    /// Where it stands.
+    pub status: String,
+    /// The bound payment.
+    pub payment_id: Option<String>,
+    /// The customer's own words.
+    pub customer_note: Option<String>,
+    /// The operators'.
+    pub internal_note: Option<String>,
+    /// When it was placed.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// One page of an export.
+#[derive(Debug, Clone, Default)]
+pub struct LinePage {
+    /// The orders, newest first.
+    pub lines: Vec<OrderLine>,
     /// Where the next page starts, if there is more.
     pub next: Option<Position>,
     /// Whether the search looked at the newest orders only.

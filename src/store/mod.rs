@@ -16,6 +16,7 @@ mod postgres;
 mod rows;
 mod schema;
 mod sqlite;
+pub mod totals;
 pub mod writer;
 
 #[cfg(test)]

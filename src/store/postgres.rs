@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::pg::Pg;
 use diesel::result::{ConnectionError, ConnectionResult};
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
@@ -25,10 +24,16 @@ pub mod bulk;
 pub mod commit;
 #[path = "queries/idempotency.rs"]
 pub mod idempotency;
+#[path = "queries/lists.rs"]
+pub mod lists;
 #[path = "queries/orders.rs"]
 pub mod orders;
 #[path = "queries/search.rs"]
 pub mod search;
+#[path = "queries/statement.rs"]
+pub mod statement;
+#[path = "queries/totals.rs"]
+pub mod totals;
 #[path = "queries/upkeep.rs"]
 pub mod upkeep;
 
@@ -54,6 +59,10 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many writers one database can have.
 const SHARDS_MAX: i64 = 1_024;
 
+/// How statements are planned; see [`establish`].
+const PLANNING: &str = "set enable_seqscan = off; set enable_incremental_sort = off; \
+                        set max_parallel_workers_per_gather = 0; set jit = off";
+
 /// Opens one connection.
 pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
     match tokio::time::timeout(CONNECT_TIMEOUT, establish(database_url)).await {
@@ -65,11 +74,11 @@ pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
 
 /// A connection whose statements use their indexes from the first row on: they are planned once, while the
 /// tables are still small enough for a scan to look cheap, and kept while the tables grow to millions. The
-/// price that this puts on a scan must not make one worth compiling, so that is off too.
+/// price that this puts on a scan must not make one worth compiling, so that is off too. An index that gives
+/// the order in part is no match for one that gives it whole, and no statement is worth a second process.
 async fn establish(database_url: &str) -> ConnectionResult<Conn> {
     let mut conn = AsyncPgConnection::establish(database_url).await?;
-    let planned = conn.batch_execute("set enable_seqscan = off; set jit = off").await;
-    planned.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    conn.batch_execute(PLANNING).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }
 
@@ -144,20 +153,23 @@ pub fn commit_failed(error: diesel::result::Error) -> GroupError {
     }
 }
 
-/// A condition in this engine's own SQL with one bound text.
-pub type Condition = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, <String as AsExpression<Text>>::Expression>>;
+/// The ids of orders whose text has a pattern, which is bound after it.
+pub const BY_TRIGRAMS: &str = "select s.order_id as id from order_search s where s.body like ";
 
-/// Orders whose text contains `wanted`, by the trigram index. Its wildcards are escaped.
-pub fn search_by_trigrams(wanted: &str) -> Condition {
+/// The pattern by which the trigram index is asked for a text. Its wildcards are escaped.
+pub fn trigram_pattern(wanted: &str) -> String {
     let escaped = wanted.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    diesel::dsl::sql::<Bool>("orders.id in (select order_id from order_search where body like ")
-        .bind::<Text, _>(format!("%{escaped}%"))
-        .sql(")")
+    format!("%{escaped}%")
 }
 
-/// Orders whose text contains `wanted`, by looking at each.
-pub fn search_by_scan(wanted: &str) -> Condition {
-    diesel::dsl::sql::<Bool>("exists (select 1 from order_search s where s.order_id = orders.id and strpos(s.body, ")
-        .bind::<Text, _>(wanted.to_owned())
-        .sql(") > 0)")
-}
+/// Where a text lies in another, from 1; zero if it does not.
+pub const PLACE_OF: &str = "strpos";
+
+/// The customer's note within the searched text of an order: it follows the id, 36 characters, and the
+/// product, each with the end of its line.
+pub const NOTE: &str = "substr(s.body, 38 + strpos(substr(s.body, 38), chr(10)))";
+
+/// Ends a list of candidates: first the candidates, then each one's order by its id. `offset 0` keeps the
+/// planner from pulling the parts into one another and finding another way.
+pub const OF_CANDIDATES: &str = " offset 0) c cross join lateral \
+                                 (select * from orders where orders.id = c.id offset 0) orders where true";

@@ -13,6 +13,7 @@ use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Source
 use crate::domain::time::Timestamp;
 
 use super::StoreError;
+use super::filter::OrderLine;
 use super::schema::{order_events, order_payments, orders};
 
 /// A row of `orders`.
@@ -119,6 +120,23 @@ impl OrderRow {
             updated_at: Timestamp::from_micros(self.updated_at),
             version: self.version,
         })
+    }
+
+    /// The line of this row in an export, as it lies in the table.
+    pub fn into_line(self) -> OrderLine {
+        OrderLine {
+            order_id: self.id,
+            account_id: self.account_id,
+            product: self.product,
+            price_cents: self.price_cents,
+            price_currency: self.price_currency,
+            status: self.status,
+            payment_id: self.payment_id,
+            customer_note: self.customer_note,
+            internal_note: self.internal_note,
+            created_at: Timestamp::from_micros(self.created_at),
+            updated_at: Timestamp::from_micros(self.updated_at),
+        }
     }
 
     fn status(&self) -> Result<Status, StoreError> {

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
-use diesel::expression::{AsExpression, SqlLiteral, UncheckedBind};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::SimpleAsyncConnection;
 use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
@@ -28,10 +26,16 @@ pub mod checkpoints;
 pub mod commit;
 #[path = "queries/idempotency.rs"]
 pub mod idempotency;
+#[path = "queries/lists.rs"]
+pub mod lists;
 #[path = "queries/orders.rs"]
 pub mod orders;
 #[path = "queries/search.rs"]
 pub mod search;
+#[path = "queries/statement.rs"]
+pub mod statement;
+#[path = "queries/totals.rs"]
+pub mod totals;
 #[path = "queries/upkeep.rs"]
 pub mod upkeep;
 
@@ -119,26 +123,24 @@ pub fn commit_failed(error: diesel::result::Error) -> GroupError {
     if certain { GroupError::NotStored(error.into()) } else { GroupError::Unknown(text) }
 }
 
-/// A condition in this engine's own SQL with one bound text.
-pub type Condition = SqlLiteral<Bool, UncheckedBind<SqlLiteral<Bool>, <String as AsExpression<Text>>::Expression>>;
+/// The ids of orders whose text has a phrase, which is bound after it.
+pub const BY_TRIGRAMS: &str = "select s.order_id as id from order_search_fts f cross join order_search s \
+                               where s.id = f.rowid and f.order_search_fts match ";
 
-/// Orders whose text contains `wanted`, by the trigram index. A phrase is quoted: nothing in it is syntax.
-pub fn search_by_trigrams(wanted: &str) -> Condition {
-    let phrase = format!("\"{}\"", wanted.replace('"', "\"\""));
-    diesel::dsl::sql::<Bool>(
-        "orders.id in (select order_id from order_search where id in \
-         (select rowid from order_search_fts where order_search_fts match ",
-    )
-    .bind::<Text, _>(phrase)
-    .sql("))")
+/// The phrase by which the trigram index is asked for a text. It is quoted: nothing in it is syntax.
+pub fn trigram_pattern(wanted: &str) -> String {
+    format!("\"{}\"", wanted.replace('"', "\"\""))
 }
 
-/// Orders whose text contains `wanted`, by looking at each.
-pub fn search_by_scan(wanted: &str) -> Condition {
-    diesel::dsl::sql::<Bool>("exists (select 1 from order_search s where s.order_id = orders.id and instr(s.body, ")
-        .bind::<Text, _>(wanted.to_owned())
-        .sql(") > 0)")
-}
+/// Where a text lies in another, from 1; zero if it does not.
+pub const PLACE_OF: &str = "instr";
+
+/// The customer's note within the searched text of an order: it follows the id, 36 characters, and the
+/// product, each with the end of its line.
+pub const NOTE: &str = "substr(s.body, 38 + instr(substr(s.body, 38), char(10)))";
+
+/// Ends a list of candidates: first the candidates, then each one's order by its id.
+pub const OF_CANDIDATES: &str = ") c cross join orders where orders.id = c.id";
 
 /// Connections for reading, as many at once as there are; each read runs on a blocking thread.
 #[derive(Clone)]

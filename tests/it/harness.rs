@@ -323,6 +323,7 @@ async fn mint(store: &Store, now: Timestamp, account_id: Option<AccountId>, scop
         revoked_at: None,
         expires_at: None,
         created_at: now,
+        replaced_by: None,
     };
     store.key_insert(key).await.expect("a key");
     plaintext.reveal().to_owned()

@@ -1,5 +1,5 @@
 //! The schema: alike on both engines, append-only where it must be, refused when a newer program made it,
-//! made once by nodes that start together, and with an index under every question that is asked often.
+//! made once by nodes that start together. That it has an index under every question is shown in `plans.rs`.
 
 use std::process::{Command, Stdio};
 
@@ -13,13 +13,9 @@ use crate::harness::process::Installed;
 use crate::harness::sql::{lines, run, value};
 use crate::postgres::Cluster;
 
-/// How many orders the planner is asked about.
-const ORDERS: usize = 20_000;
-
 on_both_engines![
     the_log_of_an_order_takes_no_change_of_its_past,
     a_database_of_a_newer_program_is_refused_with_its_reason,
-    every_list_that_is_asked_often_walks_an_index,
 ];
 
 #[test]
@@ -111,78 +107,6 @@ fn programs_that_start_together_on_an_empty_database_all_succeed() {
             }
         });
         assert_eq!(value(engine, &database.url, "select count(*) from __diesel_schema_migrations"), "2");
-    }
-}
-
-/// What the service asks often, as it asks it, and the index that answers it on both engines.
-const QUESTIONS: &[(&str, &str)] = &[
-    ("newest", "true"),
-    ("by account", "account_id = 'acc_7'"),
-    ("by account and status", "account_id = 'acc_7' and status = 'paid'"),
-    ("by status", "status = 'confirming'"),
-    ("created between", "created_at >= 19000 and created_at < 19100"),
-];
-
-async fn every_list_that_is_asked_often_walks_an_index(engine: Engine) {
-    let database = engine.database(migrate);
-    fill(engine, &database.url);
-    let newest =
-        |condition: &str| format!("select * from orders where {condition} order by created_at desc, id desc limit 51");
-    let mut questions: Vec<(&str, String)> =
-        QUESTIONS.iter().map(|(name, condition)| (*name, newest(condition))).collect();
-    let by_id = "created_at <= 15000 and (created_at < 15000 or id < 'ord_015000')";
-    questions.push(("the next page", newest(by_id)));
-    questions.push(("paid between", newest("paid_at >= 19000 and paid_at < 19100")));
-    questions.push(("one", "select * from orders where id = 'ord_000007'".to_owned()));
-    questions.push(("its log", "select * from order_events where order_id in ('ord_000007') order by seq".to_owned()));
-    questions.push(("its payments", "select * from order_payments where order_id in ('ord_000007')".to_owned()));
-    questions.push(("by payment", "select order_id from order_payments where payment_id = 'pay-7'".to_owned()));
-    questions.push(("due", "select id from orders where due_at <= 100 order by due_at, id limit 500".to_owned()));
-    let pending = "status = 'pending' and created_at <= 100";
-    questions.push(("sweep", format!("select id from orders where {pending} order by created_at, id limit 501")));
-    for (name, question) in questions {
-        let plan = plan(engine, &database.url, &question);
-        let scans = plan.iter().any(|line| line.contains("Seq Scan") || is_scan(line) && name != "newest");
-        assert!(!scans, "{name}: {plan:#?}");
-    }
-}
-
-/// SQLite says `SCAN` where it walks a table or an index from its beginning, which only the newest page may.
-fn is_scan(line: &str) -> bool {
-    line.starts_with("SCAN")
-}
-
-/// Many orders, as they are after a while: most of them settled, few of any account.
-fn fill(engine: Engine, url: &str) {
-    let numbers = format!("with recursive n (i) as (select 1 union all select i + 1 from n where i < {ORDERS})");
-    let padded = match engine {
-        Engine::Sqlite => "printf('ord_%06d', i)",
-        Engine::Postgres(_) => "'ord_' || lpad(i::text, 6, '0')",
-    };
-    let state = "case when i % 100 = 0 then 'pending' when i % 100 = 1 then 'confirming' else 'paid' end";
-    let columns = "(id, account_id, product, price_cents, price_currency, status, due_at, paid_at, created_at, \
-                   updated_at, version)";
-    let due = "case when i % 100 = 0 then i end";
-    let row = format!("{padded}, 'acc_' || (i % 200), 'solo_manual', 7900, 'USD', {state}, {due}, i, i, i, 1");
-    run(engine, url, &format!("insert into orders {columns} {numbers} select {row} from n")).expect("orders");
-    let event = format!("select {padded}, 1, 'pending', i, 'create', i from n");
-    let events = "order_events (order_id, seq, status, at, source, recorded_at)";
-    run(engine, url, &format!("insert into {events} {numbers} {event}")).expect("logs");
-    let payment = format!("select 'pay-' || i, {padded}, 'bound', 'finished', i from n");
-    let payments = "order_payments (payment_id, order_id, role, provider_status, first_seen_at)";
-    run(engine, url, &format!("insert into {payments} {numbers} {payment}")).expect("payments");
-    // PostgreSQL does this by itself; SQLite is asked as it is in use, without statistics.
-    if let Engine::Postgres(cluster) = engine {
-        cluster.sql(url, "analyze");
-    }
-}
-
-fn plan(engine: Engine, url: &str, question: &str) -> Vec<String> {
-    match engine {
-        Engine::Sqlite => lines(engine, url, &format!("explain query plan {question}")),
-        Engine::Postgres(cluster) => {
-            cluster.sql(url, &format!("explain {question}")).lines().map(str::to_owned).collect()
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 delete from order_totals where day = '';
 drop index orders_by_account_status;
+drop index orders_paid_late;
 drop index orders_by_paid;
 create index orders_by_paid on orders (paid_at, id) where paid_at is not null;
 drop index api_keys_by_account;
@@ -13,6 +14,7 @@ drop index attention_items_resolved_by_kind;
 create index attention_items_by_last on attention_items (last_at, id);
 drop index audit_log_by_target;
 drop index audit_log_by_actor;
+drop index api_keys_unended;
 alter table api_keys drop column replaced_by;
 alter table order_payments drop column other_coin;
 alter table order_payments drop column other_received;

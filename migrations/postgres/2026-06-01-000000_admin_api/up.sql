@@ -10,6 +10,9 @@ create index orders_by_account_status on orders (account_id, status, created_at,
 -- What was paid in a span of time, in the order of the list.
 drop index orders_by_paid;
 create index orders_by_paid on orders (paid_at, created_at, id) where paid_at is not null;
+-- The few that were paid more than a day after they were created.
+create index orders_paid_late on orders ((paid_at - created_at), paid_at, created_at, id)
+    where paid_at - created_at >= 86400000000;
 
 -- The pages of each list.
 drop index api_keys_by_account;
@@ -26,6 +29,8 @@ create index audit_log_by_actor on audit_log (actor, at, id);
 
 -- The key that takes this one's place, once it was rotated.
 alter table api_keys add column replaced_by text collate "C";
+-- The keys of an account that may still be good, which are counted before one more is made.
+create index api_keys_unended on api_keys (account_id) where revoked_at is null and replaced_by is null;
 
 -- What arrived in another coin than the payment's: never part of the sum, but money all the same.
 alter table order_payments add column other_coin text;

@@ -15,7 +15,37 @@ use crate::store::filter::{OrderFilter, OrderPage, Page, SearchReach};
 
 const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
 const SEARCH_CHARS_MAX: usize = 200;
-const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-bounded");
+/// Says that a search looked at the newest orders only.
+pub const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-bounded");
+
+/// The filters, as the document shows them; [`filter`] reads them.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it only describes; the query is read strictly, one parameter after the other")]
+pub struct Filters {
+    /// Only orders in this status.
+    status: Option<StatusName>,
+    /// Only this customer's orders.
+    account_id: Option<AccountFilter>,
+    /// Only orders created then or later.
+    #[param(example = "2026-05-12T13:00:00.000Z")]
+    created_after: Option<UtcTime>,
+    /// Only orders created before; must be later than `created_after`.
+    #[param(example = "2026-05-13T13:00:00.000Z")]
+    created_before: Option<UtcTime>,
+    /// Only orders paid then or later.
+    #[param(example = "2026-05-12T13:00:00.000Z")]
+    paid_after: Option<UtcTime>,
+    /// Only orders paid before; must be later than `paid_after`.
+    #[param(example = "2026-05-13T13:00:00.000Z")]
+    paid_before: Option<UtcTime>,
+    /// Only orders with this in their id, product or customer's note, in any case. One or two characters are
+    /// looked for in the newest 10 000 orders only. What was written within the last 2 seconds may be missing.
+    #[param(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$", example = "ada")]
+    search: Option<String>,
+    /// Only the order to which this payment belongs, bound or only recorded.
+    payment_id: Option<PaymentId>,
+}
 
 /// Lists everybody's orders.
 ///
@@ -28,18 +58,7 @@ const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-
             description = "How many orders at most; 50 without it."),
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, example = "AQAGUZ5w1bQAAYkKXZbnfJ-KCxwtPk9aaw",
             description = "Where the page starts: the last page's `next_cursor`."),
-        ("status" = Option<StatusName>, Query, description = "Only orders in this status."),
-        ("account_id" = Option<AccountFilter>, Query, description = "Only this customer's orders."),
-        ("created_after" = Option<UtcTime>, Query, example = "2026-05-12T13:00:00.000Z", description = "Only orders created then or later."),
-        ("created_before" = Option<UtcTime>, Query, example = "2026-05-13T13:00:00.000Z",
-            description = "Only orders created before; must be later than `created_after`."),
-        ("paid_after" = Option<UtcTime>, Query, example = "2026-05-12T13:00:00.000Z", description = "Only orders paid then or later."),
-        ("paid_before" = Option<UtcTime>, Query, example = "2026-05-13T13:00:00.000Z",
-            description = "Only orders paid before; must be later than `paid_after`."),
-        ("search" = Option<String>, Query, min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$", example = "ada",
-            description = "Only orders with this in their id, product or customer's note, in any case. What was \
-                written within the last 2 seconds may be missing."),
-        ("payment_id" = Option<PaymentId>, Query, description = "Only the order to which this payment belongs."),
+        Filters,
     ),
     responses((status = 200, description = "One page.", body = Listing<AdminOrder>,
         headers(("X-Driftstack-Search-Bounded" = String,
@@ -64,7 +83,10 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 }
 
 /// Reads all filters; those that are present must all hold.
-fn filter(query: &Query) -> Result<OrderFilter, ApiError> {
+///
+/// # Errors
+/// 400 if one breaks its rule.
+pub fn filter(query: &Query) -> Result<OrderFilter, ApiError> {
     let created = query.between("created")?;
     let paid = query.between("paid")?;
     Ok(OrderFilter {

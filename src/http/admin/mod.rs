@@ -1,11 +1,15 @@
 //! The operators' endpoints (contract, section 4), one file each.
 
 pub mod apply_ipn;
+pub mod csv;
+pub mod daily;
 pub mod events;
 pub mod get;
 pub mod idempotency_metrics;
 pub mod internal_note;
 pub mod list;
+pub mod pending_age;
+pub mod stats;
 pub mod sweep;
 
 use actix_web::HttpRequest;

@@ -78,6 +78,7 @@ impl Desk {
             revoked_at: None,
             expires_at: None,
             created_at: self.clock.now(),
+            replaced_by: None,
         };
         change(&mut key);
         let id = key.id;

@@ -7,6 +7,7 @@ pub mod get;
 pub mod list;
 pub mod note;
 pub mod quote;
+pub mod receipt;
 
 use actix_web::HttpRequest;
 

@@ -10,11 +10,12 @@ use utoipa::openapi::{Content, ContentBuilder, Ref};
 
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
+use crate::domain::access::keys::{ACTIVE_KEYS_MAX, NotRotated};
 use crate::domain::access::{Scope, Tier};
 use crate::domain::lifecycle::Refusal;
 use crate::domain::order::StatusName;
 use crate::http::body::BODY_BYTES_MAX;
-use crate::http::error::{ApiError, KeyRefusal};
+use crate::http::error::{ApiError, ApiKeyError, KeyRefusal};
 use crate::http::problem::Issues;
 use crate::provider::IpnRefusal;
 
@@ -184,6 +185,18 @@ pub fn not_cancellable() -> ApiError {
 #[must_use]
 pub fn key_reused() -> ApiError {
     ApiError::Checkout(CheckoutError::Mismatch("price_cents"))
+}
+
+/// An account that has all the keys it may have.
+#[must_use]
+pub fn api_keys_full() -> ApiError {
+    ApiKeyError::Full(ACTIVE_KEYS_MAX).into()
+}
+
+/// A key that no other takes the place of any more.
+#[must_use]
+pub fn api_key_revoked() -> ApiError {
+    ApiKeyError::NotRotated(NotRotated::Revoked).into()
 }
 
 /// A report without a payment.

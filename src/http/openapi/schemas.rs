@@ -9,12 +9,14 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::access::{Scope, Tier};
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::Outcome;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::order::{FailureReason, Source, StatusName};
 use crate::domain::time::Timestamp;
+use crate::http::billing::receipt::PdfFile;
 
 /// A text of this form, shown by an example.
 struct Text {
@@ -175,6 +177,9 @@ shaped! {
         pattern: r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
         example: "2026-05-12T13:00:00.000Z",
     }.into();
+    Scope => words("What a key may be used for.", Scope::ALL.map(Scope::as_str));
+    Tier => words("How often an account may ask.", Tier::ALL.map(Tier::as_str));
+    PdfFile => ObjectBuilder::new().schema_type(Type::String).content_media_type("application/pdf").into();
     StatusName => words("Where an order stands.", StatusName::ALL.map(StatusName::as_str));
     FailureReason => words("Who said that an order failed.", ["ipn", "expired", "swept"]);
     Outcome => words("What became of a piece of evidence.", Outcome::ALL.map(Outcome::as_str));

@@ -13,6 +13,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
+use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::orders;
@@ -153,6 +154,11 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
          where p.order_id = excluded.order_id returning payment_id"
     );
     Ok(written.into_iter().collect())
+}
+
+/// Reads orders.
+pub async fn orders_read(conn: &mut Conn, statement: Orders) -> QueryResult<Vec<OrderRow>> {
+    statement.load(conn).await
 }
 
 /// Inserts new orders.

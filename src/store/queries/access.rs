@@ -1,7 +1,7 @@
 //! Accounts and API keys. Few rows, no group commit: each call is its own statement.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::Conn;
 use crate::domain::access::{Account, ApiKey, Scope, Tier};
@@ -44,6 +44,7 @@ struct KeyRow {
     revoked_at: Option<i64>,
     expires_at: Option<i64>,
     created_at: i64,
+    replaced_by: Option<String>,
 }
 
 impl KeyRow {
@@ -60,11 +61,13 @@ impl KeyRow {
             revoked_at: key.revoked_at.map(Timestamp::micros),
             expires_at: key.expires_at.map(Timestamp::micros),
             created_at: key.created_at.micros(),
+            replaced_by: key.replaced_by.map(|id| id.to_string()),
         }
     }
 
     fn into_key(self) -> Result<ApiKey, StoreError> {
         let scopes = self.scopes.split_ascii_whitespace().map(Scope::parse).collect::<Option<Vec<_>>>();
+        let successor = |id: String| KeyId::parse(&id).ok_or_else(|| broken("replaced_by", &self.id));
         let account = |id: String| AccountId::parse(&id).ok_or_else(|| broken("account_id", &self.id));
         Ok(ApiKey {
             id: KeyId::parse(&self.id).ok_or_else(|| broken("id", &self.id))?,
@@ -77,6 +80,7 @@ impl KeyRow {
             revoked_at: self.revoked_at.map(Timestamp::from_micros),
             expires_at: self.expires_at.map(Timestamp::from_micros),
             created_at: Timestamp::from_micros(self.created_at),
+            replaced_by: self.replaced_by.map(successor).transpose()?,
         })
     }
 }
@@ -106,6 +110,81 @@ pub async fn accounts_list(conn: &mut Conn) -> Result<Vec<Account>, StoreError> 
 pub async fn key_insert(conn: &mut Conn, key: &ApiKey) -> Result<(), StoreError> {
     diesel::insert_into(api_keys::table).values(&KeyRow::of(key)).execute(conn).await?;
     Ok(())
+}
+
+pub async fn key_load(conn: &mut Conn, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+    let row = api_keys::table.find(id.to_string()).select(KeyRow::as_select()).first(conn).await.optional()?;
+    row.map(KeyRow::into_key).transpose()
+}
+
+/// Keeps an account's new key, unless it has `active_max` good ones already; answers whether it did.
+pub async fn key_issue(conn: &mut Conn, key: &ApiKey, active_max: i64) -> Result<bool, StoreError> {
+    let Some(account) = key.account_id.map(|id| id.to_string()) else {
+        return Err(broken("account_id", &key.id.to_string()));
+    };
+    conn.transaction(async |conn| {
+        // Changes nothing, but holds the account's row: two requests at once would both count one too few.
+        let row = diesel::update(accounts::table.find(&account));
+        row.set(accounts::name.eq(accounts::name)).execute(conn).await?;
+        let active: i64 = api_keys::table
+            .filter(api_keys::account_id.eq(&account))
+            .filter(api_keys::revoked_at.is_null().and(api_keys::replaced_by.is_null()))
+            .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(key.created_at.micros())))
+            .count()
+            .get_result(conn)
+            .await?;
+        if active >= active_max {
+            return Ok(false);
+        }
+        key_insert(conn, key).await?;
+        Ok(true)
+    })
+    .await
+}
+
+/// Puts `successor` in the place of `old`, if it is still good and nobody was faster; answers whether it did.
+pub async fn key_replace(
+    conn: &mut Conn,
+    old: KeyId,
+    grace_expires_at: Timestamp,
+    successor: &ApiKey,
+) -> Result<bool, StoreError> {
+    let now = successor.created_at.micros();
+    conn.transaction(async |conn| {
+        let good = api_keys::table
+            .find(old.to_string())
+            .filter(api_keys::revoked_at.is_null().and(api_keys::replaced_by.is_null()))
+            .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now)));
+        let replaced = diesel::update(good).set((
+            api_keys::replaced_by.eq(successor.id.to_string()),
+            api_keys::expires_at.eq(grace_expires_at.micros()),
+        ));
+        if replaced.execute(conn).await? == 0 {
+            return Ok(false);
+        }
+        key_insert(conn, successor).await?;
+        Ok(true)
+    })
+    .await
+}
+
+/// An account's keys, newest first.
+pub async fn keys_page(
+    conn: &mut Conn,
+    account: AccountId,
+    limit: i64,
+    after: Option<(Timestamp, KeyId)>,
+) -> Result<Vec<ApiKey>, StoreError> {
+    let mut query = api_keys::table.into_boxed().filter(api_keys::account_id.eq(account.to_string()));
+    if let Some((at, id)) = after {
+        let at = at.micros();
+        query = query
+            .filter(api_keys::created_at.le(at))
+            .filter(api_keys::created_at.lt(at).or(api_keys::id.lt(id.to_string())));
+    }
+    let query = query.order((api_keys::created_at.desc(), api_keys::id.desc())).limit(limit);
+    let rows = query.select(KeyRow::as_select()).load::<KeyRow>(conn).await?;
+    rows.into_iter().map(KeyRow::into_key).collect()
 }
 
 pub async fn keys_by_prefix(conn: &mut Conn, prefix: &str) -> Result<Vec<ApiKey>, StoreError> {

@@ -1,20 +1,18 @@
-//! Reads of orders: one, a page, and what is due. Compiled once for each engine.
+//! Reads of orders: some by their ids, and what is due. Compiled once for each engine. Pages are in `lists.rs`.
 
 use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{Conn, Db, SNAPSHOT, search};
+use super::{Conn, Db, SNAPSHOT};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::filter::{Due, OrderFilter, OrderPage, Page, Position, SearchReach};
+use crate::store::filter::Due;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow, broken};
 use crate::store::schema::{order_events, order_payments, orders};
-
-type Boxed<'a> = orders::BoxedQuery<'a, Db>;
 
 /// These orders, as far as there are any, each with its log and payments.
 pub async fn orders_load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError> {
@@ -30,7 +28,11 @@ async fn load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError>
 }
 
 /// The rows as orders, in the same order, each with its log and payments.
-async fn with_details(conn: &mut Conn, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
+pub async fn with_details(conn: &mut Conn, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
+    if rows.is_empty() {
+        // What is asked for no order at all, the engines look for in everything.
+        return Ok(Vec::new());
+    }
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let all_events: Vec<EventRow> = order_events::table
         .filter(order_events::order_id.eq_any(&ids))
@@ -61,66 +63,7 @@ async fn with_details(conn: &mut Conn, rows: Vec<OrderRow>) -> Result<Vec<Order>
         .collect()
 }
 
-/// A page of orders as they were at one moment.
-pub async fn orders_page(conn: &mut Conn, filter: &OrderFilter, page: Page) -> Result<OrderPage, StoreError> {
-    conn.batch_execute(SNAPSHOT).await?;
-    let orders = read_page(conn, filter, page).await;
-    conn.batch_execute("COMMIT").await?;
-    orders
-}
-
-async fn read_page(conn: &mut Conn, filter: &OrderFilter, page: Page) -> Result<OrderPage, StoreError> {
-    let mut query = narrowed(orders::table.into_boxed(), filter);
-    if let Some(payment) = &filter.payment_id {
-        let Some(owner) = payment_owner(conn, payment).await? else { return Ok(OrderPage::default()) };
-        query = query.filter(orders::id.eq(owner.to_string()));
-    }
-    let mut reach = SearchReach::Whole;
-    if let Some(text) = &filter.search {
-        (query, reach) = search::narrow(conn, query, text).await?;
-    }
-    if let Some(Position { created_at, id }) = page.after {
-        let (at, id) = (created_at.micros(), id.to_string());
-        // Written so that both engines walk the index: a row value comparison is not in diesel's dialect.
-        query = query.filter(orders::created_at.le(at)).filter(orders::created_at.lt(at).or(orders::id.lt(id)));
-    }
-    let one_more = i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX);
-    let mut rows: Vec<OrderRow> = query
-        .order((orders::created_at.desc(), orders::id.desc()))
-        .limit(one_more)
-        .select(OrderRow::as_select())
-        .load(conn)
-        .await?;
-    let more = rows.len() > page.limit;
-    rows.truncate(page.limit);
-    let orders = with_details(conn, rows).await?;
-    let last = orders.last().filter(|_| more);
-    let next = last.map(|order| Position { created_at: order.created_at, id: order.id });
-    Ok(OrderPage { orders, next, search: reach })
-}
-
-fn narrowed<'a>(mut query: Boxed<'a>, filter: &OrderFilter) -> Boxed<'a> {
-    if let Some(account) = filter.account {
-        query = query.filter(orders::account_id.eq(account.to_string()));
-    }
-    if let Some(status) = filter.status {
-        query = query.filter(orders::status.eq(status.as_str()));
-    }
-    if let Some(from) = filter.created_after {
-        query = query.filter(orders::created_at.ge(from.micros()));
-    }
-    if let Some(until) = filter.created_before {
-        query = query.filter(orders::created_at.lt(until.micros()));
-    }
-    if let Some(from) = filter.paid_after {
-        query = query.filter(orders::paid_at.ge(from.micros()));
-    }
-    if let Some(until) = filter.paid_before {
-        query = query.filter(orders::paid_at.lt(until.micros()));
-    }
-    query
-}
-
+/// The order of a payment, bound or in the ledger.
 pub async fn payment_owner(conn: &mut Conn, payment: &PaymentId) -> Result<Option<OrderId>, StoreError> {
     let owner: Option<String> =
         order_payments::table.find(payment.as_str()).select(order_payments::order_id).first(conn).await.optional()?;

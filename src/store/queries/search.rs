@@ -4,20 +4,20 @@
 //! orders in here, at most 2 s later. Case is folded in Rust, the same for both engines.
 
 use diesel::prelude::*;
+use diesel::sql_types;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::{Conn, Db, bulk};
+use super::statement::Statement;
+use super::{BY_TRIGRAMS, Conn, NOTE, PLACE_OF, bulk, trigram_pattern};
 use crate::store::StoreError;
 use crate::store::effect_rows::SearchRow;
-use crate::store::filter::SearchReach;
+use crate::store::rows::OrderRow;
 use crate::store::schema::{orders, search_queue};
 
 /// A search this short finds no trigram; it looks at the newest orders only.
 const TRIGRAM_CHARS: usize = 3;
-/// How many of the newest orders a short search looks at (contract, section 4).
-const NEWEST_ORDERS: i64 = 10_000;
-
-type Boxed<'a> = orders::BoxedQuery<'a, Db>;
+/// What parts the searched texts of an order from each other. Ids and products have none in them.
+const BETWEEN: &str = "\n";
 
 /// Folds case as the index does: full Unicode, the same on both engines. Each character for itself, because
 /// a piece of a text must fold as it does inside the whole (`to_lowercase` spells a sigma by its neighbours);
@@ -26,21 +26,42 @@ pub fn folded(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
-/// Narrows a query to orders that contain `text`.
-pub async fn narrow<'a>(conn: &mut Conn, query: Boxed<'a>, text: &str) -> Result<(Boxed<'a>, SearchReach), StoreError> {
-    let wanted = folded(text);
-    if wanted.chars().count() >= TRIGRAM_CHARS {
-        return Ok((query.filter(super::search_by_trigrams(&wanted)), SearchReach::Whole));
-    }
-    let oldest: Option<i64> = orders::table
-        .select(orders::created_at)
-        .order((orders::created_at.desc(), orders::id.desc()))
-        .offset(NEWEST_ORDERS.saturating_sub(1))
-        .first(conn)
-        .await
-        .optional()?;
-    let query = query.filter(orders::created_at.ge(oldest.unwrap_or(0)));
-    Ok((query.filter(super::search_by_scan(&wanted)), SearchReach::Newest))
+/// Whether a folded text is too short for the trigram index.
+pub fn is_short(wanted: &str) -> bool {
+    wanted.chars().count() < TRIGRAM_CHARS
+}
+
+/// Narrows orders to those that contain a folded text, by looking at each.
+///
+/// A value and not `exists`, which a planner may turn around and answer from all texts there are.
+pub fn containing<T>(statement: Statement<T>, wanted: &str) -> Statement<T> {
+    let found = place_of(statement.sql(" and (select "), wanted);
+    found.sql(" from order_search s where s.order_id = orders.id) > 0")
+}
+
+/// The ids of all orders that contain a folded text, from the trigram index, as `id`.
+pub fn candidates(wanted: &str) -> Statement<sql_types::Text> {
+    let found = Statement::new(BY_TRIGRAMS).text(&trigram_pattern(wanted));
+    if is_of_lines(wanted) { place_of(found.sql(" and "), wanted).sql(" > 0") } else { found }
+}
+
+/// Where the text lies inside `s.body`, or zero.
+fn place_of<T>(statement: Statement<T>, wanted: &str) -> Statement<T> {
+    let searched = if is_of_lines(wanted) { NOTE } else { "s.body" };
+    statement.sql(PLACE_OF).sql("(").sql(searched).sql(", ").text(wanted).sql(")")
+}
+
+/// Whether a text is of more than one line: it can only be a piece of a note, because a line's end also
+/// parts the searched texts of an order from each other.
+fn is_of_lines(wanted: &str) -> bool {
+    wanted.contains(BETWEEN)
+}
+
+/// Whether an order contains a folded text.
+pub fn is_in(row: &OrderRow, wanted: &str) -> bool {
+    let note = row.customer_note.as_deref().unwrap_or_default();
+    let texts = [row.id.as_str(), &row.product, note];
+    texts.iter().any(|text| folded(text).contains(wanted))
 }
 
 /// Takes up to `limit` queued orders into the index, in one transaction; answers how many there were.
@@ -68,7 +89,7 @@ pub async fn search_feed(conn: &mut Conn, limit: i64) -> Result<usize, StoreErro
 type Text = (String, String, Option<String>);
 
 fn row((order_id, product, note): Text) -> SearchRow {
-    let body = folded(&[order_id.as_str(), &product, note.as_deref().unwrap_or("")].join("\n"));
+    let body = folded(&[order_id.as_str(), &product, note.as_deref().unwrap_or("")].join(BETWEEN));
     SearchRow { order_id, body }
 }
 

@@ -13,6 +13,7 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel::upsert::excluded;
 
 use super::Conn;
+use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::{
@@ -98,6 +99,11 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
         Ok(written)
     })
     .await
+}
+
+/// Reads orders straight from the engine: the async wrapper would copy each value first.
+pub async fn orders_read(conn: &mut Conn, statement: Orders) -> QueryResult<Vec<OrderRow>> {
+    conn.spawn_blocking(move |conn| statement.load(conn)).await
 }
 
 /// Inserts new orders.

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::{env, fmt, fs, process};
 
-use diesel::sql_types::BigInt;
-use diesel::{Connection, RunQueryDsl, SqliteConnection, select};
+use diesel::sql_types::Text;
+use diesel::{Connection, RunQueryDsl, SqliteConnection};
 
-use crate::it::postgres::Cluster;
+use super::it::postgres::Cluster;
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,12 @@ impl fmt::Display for Kind {
             Self::Postgres => "PostgreSQL",
         })
     }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
 }
 
 /// A fresh database, gone with this.
@@ -85,16 +91,22 @@ impl Database {
 
     /// One number, asked beside the server.
     pub fn number(&self, sql: &str) -> u64 {
-        let number = match &self.cluster {
-            Some((cluster, url)) => cluster.sql(url, sql).parse::<i64>().expect("a number"),
+        let found = self.column(sql);
+        found.first().and_then(|number| number.parse().ok()).expect("a number that is not negative")
+    }
+
+    /// One column of texts or whole numbers, asked beside the server.
+    pub fn column(&self, sql: &str) -> Vec<String> {
+        match &self.cluster {
+            Some((cluster, url)) => cluster.sql(url, sql).lines().map(str::to_owned).collect(),
             None => {
                 let file = self.file();
                 let mut conn = SqliteConnection::establish(file.to_str().expect("text")).expect("SQLite opens");
-                let asked = diesel::dsl::sql::<BigInt>(&format!("({sql})"));
-                select(asked).get_result(&mut conn).expect("SQLite answers")
+                let named = format!("with found(line) as ({sql}) select cast(line as text) as line from found");
+                let lines: Vec<Line> = diesel::sql_query(named).load(&mut conn).expect("SQLite answers");
+                lines.into_iter().map(|row| row.line).collect()
             }
-        };
-        u64::try_from(number).expect("counts are not negative")
+        }
     }
 
     fn file(&self) -> PathBuf {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client::Connection;
-use crate::engines::Database;
-use crate::machine::memory_mb;
+use super::client::Connection;
+use super::engines::Database;
+use super::machine::memory_mb;
 
 /// The secret that IPNs are signed with.
 pub const IPN_SECRET: &str = "a-secret-for-the-benchmark-only";
@@ -41,7 +41,8 @@ impl Customer {
     }
 }
 
-fn command(database: &Database, arguments: &[&str]) -> Value {
+/// What a command answers as JSON.
+pub fn command(database: &Database, arguments: &[&str]) -> Value {
     let output = program(database).args(arguments).arg("--json").output().expect("the binary runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("the command answers JSON")

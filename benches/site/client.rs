@@ -11,14 +11,21 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::work::Work;
-
 /// An answer.
 pub struct Answer<'a> {
     /// Its status.
     pub status: u16,
     /// Its body.
     pub body: &'a [u8],
+}
+
+/// A kind of request.
+pub trait Work: Default {
+    /// Writes the next request; false once there is none.
+    fn next(&mut self, request: &mut Vec<u8>) -> bool;
+
+    /// Looks at an answer, and panics if it is not the right one.
+    fn heard(&mut self, answer: &Answer<'_>);
 }
 
 /// One connection.

@@ -1,0 +1,3 @@
+//! The account that a key belongs to.
+
+pub mod whoami;

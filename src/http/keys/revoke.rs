@@ -1,0 +1,29 @@
+//! `DELETE /v1/api-keys/{id}`: the end of a key, at once on this node and within 5 s elsewhere.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::domain::access::Permission;
+use crate::domain::ids::KeyId;
+use crate::http::error::ApiError;
+use crate::http::{Shared, answer};
+
+use super::own_key;
+
+/// Revokes an API key, also the one that asks. A second time changes nothing.
+#[utoipa::path(delete, path = "/v1/api-keys/{id}", tag = "Account", operation_id = "revoke_api_key", security(("bearer" = [])),
+    params(("id" = KeyId, Path, description = "The key.")),
+    responses((status = 204, description = "The key is revoked.")),
+)]
+pub async fn revoke(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    let holder = shared.holder_who_may(&request, Permission::WriteKeys).await?;
+    let key = own_key(&shared, &holder, &request).await?;
+    if key.revoked_at.is_none() {
+        shared.store.key_revoke(key.id, shared.clock.now()).await?;
+        let (account, by) = (holder.account_id, holder.verified.key.id);
+        tracing::info!(event = "api_key_revoked", key.id = %key.id, account.id = %account, by.id = %by, "a customer revoked a key");
+    }
+    // Also if another node revoked it: this one may still take it for good.
+    shared.forget_keys();
+    Ok(answer::no_content())
+}

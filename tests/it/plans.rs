@@ -1,0 +1,154 @@
+//! Every list, look-up and statistic is answered from an index or from the kept totals, and none scans.
+//!
+//! The service is asked over HTTP on a database of 100 000 orders; `plans/record.rs` notes what it really
+//! sends to its database, and `plans/judge.rs` has the engine explain each of these statements. A new
+//! route is added to [`ASKED`]: one line, with the table that its answer comes from.
+
+mod judge;
+mod record;
+mod stock;
+mod values;
+
+use std::collections::BTreeMap;
+
+use crypto_orders::domain::time::{Span, Timestamp};
+use crypto_orders::store::filter::Due;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::engines::Engine;
+use crate::harness::TestApp;
+use judge::Judge;
+use record::{Record, Statement};
+
+on_both_engines![every_list_look_up_and_statistic_is_answered_from_an_index];
+
+/// What is asked, with the table that must have been asked for it. Of a page, the next one is asked for too.
+/// `{order}`, `{account}` and the like are those of [`named`].
+const ASKED: &[(&str, &str)] = &[
+    ("orders", "/v1/admin/crypto-orders/{order}"),
+    ("order_events", "/v1/admin/crypto-orders/{order}/events"),
+    ("order_totals", "/v1/admin/crypto-orders/stats"),
+    ("order_totals", "/v1/admin/crypto-orders/pending-age"),
+    ("order_totals", "/v1/admin/crypto-orders/daily?days=90"),
+    ("idempotency_totals", "/v1/admin/crypto-orders/idempotency-metrics"),
+    ("idempotency_keys", "/v1/admin/crypto-orders/idempotency-metrics?account_id={account}&limit=10"),
+    ("orders", "/v1/admin/crypto-orders?search=ab"),
+    ("orders", "/v1/billing/crypto-orders?limit=10"),
+    ("orders", "/v1/billing/crypto-orders?limit=10&status=paid"),
+    ("orders", "/v1/billing/crypto-orders?limit=10&created_after={from}&created_before={until}"),
+    ("orders", "/v1/billing/crypto-orders/{order}"),
+    ("order_events", "/v1/billing/crypto-orders/{order}/events"),
+];
+
+/// Lists of all orders, each of which is asked with every combination of [`FILTERS`].
+const FILTERED: &[&str] = &["/v1/admin/crypto-orders?limit=3"];
+
+/// One filter of each kind.
+const FILTERS: &[&str] = &[
+    "&status=paid",
+    "&account_id={account}",
+    "&created_after={from}&created_before={until}",
+    "&paid_after={from}&paid_before={until}",
+    "&search=table",
+    "&payment_id={payment}",
+];
+
+/// Statements that no index answers.
+const BAD: &[&str] = &[
+    "select * from orders where customer_note = 'x'",
+    "select count(*) from orders",
+    "select status, count(*) from orders group by status",
+    "select * from order_events e where e.status = 'paid'",
+    "select * from orders order by updated_at desc limit 3",
+    "select * from orders where id || '' = 'x' limit 3",
+    "select o.id from orders o join order_events e on e.order_id = o.id where e.at > 0",
+];
+
+/// A path with its names filled in: the order is one of the test's own account, in the middle of the list.
+fn named(app: &TestApp, path: &str) -> String {
+    let at = |minutes_ago: i64| app.clock.now().before(Span::minutes(minutes_ago)).to_string();
+    path.replace("{order}", &stock::order(stock::ORDERS / 2))
+        .replace("{payment}", &format!("pay-{}", stock::ORDERS / 2 - 1))
+        .replace("{account}", &app.account.to_string())
+        .replace("{from}", &at(60_000))
+        .replace("{until}", &at(40_000))
+}
+
+/// Every request as it is sent, with the table that must be asked for it.
+fn requests(app: &TestApp) -> Vec<(&'static str, String)> {
+    let mut requests: Vec<_> = ASKED.iter().map(|(table, path)| (*table, named(app, path))).collect();
+    for list in FILTERED {
+        for chosen in 0..1_u32 << FILTERS.len() {
+            let filters =
+                FILTERS.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 == 1).map(|(_, filter)| *filter);
+            requests.push(("orders", named(app, &format!("{list}{}", filters.collect::<String>()))));
+        }
+    }
+    requests
+}
+
+/// Asks, and again for the next page if there is one.
+async fn ask(app: &TestApp, path: &str) -> Value {
+    let key = if path.starts_with("/v1/admin") { &app.operator } else { &app.customer };
+    let get = async |path: &str| {
+        let answer = app.send(app.request(Method::GET, path).bearer_auth(key)).await;
+        assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
+        answer
+    };
+    let first = get(path).await;
+    let json: Value = serde_json::from_str(&first.text).unwrap_or_default();
+    if let Some(cursor) = json["next_cursor"].as_str() {
+        let sign = if path.contains('?') { '&' } else { '?' };
+        get(&format!("{path}{sign}cursor={cursor}")).await;
+    }
+    json
+}
+
+/// Statements that look for rows; the others name the ones they write, or none.
+fn looks_for_rows(statement: &Statement) -> bool {
+    assert!(!statement.sql.is_empty(), "a statement could not be noted: {statement:?}");
+    let sql = statement.sql.trim_start().to_lowercase();
+    ["select", "with", "update", "delete"].iter().any(|word| sql.starts_with(word))
+}
+
+/// What the sweeper asks for by itself, and what support has it look for.
+async fn sweep(app: &TestApp) {
+    let now = app.clock.now();
+    for due in [Due::All, Due::Stalled] {
+        app.store.orders_due(due, now, 500).await.expect("orders");
+    }
+    app.store.keys_forget(Timestamp::from_millis(1), 500).await.expect("keys");
+    let body = json!({"older_than_hours": 2, "dry_run": true});
+    assert_eq!(app.admin_call(Method::POST, "/sweep-expired", &body).await.code(), 200);
+}
+
+async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engine) {
+    Record::prepare();
+    // The timer would find all old orders overdue.
+    let app = TestApp::spawn_with(engine, |settings| settings.sweeper.automatic = false).await;
+    stock::fill(&app);
+    let mut judge = Judge::new(engine, &app.database.url).await;
+    for sql in BAD {
+        let bad = Statement { sql: (*sql).to_owned(), values: Vec::new() };
+        assert_ne!(judge.complaints(&bad).await, Vec::<String>::new(), "{sql}");
+    }
+    let record = Record::of(&app.database.url);
+    let mut sent = Vec::new();
+    for (table, path) in requests(&app) {
+        ask(&app, &path).await;
+        let statements = record.take();
+        assert!(statements.iter().any(|one| one.sql.contains(table)), "{path} asks {table}: {statements:#?}");
+        sent.extend(statements.into_iter().map(|statement| (statement, path.clone())));
+    }
+    sweep(&app).await;
+    sent.extend(record.take().into_iter().map(|statement| (statement, "the sweeper".to_owned())));
+    let mut wrong = Vec::new();
+    for (statement, who) in sent.into_iter().filter(|(one, _)| looks_for_rows(one)).collect::<BTreeMap<_, _>>() {
+        let complaints = judge.complaints(&statement).await;
+        if !complaints.is_empty() {
+            wrong.push(format!("{who}\n  {}\n  {:?}\n  {complaints:?}", statement.sql, statement.values));
+        }
+    }
+    assert!(wrong.is_empty(), "{} plans are bad:\n{}", wrong.len(), wrong.join("\n"));
+}
