@@ -30,6 +30,7 @@ async fn the_service_answers_as_its_document_says(engine: Engine) {
     fuzzer.current_dir(fresh_folder("fuzz")).env("PYTHONPATH", settings).env("PYTHONDONTWRITEBYTECODE", "1");
     fuzzer.env("CUSTOMER_KEY", &app.customer).env("OPERATOR_KEY", &app.operator);
     fuzzer.env("IPN_SECRET", IPN_SECRET).env("ORDER_IDS", orders.join(",")).stdin(Stdio::null());
+    fuzzer.env("KEY_IDS", own_keys(&app).await.join(","));
     let ran = tokio::task::spawn_blocking(move || fuzzer.output()).await.expect("it ends");
     let Output { status, stdout, stderr } = ran.expect("it runs");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -51,6 +52,14 @@ fn program() -> Option<PathBuf> {
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The ids of the customer's keys.
+async fn own_keys(app: &TestApp) -> Vec<String> {
+    let answer = app.get("/v1/api-keys").await;
+    assert_eq!(answer.code(), 200, "{}", answer.text);
+    let keys = answer.json()["data"].as_array().cloned().unwrap_or_default();
+    keys.iter().filter_map(|key| key["id"].as_str().map(str::to_owned)).collect()
 }
 
 /// The ids of the customer's orders, one in each status, and one that may yet go anywhere.
