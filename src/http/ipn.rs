@@ -32,7 +32,7 @@ use super::address::client_ip;
 use super::error::ApiError;
 use super::openapi::problems::{self, example};
 use super::openapi::samples;
-use super::openapi::schemas::{Amount, ProviderId};
+use super::openapi::schemas::{Amount, ParentId, ProviderId};
 use super::problem::ProblemDocument;
 use super::{Shared, answer, body};
 
@@ -91,7 +91,7 @@ struct IpnBody {
     #[schema(value_type = Option<serde_json::Value>)]
     order_id: Option<String>,
     /// Of a further deposit: the payment for which the order was made.
-    parent_payment_id: Option<ProviderId>,
+    parent_payment_id: Option<ParentId>,
     /// The price in major units.
     price_amount: Option<Amount>,
     /// In any case.
@@ -108,7 +108,7 @@ struct IpnBody {
     updated_at: Option<String>,
 }
 
-/// Takes the provider's signed report of a payment.
+/// Takes the provider's report of a payment.
 ///
 /// No key is asked for: the signature is the credential. 200 is said only after the report and what it
 /// did are durable; whatever else happens past the checks is a 503, so that the provider sends again.

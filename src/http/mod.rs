@@ -24,6 +24,7 @@ mod keys;
 mod limits;
 mod listen;
 mod openapi;
+mod pages;
 mod paging;
 mod problem;
 mod query;
@@ -89,18 +90,21 @@ pub struct Shared {
     limits: Limits,
     readiness: Readiness,
     document: serde_json::Value,
+    docs: String,
 }
 
 impl Shared {
     /// Puts together what handlers need.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let document = openapi::document(&parts.settings.orders);
         Self {
             keyring: Keyring::new(parts.store.clone(), parts.clock.clone()),
             limits: Limits::new(&parts.settings.rate_limits, &parts.clock),
             gate: Gate::new(parts.settings.ipn_secrets.iter().map(Secret::reveal)),
             readiness: Readiness::default(),
-            document: openapi::document(&parts.settings.orders),
+            docs: pages::docs::render(&document, &parts.settings.public_url),
+            document,
             settings: parts.settings,
             clock: parts.clock,
             store: parts.store,

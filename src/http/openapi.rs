@@ -14,7 +14,7 @@ mod rules;
 pub mod samples;
 pub mod schemas;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -25,7 +25,7 @@ use rules::Rules;
 
 use super::error::ApiError;
 use super::problem::ProblemDocument;
-use super::{Shared, account, admin, answer, billing, health, ipn, keys};
+use super::{Shared, account, admin, answer, billing, health, ipn, keys, pages};
 use crate::config::OrderSettings;
 
 /// Every operation, in the order of `routes.rs`.
@@ -40,12 +40,15 @@ use crate::config::OrderSettings;
         (name = "Operators", description = "What support does, over everybody's orders. Needs a key with the scope \
             `driftstack_internal_admin` or `admin`, which only the command line grants. Every change is on the audit log."),
         (name = "Provider", description = "Where NOWPayments reports payments. Its signature takes the place of a key."),
-        (name = "Service", description = "The service itself: whether it works, and this document. Needs no key."),
+        (name = "Service", description = "The service itself: whether it works, and its documentation. Needs no key."),
     ),
     paths(
         health::alive,
         health::ready,
         show,
+        pages::docs::show,
+        pages::style,
+        pages::icon,
         ipn::receive,
         account::whoami::show,
         keys::list::page,

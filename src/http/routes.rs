@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
 
 use super::error::ApiError;
-use super::{account, admin, billing, health, ipn, keys, openapi};
+use super::{account, admin, billing, health, ipn, keys, openapi, pages};
 
 /// A path, and what is served there.
 pub struct Place {
@@ -91,6 +91,9 @@ pub fn table() -> Vec<Place> {
         at("/healthz").get(health::alive),
         at("/readyz").get(health::ready),
         at("/openapi.json").get(openapi::show),
+        at("/docs/api").get(pages::docs::show),
+        at("/assets/style.css").get(pages::style),
+        at("/assets/icon.svg").get(pages::icon),
         at("/v1/webhooks/nowpayments").post(ipn::receive),
         at("/v1/account/whoami").get(account::whoami::show),
         at("/v1/api-keys").get(keys::list::page).post(keys::create::create),

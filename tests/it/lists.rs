@@ -209,7 +209,12 @@ async fn a_cursor_outlives_the_process(engine: Engine) {
 
 async fn limits_are_refused_never_clamped(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let lists = [(ORDERS, &app.customer, 100), ("/v1/admin/crypto-orders", &app.operator, 200)];
+    let lists = [
+        (ORDERS, &app.customer, 100),
+        ("/v1/admin/crypto-orders", &app.operator, 200),
+        // Also without a customer, where there is nothing to page.
+        ("/v1/admin/crypto-orders/idempotency-metrics", &app.operator, 200),
+    ];
     for (path, key, max) in lists {
         let ask = |limit: String| app.send(app.request(Method::GET, &format!("{path}?limit={limit}")).bearer_auth(key));
         for right in [1, max] {

@@ -27,6 +27,8 @@ mod cli_refusals;
 mod cli_start;
 mod crash;
 mod csv;
+mod docs;
+mod fuzz;
 mod harness;
 mod harness_program;
 mod heads;

@@ -49,9 +49,9 @@ struct Said {
     provider_status: String,
 }
 
-/// Tells an order what the provider's dashboard says of its payment.
+/// Applies the provider's word by hand.
 ///
-/// The evidence goes the same way as an IPN without amounts, is on the audit log, and answers 200 also when
+/// For a report that got lost: what the provider's dashboard says of the payment. The evidence goes the same way as an IPN without amounts, is on the audit log, and answers 200 also when
 /// nothing moved: see `applied` and `outcome`.
 #[utoipa::path(post, path = "/v1/admin/crypto-orders/{order_id}/apply-ipn", operation_id = "apply_ipn",
     tag = "Operators", security(("bearer" = [])),

@@ -10,7 +10,7 @@ use crate::http::{Shared, answer};
 
 use super::any_order;
 
-/// Lists what happened to an order and who brought it about, oldest first.
+/// Lists what happened to an order, and who did it.
 #[utoipa::path(get, path = "/v1/admin/crypto-orders/{order_id}/events", operation_id = "list_order_events",
     tag = "Operators", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order.")),

@@ -66,7 +66,7 @@ struct Usage {
     last_seen_at: Timestamp,
 }
 
-/// Tells how idempotency keys are used, by all or by one customer.
+/// Tells how idempotency keys are used.
 ///
 /// With `account_id` the counters are that customer's, and the keys follow one page at a time.
 #[utoipa::path(get, path = "/v1/admin/crypto-orders/idempotency-metrics", operation_id = "show_idempotency_metrics",
@@ -83,17 +83,25 @@ struct Usage {
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
     let query = Query::of(&request)?;
+    // Read before anything else: what breaks its rule is refused also where there is nothing to page.
+    let keys = Keys { limit: query.limit(LIMIT)?, start: query.start(cursor::to_key)? };
     match account(&query)? {
         None => answer::ok(&totals(shared.store.idempotency_totals(None).await?)),
-        Some(account) => answer::ok(&of_account(&shared, account, &query).await?),
+        Some(account) => answer::ok(&of_account(&shared, account, keys).await?),
     }
 }
 
-async fn of_account(shared: &Shared, account: AccountId, query: &Query) -> Result<OfAccount, ApiError> {
-    let limit = query.limit(LIMIT)?;
+/// Which keys are asked for.
+struct Keys {
+    limit: usize,
+    start: Start<(Timestamp, String)>,
+}
+
+async fn of_account(shared: &Shared, account: AccountId, keys: Keys) -> Result<OfAccount, ApiError> {
+    let Keys { limit, start } = keys;
     // One more than is shown tells whether there is more.
     let asked = limit.saturating_add(1);
-    let mut found = match query.start(cursor::to_key)? {
+    let mut found = match start {
         Start::Newest => shared.store.idempotency_keys(account, asked, None).await?,
         Start::After(place) => shared.store.idempotency_keys(account, asked, Some(place)).await?,
         Start::Nowhere => Vec::new(),

@@ -24,7 +24,9 @@ struct InternalNote {
     internal_note: Option<String>,
 }
 
-/// Sets or clears support's own note, which the customer never sees.
+/// Sets support's own note.
+///
+/// The customer never sees it.
 #[utoipa::path(patch, path = "/v1/admin/crypto-orders/{order_id}/internal-note", operation_id = "set_internal_note",
     tag = "Operators", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order.")),

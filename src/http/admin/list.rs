@@ -28,12 +28,16 @@ pub struct Filters {
     /// Only this customer's orders.
     account_id: Option<AccountFilter>,
     /// Only orders created then or later.
+    #[param(example = "2026-05-12T13:00:00.000Z")]
     created_after: Option<UtcTime>,
     /// Only orders created before; must be later than `created_after`.
+    #[param(example = "2026-05-13T13:00:00.000Z")]
     created_before: Option<UtcTime>,
     /// Only orders paid then or later.
+    #[param(example = "2026-05-12T13:00:00.000Z")]
     paid_after: Option<UtcTime>,
     /// Only orders paid before; must be later than `paid_after`.
+    #[param(example = "2026-05-13T13:00:00.000Z")]
     paid_before: Option<UtcTime>,
     /// Only orders with this in their id, product or customer's note, in any case. One or two characters are
     /// looked for in the newest 10 000 orders only. What was written within the last 2 seconds may be missing.
@@ -43,9 +47,9 @@ pub struct Filters {
     payment_id: Option<PaymentId>,
 }
 
-/// Lists everybody's orders, newest first.
+/// Lists everybody's orders.
 ///
-/// Those that fulfil every filter. `next_cursor` leads to the next page and stays right while orders are added;
+/// Those that fulfil every filter, newest first. `next_cursor` leads to the next page and stays right while orders are added;
 /// a cursor that is none of ours has an empty page.
 #[utoipa::path(get, path = "/v1/admin/crypto-orders", operation_id = "list_orders",
     tag = "Operators", security(("bearer" = [])),

@@ -92,7 +92,7 @@ struct Asked {
     dry_run: bool,
 }
 
-/// Fails orders that are pending too long, or tells which it would.
+/// Sweeps orders that are pending too long.
 ///
 /// Orders that are `confirming` or `partial` are never swept: money is on its way. With `dry_run` nothing
 /// is changed. The sweep is on the audit log.

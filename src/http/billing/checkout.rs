@@ -94,7 +94,7 @@ struct CheckoutBody {
     customer_note: Option<String>,
 }
 
-/// Makes an order, once per idempotency key.
+/// Makes an order.
 ///
 /// The first use of a key makes the order; every later use, at once or after years, on this node or another,
 /// answers 201 with that order in its present status and `Idempotent-Replayed: 1`. A request that fails

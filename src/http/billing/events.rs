@@ -11,7 +11,7 @@ use crate::http::{Shared, answer};
 
 use super::own_order;
 
-/// Lists what happened to an order, oldest first.
+/// Lists what happened to an order.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}/events", operation_id = "list_own_order_events",
     tag = "Orders", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order.")),

@@ -17,16 +17,16 @@ use super::own_order;
 
 const WAIT_SECONDS_MAX: u64 = 30;
 
-/// Shows an order, at once or when it has changed.
+/// Shows an order.
 ///
-/// With `wait` the answer comes once the order is newer than `since`, or when the time is up.
+/// Without `wait` at once. With `wait` the answer comes once the order is newer than `since`, or when the time is up.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}", operation_id = "show_own_order",
     tag = "Orders", security(("bearer" = [])),
     params(
         ("order_id" = OrderId, Path, description = "The order."),
         ("wait" = Option<u64>, Query, minimum = 0, maximum = 30, example = 0,
             description = "Wait for a change, at most so many seconds."),
-        ("since" = Option<UtcTime>, Query, description = "The `updated_at` that is known; without it the present one."),
+        ("since" = Option<UtcTime>, Query, example = "2026-05-12T13:00:00.000Z", description = "The `updated_at` that is known; without it the present one."),
     ),
     responses((status = 200, description = "The order.", body = CustomerOrder)),
 )]

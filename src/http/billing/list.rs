@@ -14,9 +14,9 @@ use crate::store::filter::{OrderFilter, OrderPage, Page};
 
 const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
 
-/// Lists the customer's orders, newest first.
+/// Lists the customer's orders.
 ///
-/// Those of the key's account that fulfil every filter. `next_cursor` leads to the next page and stays right
+/// Those of the key's account that fulfil every filter, newest first. `next_cursor` leads to the next page and stays right
 /// while orders are added; a cursor that is none of ours has an empty page.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders", operation_id = "list_own_orders",
     tag = "Orders", security(("bearer" = [])),
@@ -26,8 +26,8 @@ const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, example = "AQAGUZ5w1bQAAYkKXZbnfJ-KCxwtPk9aaw",
             description = "Where the page starts: the last page's `next_cursor`."),
         ("status" = Option<StatusName>, Query, description = "Only orders in this status."),
-        ("created_after" = Option<UtcTime>, Query, description = "Only orders created then or later."),
-        ("created_before" = Option<UtcTime>, Query,
+        ("created_after" = Option<UtcTime>, Query, example = "2026-05-12T13:00:00.000Z", description = "Only orders created then or later."),
+        ("created_before" = Option<UtcTime>, Query, example = "2026-05-13T13:00:00.000Z",
             description = "Only orders created before; must be later than `created_after`."),
     ),
     responses((status = 200, description = "One page.", body = Listing<CustomerOrder>)),

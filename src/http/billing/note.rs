@@ -23,7 +23,7 @@ struct CustomerNote {
     customer_note: Option<String>,
 }
 
-/// Sets or clears the customer's note.
+/// Sets the customer's note.
 #[utoipa::path(patch, path = "/v1/billing/crypto-orders/{order_id}", operation_id = "set_customer_note",
     tag = "Orders", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order.")),

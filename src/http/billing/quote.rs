@@ -34,9 +34,9 @@ struct QuoteRequest {
     price_currency: Option<String>,
 }
 
-/// Tells what a product costs; creates nothing.
+/// Quotes a product's price.
 ///
-/// The answer is always the catalogue's price and currency, whatever currency was asked for.
+/// Creates nothing. The answer is always the catalogue's price and currency, whatever currency was asked for.
 #[utoipa::path(post, path = "/v1/billing/crypto-checkout/quote", operation_id = "quote_product",
     tag = "Orders", security(("bearer" = [])),
     request_body = QuoteRequest,

@@ -37,7 +37,7 @@ pub struct Body {
     #[schema(inline)]
     mode: Option<Mode>,
     /// When it ends by itself: in the future, and not after the key that asks, whose end it has if none is named.
-    #[schema(value_type = Option<String>, format = DateTime, example = "2099-01-01T00:00:00.000Z")]
+    #[schema(value_type = Option<String>, format = DateTime, pattern = r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\.[0-9]+)?([Zz]|[+-]00:00)$", example = "2099-01-01T00:00:00.000Z")]
     expires_at: Option<Timestamp>,
 }
 

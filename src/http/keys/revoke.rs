@@ -6,6 +6,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::domain::access::Permission;
 use crate::domain::ids::KeyId;
 use crate::http::error::ApiError;
+use crate::http::openapi::problems::example;
+use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer};
 
 use super::own_key;
@@ -13,7 +15,11 @@ use super::own_key;
 /// Revokes an API key, also the one that asks. A second time changes nothing.
 #[utoipa::path(delete, path = "/v1/api-keys/{id}", tag = "Account", operation_id = "revoke_api_key", security(("bearer" = [])),
     params(("id" = KeyId, Path, description = "The key.")),
-    responses((status = 204, description = "The key is revoked.")),
+    responses(
+        (status = 204, description = "The key is revoked."),
+        (status = 400, description = "The id is not of a key's form.", body = ProblemDocument,
+            example = json!(example(&ApiError::BadRequest("Invalid id format. Expected \"key_<uuid>\".".into())))),
+    ),
 )]
 pub async fn revoke(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let holder = shared.holder_who_may(&request, Permission::WriteKeys).await?;

@@ -37,6 +37,8 @@ pub struct RotatedKey<'a> {
     params(("id" = KeyId, Path, description = "The key.")),
     responses(
         (status = 201, description = "The new key, with the only copy of its plaintext.", body = RotatedKey),
+        (status = 400, description = "The id is not of a key's form.", body = ProblemDocument,
+            example = json!(example(&ApiError::BadRequest("Invalid id format. Expected \"key_<uuid>\".".into())))),
         (status = 409, description = "The key is revoked, expired or already rotated.", body = ProblemDocument,
             example = json!(example(&problems::api_key_revoked()))),
     ),

@@ -67,6 +67,9 @@ fn compose(schema: &Value, shapes: &Value, depth: usize) -> Value {
         }
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
         Some("boolean") => json!(true),
+        Some("string") if schema.get("format").is_some_and(|format| format == "date-time") => {
+            json!("2026-05-12T13:00:00.000Z")
+        }
         Some("string") => json!("text"),
         Some(_) | None => Value::Null,
     }

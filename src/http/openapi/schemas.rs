@@ -78,6 +78,10 @@ pub enum IdempotencyKeyHeader {}
 #[derive(Debug)]
 pub enum ProviderId {}
 
+/// The id of a parent as the provider writes it, who says "none" in several ways.
+#[derive(Debug)]
+pub enum ParentId {}
+
 /// An amount as the provider writes it.
 #[derive(Debug)]
 pub enum Amount {}
@@ -167,10 +171,14 @@ shaped! {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .description(Some("ISO-8601 in UTC, from 1970 on, with `Z` or `+00:00`."))
         .pattern(Some(r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\.[0-9]+)?([Zz]|[+-]00:00)$"))
-        .examples([serde_json::Value::from("2026-05-12T13:00:00.000Z")])
         .into();
     ProviderId => any_of("The provider's id of a payment, as text or in plain digits.", "5077125051", [
         ObjectBuilder::new().schema_type(Type::String).pattern(Some(PAYMENT_ID)),
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
+    ]);
+    ParentId => any_of("The provider's id of a payment; blank text and 0 are none.", "5077125051", [
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(PAYMENT_ID)),
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^\s*$")),
         ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
     ]);
     Amount => any_of("An exact decimal, never negative, as a number or as its digits in text.", "0.0024", [

@@ -27,7 +27,8 @@ fn orders(pay_window: Span) -> OrderSettings {
     }
 }
 
-fn document() -> Value {
+/// The document of a service that sells one product.
+pub fn document() -> Value {
     super::document(&orders(Span::minutes(60)))
 }
 
