@@ -141,7 +141,7 @@ impl Fields {
     fn in_range(&mut self, name: &'static str, range: &RangeInclusive<i64>, value: &Value) -> Option<i64> {
         let rule = format!("{name} must be an integer between {} and {}", range.start(), range.end());
         match value {
-            Value::Number(number) => match whole(number).filter(|number| range.contains(number)) {
+            Value::Number(number) => match number.as_i64().filter(|number| range.contains(number)) {
                 Some(number) => Some(number),
                 None => {
                     self.wrong(name, format!("{rule}."));
@@ -206,12 +206,6 @@ impl Fields {
     }
 }
 
-/// An integer, also where it is written with a fraction of nothing: `7900.0` is the integer 7900 to JSON Schema
-/// and to the documents made with it. Nothing is rounded: any other fraction is refused.
-fn whole(number: &serde_json::Number) -> Option<i64> {
-    number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok())
-}
-
 /// A JSON value's type, as a sentence names it.
 fn kind(value: &Value) -> &'static str {
     match value {
@@ -271,6 +265,7 @@ mod tests {
         for wrong in [
             json!(0),
             json!(1_000_001),
+            json!(7900.0),
             json!(7900.5),
             json!(1e300),
             json!(-1.0),
@@ -284,9 +279,6 @@ mod tests {
         }
         let mut fields = fields(json!({"price_cents": 1_000_000}));
         assert_eq!(fields.integer("price_cents", 1..=1_000_000), 1_000_000);
-        assert!(fields.finish().is_ok());
-        let mut fields = self::fields(json!({"price_cents": 7900.0}));
-        assert_eq!(fields.integer("price_cents", 1..=1_000_000), 7900);
         assert!(fields.finish().is_ok());
     }
 

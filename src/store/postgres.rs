@@ -187,6 +187,18 @@ pub const PLACE_OF: &str = "strpos";
 /// product, each with the end of its line.
 pub const NOTE: &str = "substr(s.body, 38 + strpos(substr(s.body, 38), chr(10)))";
 
+/// The walks of `queries/lists.rs`: each condition fits one index only, which the planner finds.
+pub mod walks {
+    /// All orders.
+    pub const BY_CREATED: &str = " from orders where ";
+    /// An account's.
+    pub const BY_ACCOUNT: &str = BY_CREATED;
+    /// Those of a status.
+    pub const BY_STATUS: &str = BY_CREATED;
+    /// Those of an account in a status.
+    pub const BY_ACCOUNT_STATUS: &str = BY_CREATED;
+}
+
 /// Ends a list of candidates: first the candidates, then each one's order by its id. `offset 0` keeps the
 /// planner from pulling the parts into one another and finding another way.
 pub const OF_CANDIDATES: &str = " offset 0) c cross join lateral \

@@ -148,6 +148,19 @@ pub const PLACE_OF: &str = "instr";
 /// product, each with the end of its line.
 pub const NOTE: &str = "substr(s.body, 38 + instr(substr(s.body, 38), char(10)))";
 
+/// The walks of `queries/lists.rs`. The index is named: with statistics, and few values in another index's
+/// first column, the planner would rather skip through that one and sort.
+pub mod walks {
+    /// All orders.
+    pub const BY_CREATED: &str = " from orders indexed by orders_by_created where ";
+    /// An account's.
+    pub const BY_ACCOUNT: &str = " from orders indexed by orders_by_account where ";
+    /// Those of a status.
+    pub const BY_STATUS: &str = " from orders indexed by orders_by_status where ";
+    /// Those of an account in a status.
+    pub const BY_ACCOUNT_STATUS: &str = " from orders indexed by orders_by_account_status where ";
+}
+
 /// Ends a list of candidates: first the candidates, then each one's order by its id.
 pub const OF_CANDIDATES: &str = ") c cross join orders where orders.id = c.id";
 

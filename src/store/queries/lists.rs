@@ -19,6 +19,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::statement::{Orders, Statement};
+use super::walks::{BY_ACCOUNT, BY_ACCOUNT_STATUS, BY_CREATED, BY_STATUS};
 use super::{Conn, OF_CANDIDATES, SNAPSHOT, bulk, orders as details, search};
 use crate::domain::ids::{AccountId, OrderId, PaymentId};
 use crate::domain::order::StatusName;
@@ -129,6 +130,7 @@ struct Paid {
 
 /// The index that a walk goes along, and how its columns begin.
 struct Path {
+    table: &'static str,
     columns: &'static str,
     order: &'static str,
     beginning: Vec<String>,
@@ -136,24 +138,29 @@ struct Path {
 
 impl Path {
     fn of(account: Option<AccountId>, status: Option<StatusName>) -> Self {
-        let [columns, order] = match (account, status) {
-            (None, None) => ["(orders.created_at, orders.id)", " order by orders.created_at desc, orders.id desc"],
+        let [table, columns, order] = match (account, status) {
+            (None, None) => {
+                [BY_CREATED, "(orders.created_at, orders.id)", " order by orders.created_at desc, orders.id desc"]
+            }
             (Some(_), None) => [
+                BY_ACCOUNT,
                 "(orders.account_id, orders.created_at, orders.id)",
                 " order by orders.account_id desc, orders.created_at desc, orders.id desc",
             ],
             (None, Some(_)) => [
+                BY_STATUS,
                 "(orders.status, orders.created_at, orders.id)",
                 " order by orders.status desc, orders.created_at desc, orders.id desc",
             ],
             (Some(_), Some(_)) => [
+                BY_ACCOUNT_STATUS,
                 "(orders.account_id, orders.status, orders.created_at, orders.id)",
                 " order by orders.account_id desc, orders.status desc, orders.created_at desc, orders.id desc",
             ],
         };
         let account = account.map(|account| account.to_string());
         let status = status.map(|status| status.as_str().to_owned());
-        Self { columns, order, beginning: account.into_iter().chain(status).collect() }
+        Self { table, columns, order, beginning: account.into_iter().chain(status).collect() }
     }
 
     /// The condition that an order lies between these places of the index. Both begin alike, so all between
@@ -203,7 +210,7 @@ impl Asked {
 
     /// Walks along the index between these places.
     fn walk(&self, places: &Places) -> Orders {
-        let statement = self.path.between(Orders::select().sql(" from orders where "), places);
+        let statement = self.path.between(Orders::select().sql(self.path.table), places);
         let statement = self.paid(statement);
         let statement = match &self.search {
             Some(text) => search::containing(statement, text),
@@ -310,8 +317,8 @@ async fn newest(conn: &mut Conn) -> Result<Place, StoreError> {
 
 /// The place of the last of so many orders, if there are as many between these places.
 async fn nth(conn: &mut Conn, path: &Path, places: &Places, count: usize) -> Result<Option<Place>, StoreError> {
-    let statement = Statement::<(BigInt, Text)>::new("select orders.created_at, orders.id from orders where ");
-    let statement = path.between(statement, places).sql(path.order).sql(" limit 1 offset ");
+    let statement = Statement::<(BigInt, Text)>::new("select orders.created_at, orders.id");
+    let statement = path.between(statement.sql(path.table), places).sql(path.order).sql(" limit 1 offset ");
     let mut found: Vec<(i64, String)> = statement.number(rows_of(count.saturating_sub(1))).load(conn).await?;
     Ok(found.pop().map(|(created_at, id)| Place { created_at, id }))
 }
