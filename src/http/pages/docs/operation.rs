@@ -247,8 +247,30 @@ pub fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 pub fn pretty(example: &Value) -> String {
     match example.as_str() {
         Some(text) => text.to_owned(),
-        None => serde_json::to_string_pretty(example).unwrap_or_default(),
+        None => laid_out(example, 0),
     }
+}
+
+/// How wide a line of an example may be before it is broken.
+const LINE_CHARS_MAX: usize = 96;
+
+/// JSON with as much on a line as fits: what is short needs no lines of its own.
+fn laid_out(value: &Value, indent: usize) -> String {
+    let flat = value.to_string();
+    if flat.chars().count().saturating_add(indent) <= LINE_CHARS_MAX {
+        return flat;
+    }
+    let (inner, margin) = (indent.saturating_add(2), " ".repeat(indent));
+    let lines = |parts: Vec<String>| parts.into_iter().map(|part| format!("{margin}  {part}")).collect::<Vec<_>>();
+    let (open, parts, close) = match value {
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| format!("\"{name}\": {}", laid_out(value, inner));
+            ("{", lines(fields.iter().map(field).collect()), "}")
+        }
+        Value::Array(items) => ("[", lines(items.iter().map(|item| laid_out(item, inner)).collect()), "]"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return flat,
+    };
+    format!("{open}\n{}\n{margin}{close}", parts.join(",\n"))
 }
 
 fn object(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
@@ -263,6 +285,17 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_example_breaks_its_lines_only_where_it_must() {
+        let short = serde_json::json!({"a": 1, "b": [true, null]});
+        assert_eq!(pretty(&short), r#"{"a":1,"b":[true,null]}"#);
+        let long = serde_json::json!({"short": short, "long": "x".repeat(100)});
+        let expected =
+            format!("{{\n  \"long\": \"{}\",\n  \"short\": {{\"a\":1,\"b\":[true,null]}}\n}}", "x".repeat(100));
+        assert_eq!(pretty(&long), expected);
+        assert_eq!(serde_json::from_str::<Value>(&pretty(&long)).unwrap(), long);
+    }
 
     #[test]
     fn a_quote_does_not_end_a_word_of_a_command() {

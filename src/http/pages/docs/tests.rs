@@ -71,7 +71,8 @@ fn commands_can_be_pasted() {
 
 #[test]
 fn the_page_is_small() {
-    assert!(html().len() < 100_000, "{} bytes", html().len());
+    // Before compression; all of it is text.
+    assert!(html().len() < 120_000, "{} bytes", html().len());
 }
 
 #[test]
