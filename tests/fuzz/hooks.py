@@ -57,7 +57,7 @@ def filter_query(context, query):
 
 def spelled_whole(value):
     """The value with its whole numbers written as digits alone."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     if isinstance(value, dict):
         return {name: spelled_whole(inner) for name, inner in value.items()}
