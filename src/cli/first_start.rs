@@ -5,13 +5,11 @@
 
 use crate::clock::{Clock, fresh_key, fresh_uuid};
 use crate::config::{IpnSecretOrigin, Setting, Settings, local_url};
-use crate::domain::access::keys::{FIRST_START_NAME, NewKey};
+use crate::domain::access::keys::{FIRST_START_NAME, NewKey, RESERVED_NAMES};
 use crate::domain::access::{Account, ApiKey, KeyKind, Scope, Tier};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::store::{Store, StoreError};
-
-use super::seed;
 
 /// Prepares an empty database, and answers what to show; none if the database is in use already.
 pub(super) async fn prepare(
@@ -38,8 +36,7 @@ pub(super) async fn prepare(
 pub(super) async fn keys_left(store: &Store, now: Timestamp) -> Result<Vec<KeyId>, StoreError> {
     let works = |key: &ApiKey| key.revoked_at.is_none() && !key.has_expired(now);
     let keys = store.keys_list(None).await?;
-    let unfit = [FIRST_START_NAME, seed::KEY_NAME];
-    let left = keys.iter().filter(|key| unfit.contains(&key.name.as_str()) && works(key));
+    let left = keys.iter().filter(|key| RESERVED_NAMES.contains(&key.name.as_str()) && works(key));
     Ok(left.map(|key| key.id).collect())
 }
 

@@ -27,8 +27,6 @@ use super::{Shell, output};
 use crowd::Crowd;
 use generator::Generator;
 
-pub(super) use crowd::KEY_NAME;
-
 pub(super) const HELP: &str = "\
 Examples:
   crypto-orders seed --orders 10000

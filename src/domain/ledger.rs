@@ -181,7 +181,7 @@ impl Ledger {
     /// True if money is recorded for the order: an amount in whatever coin, or a word that says so without one.
     #[must_use]
     pub fn has_money(&self) -> bool {
-        self.0.iter().any(|payment| payment.saw_money() || payment.is_settled())
+        self.0.iter().any(|payment| payment.saw_money() || (payment.is_settled() && payment.received.is_none()))
     }
 
     /// The settled sum in the bound coin: the newest total of each payment, once.

@@ -291,10 +291,11 @@ fn settle(order: &Order, after: Order, evidence: &Evidence, moment: &Moment) -> 
     decision.raising_any(of_amounts, payment).raising_any(lost_money(order, evidence, worth), payment)
 }
 
-/// True of amounts that fall short for an order that an operator accepted as it is.
+/// True of amounts that fall short for an order that an operator accepted as it is. Money in another coin is
+/// told all the same: it may be new.
 fn is_looked_at(order: &Order, worth: Worth) -> bool {
     let accepted = matches!(order.status, Status::Paid { check: AmountCheck::Accepted, .. });
-    accepted && matches!(worth, Worth::Partial { .. })
+    accepted && matches!(worth, Worth::Partial { why: None | Some(AttentionKind::Underpaid) })
 }
 
 /// The table, where it is read at all: a top-up or a twin that comes to nothing says nothing of the

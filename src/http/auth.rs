@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::domain::access::{ApiKey, PlaintextKey, Tier};
+use crate::domain::ids::KeyId;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Store;
 
@@ -107,10 +108,16 @@ impl Keyring {
         Ok(verified)
     }
 
-    /// Forgets all keys: what was revoked a moment ago is not accepted once more.
-    pub fn forget(&self) {
+    /// Forgets a key: what was revoked a moment ago is not accepted once more. The others stay, or one
+    /// customer could make everybody's requests ask the database.
+    pub fn forget(&self, id: KeyId) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
-        locked(&self.good).clear();
+        let mut good = locked(&self.good);
+        let known = good.iter().filter(|(_, verified)| verified.key.id == id);
+        let hashes: Vec<String> = known.map(|(hash, _)| hash.clone()).collect();
+        for hash in hashes {
+            good.pop(&hash);
+        }
     }
 
     fn remembered(&self, hash: &str, now: Timestamp) -> Result<Option<Arc<VerifiedKey>>, ApiError> {

@@ -48,6 +48,7 @@ use crate::actors::intake::Intake;
 use crate::actors::sweeper::Sweeper;
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
+use crate::domain::ids::KeyId;
 use crate::store::Store;
 
 use auth::Keyring;
@@ -115,9 +116,9 @@ impl Shared {
         }
     }
 
-    /// Forgets which keys were good: call it after a revocation on this node.
-    pub fn forget_keys(&self) {
-        self.keyring.forget();
+    /// Forgets that this key was good: call it after its revocation on this node.
+    pub fn forget_key(&self, id: KeyId) {
+        self.keyring.forget(id);
     }
 }
 

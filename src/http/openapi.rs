@@ -4,7 +4,7 @@
 //! has. What every route of a kind shares is added by rule (`openapi/rules.rs`), examples are put together
 //! from the shapes (`openapi/examples.rs`), and what this service's settings decide is filled in at its
 //! start (`openapi/fitting.rs`). The shapes of domain types are in `openapi/schemas.rs`. Tests hold the
-//! document against `routes.rs`; `docs.rs` shows it to people.
+//! document against `routes.rs`; `pages/docs.rs` shows it to people.
 
 mod examples;
 mod fitting;

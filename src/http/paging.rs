@@ -25,6 +25,14 @@ pub struct Paged<T> {
     next_cursor: Option<String>,
 }
 
+impl<T> Paged<T> {
+    /// A page, with where the next one starts, if there is one.
+    #[must_use]
+    pub fn new(data: Vec<T>, next_cursor: Option<String>) -> Self {
+        Self { data, has_more: next_cursor.is_some(), next_cursor }
+    }
+}
+
 /// Which page of a list is asked for.
 #[derive(Debug)]
 pub struct Asked {
@@ -62,6 +70,6 @@ impl Asked {
         data.truncate(self.limit);
         let last = data.last().filter(|_| has_more);
         let next_cursor = last.map(|last| cursor::of_record(self.list, &place(last)));
-        Paged { data, has_more, next_cursor }
+        Paged::new(data, next_cursor)
     }
 }

@@ -103,8 +103,9 @@ async fn every_kind_of_recorded_money_suffices_and_nothing_less(engine: Engine) 
     let other_coin = json!({ "pay_currency": "btc", "actually_paid": 0.01 });
     let (silent, some) = (json!({ "actually_paid": null }), json!({ "actually_paid": 0.1 }));
     // What is told of an order that was cancelled, and whether it can be accepted then.
-    let cases: [(&[(&str, &Value)], bool); 10] = [
+    let cases: [(&[(&str, &Value)], bool); 11] = [
         (&[], false),
+        (&[("finished", &nothing)], false),
         (&[("waiting", &nothing)], false),
         (&[("confirming", &silent)], false),
         (&[("failed", &nothing)], false),

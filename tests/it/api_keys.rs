@@ -272,6 +272,7 @@ async fn what_breaks_a_rule_is_told_field_by_field(engine: Engine) {
         ("name", json!("two\nlines"), ONE_LINE),
         ("name", json!("n".repeat(101)), "name must be at most 100 characters."),
         ("name", json!("made at the first start"), "name is reserved."),
+        ("name", json!("made by seed"), "name is reserved."),
         ("scopes", json!([]), "scopes must not be empty."),
         ("scopes", json!("read"), "scopes must be an array of strings, not a string."),
         ("scopes", json!(["read", 1]), "scopes must hold strings only."),

@@ -71,7 +71,7 @@ const FILTERS: &[&str] = &[
     "&account_id={account}",
     "&created_after={from}&created_before={until}",
     "&paid_after={from}&paid_before={until}",
-    "&search=table",
+    "&search=reserved%20at%20the%20window",
     "&payment_id={payment}",
 ];
 

@@ -9,7 +9,7 @@ use crypto_orders::domain::time::Span;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::{TestApp, order_body, payment};
+use crate::harness::{TestApp, eventually, order_body, payment};
 
 on_both_engines![
     a_payment_id_finds_its_one_order,
@@ -45,6 +45,7 @@ struct Case {
     order: String,
     payment: String,
     account: String,
+    item: String,
 }
 
 /// What a command of the page prints in the reader's terminal.
@@ -52,6 +53,7 @@ async fn paste(app: &TestApp, case: &Case, command: &str) -> String {
     let mut bash = Command::new("bash");
     bash.args(["-c", command]).env("BASE", app.base()).env("ADMIN_KEY", &app.operator);
     bash.env("ORDER", &case.order).env("PAYMENT", &case.payment).env("ACCOUNT", &case.account);
+    bash.env("ITEM", &case.item);
     let output = tokio::task::spawn_blocking(move || bash.output()).await.expect("it ends").expect("bash runs");
     assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
@@ -81,6 +83,12 @@ async fn a_payment_id_finds_its_one_order(engine: Engine) {
     let orders = found["orders"].as_array().expect("orders");
     assert_eq!(orders.iter().map(|order| &order["order_id"]).collect::<Vec<_>>(), [&json!(order)], "{found}");
     assert_eq!(paste_json(&app, &of("", "np_abc"), look_up).await["orders"], json!([]));
+    let search = command("Which order is this provider payment id?", "search=");
+    let found = eventually("both orders by their product", || async {
+        let found = paste_json(&app, &Case::default(), search).await["orders"].as_array().map_or(0, Vec::len);
+        (found == 2).then_some(())
+    });
+    found.await;
 }
 
 async fn a_stuck_order_is_pulled_and_swept(engine: Engine) {
@@ -169,19 +177,24 @@ async fn money_that_needs_a_decision_is_shown_and_accepted(engine: Engine) {
     let mut short = payment(&case.order, "71", "finished");
     short["actually_paid"] = json!(0.48);
     app.ipn(&short).await;
-    let open = paste_json(&app, &case, command(MONEY, "/attention")).await;
+    let open = paste_json(&app, &case, command(MONEY, "/attention\"")).await;
     let raised = &open["data"][0];
     assert_eq!((&raised["kind"], &raised["order_id"]), (&json!("underpaid"), &json!(case.order)), "{open}");
     let accepted = paste_json(&app, &case, command(MONEY, "/accept")).await;
     assert_eq!(accepted["status"], "paid", "{accepted}");
+    app.advance(Span::minutes(1)).await;
+    let item = raised["id"].as_str().expect("an id").to_owned();
+    let resolved = paste_json(&app, &Case { item, ..Case::default() }, command(MONEY, "/resolve")).await;
+    assert_eq!((&resolved["state"], &resolved["kind"]), (&json!("resolved"), &json!("underpaid")), "{resolved}");
+    assert_eq!(paste_json(&app, &case, command(MONEY, "/attention\"")).await["data"], json!([]));
     let audit = paste_json(&app, &case, command("Who did that?", "/audit-log")).await;
-    assert_eq!(audit["data"][0]["action"], "crypto_order.accepted", "{audit}");
-    assert_eq!(audit["data"][0]["target"], json!(case.order), "{audit}");
+    let done: Vec<_> = audit["data"].as_array().expect("entries").iter().map(|entry| &entry["action"]).collect();
+    assert_eq!(done, ["attention.resolved", "crypto_order.accepted"], "{audit}");
+    assert_eq!(audit["data"][1]["target"], json!(case.order), "{audit}");
 }
 
 async fn a_day_of_paid_orders_is_exported(engine: Engine) {
     let app = spawn(engine).await;
-    app.clock.advance(Span::millis(0));
     let [paid, _pending, next_day] = [app.order().await, app.order().await, {
         app.advance(Span::hours(24)).await;
         app.order().await
@@ -214,7 +227,7 @@ async fn a_misused_key_shows_in_the_metrics(engine: Engine) {
 }
 
 #[test]
-fn every_command_of_the_page_is_tried() {
+fn every_command_of_the_page_is_a_request_with_a_key() {
     let headings = PAGE.lines().filter_map(|line| line.strip_prefix("## "));
     let all: Vec<&str> = headings.flat_map(commands).collect();
     assert!(12 <= all.len(), "{all:?}");

@@ -3,12 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use super::dice::Dice;
+use crate::domain::access::keys::SEED_NAME;
 use crate::domain::access::{Account, ApiKey, KeyKind, PlaintextKey, Scope, Tier};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
-
-/// What the keys of a seed are called, so that production can refuse them.
-pub const KEY_NAME: &str = "made by seed";
 
 /// An account of every seed.
 struct Buyer {
@@ -137,7 +135,7 @@ fn plaintext(seed: u64, kind: KeyKind, whose: &str) -> PlaintextKey {
 fn key(id: uuid::Uuid, plaintext: &PlaintextKey, whose: (Option<AccountId>, Scope), at: Timestamp) -> ApiKey {
     ApiKey {
         id: KeyId::new(id),
-        name: KEY_NAME.to_owned(),
+        name: SEED_NAME.to_owned(),
         key_prefix: plaintext.prefix().to_owned(),
         key_hash: plaintext.hash(),
         scopes: vec![whose.1],

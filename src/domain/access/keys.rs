@@ -16,6 +16,10 @@ pub const ACTIVE_KEYS_MAX: usize = 100;
 pub const NAME_CHARS_MAX: usize = 100;
 /// What the keys of a first start are called, so that production can refuse them later.
 pub const FIRST_START_NAME: &str = "made at the first start";
+/// What the keys of a seeded database are called: they follow from the seed's number.
+pub const SEED_NAME: &str = "made by seed";
+/// Names that production takes for keys that are no secret; customers may not use them.
+pub const RESERVED_NAMES: [&str; 2] = [FIRST_START_NAME, SEED_NAME];
 
 /// A name that shows on one line, without the blanks around it.
 #[must_use]

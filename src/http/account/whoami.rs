@@ -24,7 +24,7 @@ pub struct Whoami<'a> {
 }
 
 /// Shows the account and the key, whatever its scopes.
-#[utoipa::path(get, path = "/v1/account/whoami", tag = "Account", operation_id = "whoami", security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/account/whoami", tag = "Account", operation_id = "show_account", security(("bearer" = [])),
     responses((status = 200, description = "The account, and the key that asked.", body = Whoami)),
 )]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {

@@ -40,7 +40,7 @@ struct Said {
 
 /// Settles the order, and answers it.
 #[utoipa::path(post, path = "/v1/admin/crypto-orders/{order_id}/accept", tag = "Operators",
-    security(("bearer" = [])), operation_id = "admin_order_accept",
+    security(("bearer" = [])), operation_id = "accept_order",
     params(("order_id" = OrderId, Path, description = "The order.")),
     request_body = Acceptance,
     responses(

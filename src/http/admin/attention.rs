@@ -54,7 +54,7 @@ pub struct Item {
 
 /// Shows one page of the items.
 #[utoipa::path(get, path = "/v1/admin/crypto-orders/attention", tag = "Operators", security(("bearer" = [])),
-    operation_id = "admin_attention_list",
+    operation_id = "list_attention",
     params(
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, description = "How many; 50 without it."),
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts."),
@@ -106,7 +106,7 @@ pub struct ResolutionNote {
 
 /// Disposes of an open item, and answers it.
 #[utoipa::path(post, path = "/v1/admin/crypto-orders/attention/{id}/resolve", tag = "Operators",
-    security(("bearer" = [])), operation_id = "admin_attention_resolve",
+    security(("bearer" = [])), operation_id = "resolve_attention",
     params(("id" = AttentionId, Path, description = "The item.")),
     request_body = ResolutionNote,
     responses(

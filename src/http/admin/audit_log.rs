@@ -47,7 +47,7 @@ pub struct Entry {
 
 /// Shows one page of the audited writes.
 #[utoipa::path(get, path = "/v1/admin/audit-log", tag = "Operators", security(("bearer" = [])),
-    operation_id = "admin_audit_log",
+    operation_id = "list_audit_log",
     params(
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, description = "How many; 50 without it."),
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts."),

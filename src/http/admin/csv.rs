@@ -27,7 +27,7 @@ const TRUNCATED: HeaderName = HeaderName::from_static("x-driftstack-export-trunc
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-driftstack-next-cursor");
 
 /// Sends the file.
-#[utoipa::path(get, path = "/v1/admin/crypto-orders.csv", tag = "Operators", operation_id = "orders_export",
+#[utoipa::path(get, path = "/v1/admin/crypto-orders.csv", tag = "Operators", operation_id = "export_orders",
     security(("bearer" = [])),
     params(
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 1000, description = "How many at most; 1000 without it. With `all` it counts for nothing."),

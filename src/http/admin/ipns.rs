@@ -60,7 +60,7 @@ pub enum Secret {
 
 /// Shows one page of an order's verified IPNs.
 #[utoipa::path(get, path = "/v1/admin/crypto-orders/{order_id}/ipns", tag = "Operators", security(("bearer" = [])),
-    operation_id = "admin_order_ipns",
+    operation_id = "list_order_ipns",
     params(
         ("order_id" = OrderId, Path, description = "The order."),
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 200, description = "How many; 50 without it."),

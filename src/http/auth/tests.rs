@@ -126,7 +126,7 @@ async fn a_revocation_counts_at_once_here_and_within_five_seconds_elsewhere() {
     let elsewhere = &desk.keyring;
     assert_eq!([told_by(&here, &key).await, told_by(elsewhere, &key).await], ["api_scale", "api_scale"]);
     assert!(desk.store.key_revoke(id, desk.clock.now()).await.unwrap());
-    here.forget();
+    here.forget(id);
     assert_eq!([told_by(&here, &key).await, told_by(elsewhere, &key).await], [REVOKED, "api_scale"]);
     desk.clock.advance(Span::seconds(5));
     assert_eq!(told_by(elsewhere, &key).await, REVOKED);

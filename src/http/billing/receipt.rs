@@ -25,7 +25,7 @@ pub enum PdfFile {}
 
 /// Shows the receipt as JSON.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}/receipt", tag = "Orders", security(("bearer" = [])),
-    operation_id = "receipt_show",
+    operation_id = "show_receipt",
     params(("order_id" = OrderId, Path, description = "The order.")),
     responses((status = 200, description = "The receipt.", body = Receipt)),
 )]
@@ -37,7 +37,7 @@ pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 /// Shows the receipt as lines of text, for a person.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}/receipt.txt", tag = "Orders",
     security(("bearer" = [])),
-    operation_id = "receipt_text",
+    operation_id = "show_receipt_text",
     params(("order_id" = OrderId, Path, description = "The order.")),
     responses((status = 200, description = "`Driftstack receipt`, then a line `Label: value` for each thing it says.",
         content_type = "text/plain; charset=utf-8", body = String)),
@@ -51,7 +51,7 @@ pub async fn text(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 /// Shows the receipt as one A4 page.
 #[utoipa::path(get, path = "/v1/billing/crypto-orders/{order_id}/receipt.pdf", tag = "Orders",
     security(("bearer" = [])),
-    operation_id = "receipt_pdf",
+    operation_id = "show_receipt_pdf",
     params(("order_id" = OrderId, Path, description = "The order.")),
     responses((status = 200, description = "The receipt on one A4 page, to be saved as `receipt-<order_id>.pdf`.",
         content_type = "application/pdf", body = PdfFile)),

@@ -6,7 +6,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 
 use crate::clock::fresh_key;
-use crate::domain::access::keys::{self, ACTIVE_KEYS_MAX, FIRST_START_NAME, NAME_CHARS_MAX, NewKey, NotGranted};
+use crate::domain::access::keys::{self, ACTIVE_KEYS_MAX, NAME_CHARS_MAX, NewKey, NotGranted, RESERVED_NAMES};
 use crate::domain::access::{ApiKey, KeyKind, Permission, Scope};
 use crate::domain::time::Timestamp;
 use crate::http::error::{ApiError, ApiKeyError};
@@ -96,8 +96,8 @@ fn name(fields: &mut Fields) -> String {
     if name.is_none() && !fields.is_wrong("name") {
         fields.wrong("name", format!("name must have 1 to {NAME_CHARS_MAX} characters on one line."));
     }
-    // By this name production knows the keys that everybody could read on the screen of a first start.
-    if name.as_deref() == Some(FIRST_START_NAME) {
+    // By these names production knows keys that are no secret, and refuses to start while they work.
+    if name.as_deref().is_some_and(|name| RESERVED_NAMES.contains(&name)) {
         fields.wrong("name", "name is reserved.");
     }
     name.unwrap_or_default()

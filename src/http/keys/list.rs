@@ -2,11 +2,10 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use crate::domain::access::{ApiKey, Permission};
+use crate::domain::access::Permission;
 use crate::http::error::ApiError;
+use crate::http::paging::Paged;
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
 
@@ -14,25 +13,13 @@ use super::KeyResource;
 
 const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
 
-/// A page of keys.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct KeyPage<'a> {
-    /// Newest first.
-    data: Vec<KeyResource<'a>>,
-    /// Whether another page follows.
-    has_more: bool,
-    /// Where it starts.
-    #[schema(required = true)]
-    next_cursor: Option<String>,
-}
-
 /// Lists the account's API keys, newest first, without their plaintext.
 #[utoipa::path(get, path = "/v1/api-keys", tag = "Account", operation_id = "list_api_keys", security(("bearer" = [])),
     params(
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 100, description = "How many; 50 without it."),
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts: the `next_cursor` of the one before."),
     ),
-    responses((status = 200, description = "One page, newest first.", body = KeyPage)),
+    responses((status = 200, description = "One page, newest first.", body = Paged<KeyResource>)),
 )]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let holder = shared.holder_who_may(&request, Permission::ReadKeys).await?;
@@ -47,10 +34,6 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     };
     let has_more = found.len() > limit;
     found.truncate(limit);
-    answer::ok(&shown(&found, has_more))
-}
-
-fn shown(keys: &[ApiKey], has_more: bool) -> KeyPage<'_> {
-    let next_cursor = keys.last().filter(|_| has_more).map(|last| cursor::of_api_key(last.created_at, last.id));
-    KeyPage { data: keys.iter().map(KeyResource::of).collect(), has_more, next_cursor }
+    let next_cursor = found.last().filter(|_| has_more).map(|last| cursor::of_api_key(last.created_at, last.id));
+    answer::ok(&Paged::new(found.iter().map(KeyResource::of).collect(), next_cursor))
 }

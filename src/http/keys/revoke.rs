@@ -30,6 +30,6 @@ pub async fn revoke(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
         tracing::info!(event = "api_key_revoked", key.id = %key.id, account.id = %account, by.id = %by, "a customer revoked a key");
     }
     // Also if another node revoked it: this one may still take it for good.
-    shared.forget_keys();
+    shared.forget_key(key.id);
     Ok(answer::no_content())
 }

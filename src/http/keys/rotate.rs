@@ -56,7 +56,7 @@ pub async fn rotate(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
         let refusal = caller.rotate(&changed, fresh).err().map(|refusal| ApiKeyError::NotRotated(refusal).into());
         return Err(refusal.unwrap_or(ApiError::Busy("a key that keeps changing")));
     }
-    shared.forget_keys();
+    shared.forget_key(replaces);
     let (id, account, by) = (successor.key.id, holder.account_id, caller.id);
     tracing::info!(event = "api_key_rotated", key.id = %id, replaces.id = %replaces, account.id = %account, by.id = %by, "a customer rotated a key");
     let key = CreatedKey::of(&successor.key, &successor.plaintext);

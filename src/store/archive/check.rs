@@ -125,7 +125,11 @@ pub fn attention(row: &AttentionRow) -> Checked {
     holds(AttentionKind::ALL.iter().any(|kind| kind.as_str() == row.kind), "there is no such kind of attention")?;
     let payment = row.payment_id.is_empty() || spelled(PaymentId::parse(&row.payment_id), &row.payment_id);
     holds(payment, "an attention item's payment_id is none")?;
-    holds(row.count >= 1, "an attention item was raised less than once")
+    holds(row.count >= 1, "an attention item was raised less than once")?;
+    let by = row.resolved_by.as_deref().is_none_or(|id| spelled(KeyId::parse(id), id));
+    holds(by, "an attention item's resolved_by is no key id")?;
+    let open = row.resolved_by.is_none() && row.resolution_note.is_none();
+    holds(row.resolved_at.is_some() || open, "an attention item is resolved by somebody, but at no time")
 }
 
 /// An admin write.

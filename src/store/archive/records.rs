@@ -57,6 +57,26 @@ pub(in crate::store) struct OrderParts {
 }
 
 impl Record {
+    /// The account that this record is, if it is one.
+    #[must_use]
+    pub fn account_id(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Account(account) => Some(&account.id),
+            _ => None,
+        }
+    }
+
+    /// The account that must stand before this record, where one must.
+    #[must_use]
+    pub fn owner_id(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::ApiKey(key) => key.account_id.as_deref(),
+            Kind::Order(parts) => Some(&parts.order.account_id),
+            Kind::IdempotencyCounters(counters) => Some(&counters.account_id),
+            _ => None,
+        }
+    }
+
     /// The first line; a complete archive can be imported.
     #[must_use]
     pub fn opening(complete: bool) -> Self {

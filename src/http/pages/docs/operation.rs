@@ -190,7 +190,10 @@ impl<'d> Reader<'d> {
             ("get", false) | ("post", true) => String::new(),
             (other, _) => format!("-X {} ", other.to_uppercase()),
         };
-        lines.insert(0, format!("curl -sS {method}{}", quoted(&url)));
+        // A terminal is no place for a file that is no text.
+        let file = operation.pointer("/responses/200/content/application~1pdf").is_some();
+        let output = if file { "-OJ " } else { "" };
+        lines.insert(0, format!("curl -sS {output}{method}{}", quoted(&url)));
         lines.join(" \\\n  ")
     }
 }

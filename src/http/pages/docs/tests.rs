@@ -64,6 +64,7 @@ fn commands_can_be_pasted() {
         "-H \"Authorization: Bearer $KEY\"",
         "-X PATCH 'https://pay.example.com/v1/billing/crypto-orders/ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b'",
         "-d '{\"customer_note\":\"For Ada.\"}'",
+        "curl -sS -OJ 'https://pay.example.com/v1/billing/crypto-orders/ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b/receipt.pdf'",
     ] {
         assert!(html.contains(line), "{line}");
     }
