@@ -4,6 +4,7 @@
 //! compiled twice, by `sqlite.rs` and `postgres.rs`. Nothing here decides anything: it keeps what
 //! `domain::lifecycle` decided, or says that it could not.
 
+mod access_rows;
 pub mod archive;
 mod calls;
 pub mod changeset;

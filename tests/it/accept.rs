@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::{Answer, TestApp, payment};
+use crate::harness::{Answer, TestApp, told};
 
 on_both_engines![
     each_status_has_its_answer,
@@ -21,16 +21,6 @@ on_both_engines![
 ];
 
 on_postgres![two_nodes_at_once_accept_once];
-
-async fn told(app: &TestApp, order: &str, [id, word]: [&str; 2], fields: Value) -> Value {
-    let mut body = payment(order, id, word);
-    for (name, value) in fields.as_object().expect("fields") {
-        body[name] = value.clone();
-    }
-    let answer = app.ipn(&body).await;
-    assert_eq!(answer.code(), 200, "{}", answer.text);
-    answer.json()["order_state"].clone()
-}
 
 async fn accept(app: &TestApp, order: &str, body: &Value) -> Answer {
     app.admin_call(Method::POST, &format!("/{order}/accept"), body).await

@@ -10,7 +10,7 @@ use crypto_orders::domain::time::Timestamp;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use reqwest::{Method, Url};
+use reqwest::Url;
 use serde_json::Value;
 
 use crate::engines::Engine;
@@ -128,20 +128,8 @@ impl Asked {
 
 /// The ids of all pages, one after the other, by a key that may see them.
 async fn walk(app: &TestApp, path: &str, key: &str) -> Vec<String> {
-    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let next = cursor.map_or(String::new(), |cursor| format!("&cursor={cursor}"));
-        let answer = app.send(app.request(Method::GET, &format!("{path}{next}")).bearer_auth(key)).await;
-        assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
-        let page = answer.json();
-        let id = |order: &Value| order["order_id"].as_str().unwrap_or_default().to_owned();
-        seen.extend(page["orders"].as_array().cloned().unwrap_or_default().iter().map(id));
-        assert!(seen.len() <= 2 * ORDERS, "{path}: a walk without end");
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
-            None => return seen,
-        }
-    }
+    let id = |order: &Value| order["order_id"].as_str().unwrap_or_default().to_owned();
+    app.walk_orders(path, key, 2 * ORDERS).await.iter().map(id).collect()
 }
 
 /// The node's account, some of others, and one without orders.

@@ -271,6 +271,17 @@ pub fn payment(order: &str, payment: &str, status: &str) -> Value {
     })
 }
 
+/// Sends the IPN of a payment and its word with some fields changed; answers the order's state.
+pub async fn told(app: &TestApp, order: &str, [id, word]: [&str; 2], fields: Value) -> Value {
+    let mut body = payment(order, id, word);
+    for (name, value) in fields.as_object().expect("fields") {
+        body[name] = value.clone();
+    }
+    let answer = app.ipn(&body).await;
+    assert_eq!(answer.code(), 200, "{}", answer.text);
+    answer.json()["order_state"].clone()
+}
+
 /// A checkout's body.
 pub fn order_body() -> Value {
     json!({ "product": "solo_manual", "price_cents": 7900, "price_currency": "USD" })

@@ -125,23 +125,6 @@ fn minute(number: usize) -> String {
     format!("2026-05-12T12:{number:02}:00.000Z")
 }
 
-/// All pages, one after the other, by a key that may see them.
-async fn walk(app: &TestApp, path: &str, key: &str) -> Vec<Value> {
-    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
-    loop {
-        let next = cursor.map_or(String::new(), |cursor| format!("&cursor={cursor}"));
-        let answer = app.send(app.request(Method::GET, &format!("{path}{next}")).bearer_auth(key)).await;
-        assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
-        let page = answer.json();
-        seen.extend(page["orders"].as_array().cloned().unwrap_or_default());
-        assert!(seen.len() < 1_000, "{path}: a walk without end");
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = Some(next.to_owned()),
-            None => return seen,
-        }
-    }
-}
-
 async fn a_walk_over_all_pages_is_the_database_for_every_filter(engine: Engine) {
     let (app, orders) = stocked(engine).await;
     let mine = app.account.to_string();
@@ -152,7 +135,7 @@ async fn a_walk_over_all_pages_is_the_database_for_every_filter(engine: Engine) 
         let asked = asked().new_tree(&mut runner).expect("a filter").current();
         let query = asked.query(&accounts);
         let wanted: Vec<Value> = orders.iter().filter(|order| asked.means(order, &accounts)).cloned().collect();
-        let walked = walk(&app, &format!("/v1/admin/crypto-orders?{query}"), &app.operator).await;
+        let walked = app.walk_orders(&format!("/v1/admin/crypto-orders?{query}"), &app.operator, 999).await;
         assert_eq!(walked, wanted, "{query}");
 
         let customers = Asked { account: Some(0), paid: (None, None), payment: None, ..asked };
@@ -162,7 +145,7 @@ async fn a_walk_over_all_pages_is_the_database_for_every_filter(engine: Engine) 
             .map(|order| text(order, "order_id"))
             .collect();
         let query = Asked { account: Some(1), ..customers }.query(&accounts);
-        let walked = walk(&app, &format!("{ORDERS}?{query}"), &app.customer).await;
+        let walked = app.walk_orders(&format!("{ORDERS}?{query}"), &app.customer, 999).await;
         let walked: Vec<String> = walked.iter().map(|order| text(order, "order_id")).collect();
         assert_eq!(walked, wanted, "{query}: whichever account is named, the customer's own");
     }
@@ -178,7 +161,7 @@ async fn a_walk_stays_right_while_orders_are_inserted(engine: Engine) {
     for path in [ORDERS.to_owned(), "/v1/admin/crypto-orders".to_owned()] {
         let key = if path == ORDERS { &app.customer } else { &app.operator };
         let known: Vec<String> =
-            walk(&app, &format!("{path}?limit=100"), key).await.iter().map(|o| text(o, "order_id")).collect();
+            app.walk_orders(&format!("{path}?limit=100"), key, 999).await.iter().map(|o| text(o, "order_id")).collect();
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
             let page =

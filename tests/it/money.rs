@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::{TestApp, payment};
+use crate::harness::{TestApp, told};
 
 on_both_engines![
     one_payment_settles_one_order_only,
@@ -27,17 +27,6 @@ on_both_engines![
     what_an_operator_may_not_say_is_refused,
     the_totals_are_the_sums_of_the_orders_after_any_history,
 ];
-
-/// Sends the IPN of a payment and its word with some fields changed; answers the order's state.
-async fn told(app: &TestApp, order: &str, [id, word]: [&str; 2], fields: Value) -> Value {
-    let mut body = payment(order, id, word);
-    for (name, value) in fields.as_object().expect("fields") {
-        body[name] = value.clone();
-    }
-    let answer = app.ipn(&body).await;
-    assert_eq!(answer.code(), 200, "{}", answer.text);
-    answer.json()["order_state"].clone()
-}
 
 async fn one_payment_settles_one_order_only(engine: Engine) {
     let app = TestApp::spawn(engine).await;

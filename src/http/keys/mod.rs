@@ -89,8 +89,12 @@ impl<'a> CreatedKey<'a> {
 /// The key that the path names, if it is of the caller's account. Another's is as good as none.
 async fn own_key(shared: &Shared, holder: &Holder, request: &HttpRequest) -> Result<ApiKey, ApiError> {
     let asked = request.match_info().get("id").unwrap_or_default();
-    let malformed = || ApiError::BadRequest("Invalid id format. Expected \"key_<uuid>\".".into());
-    let id = KeyId::parse(asked).ok_or_else(malformed)?;
+    let id = KeyId::parse(asked).ok_or_else(malformed_id)?;
     let found = shared.store.key_load(id).await?;
     found.filter(|key| key.account_id == Some(holder.account_id)).ok_or(ApiKeyError::NotFound(id).into())
+}
+
+/// What a path gets whose id is not of a key's form.
+fn malformed_id() -> ApiError {
+    ApiError::BadRequest("Invalid id format. Expected \"key_<uuid>\".".into())
 }

@@ -10,7 +10,7 @@ use crate::http::openapi::problems::example;
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer};
 
-use super::own_key;
+use super::{malformed_id, own_key};
 
 /// Revokes an API key, also the one that asks. A second time changes nothing.
 #[utoipa::path(delete, path = "/v1/api-keys/{id}", tag = "Account", operation_id = "revoke_api_key", security(("bearer" = [])),
@@ -18,7 +18,7 @@ use super::own_key;
     responses(
         (status = 204, description = "The key is revoked."),
         (status = 400, description = "The id is not of a key's form.", body = ProblemDocument,
-            example = json!(example(&ApiError::BadRequest("Invalid id format. Expected \"key_<uuid>\".".into())))),
+            example = json!(example(&malformed_id()))),
     ),
 )]
 pub async fn revoke(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {

@@ -18,7 +18,7 @@ use crate::http::openapi::problems::{self, example};
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer};
 
-use super::{CreatedKey, own_key};
+use super::{CreatedKey, malformed_id, own_key};
 
 /// The key that took another's place, with the only copy of its plaintext.
 #[derive(Serialize, ToSchema)]
@@ -38,7 +38,7 @@ pub struct RotatedKey<'a> {
     responses(
         (status = 201, description = "The new key, with the only copy of its plaintext.", body = RotatedKey),
         (status = 400, description = "The id is not of a key's form.", body = ProblemDocument,
-            example = json!(example(&ApiError::BadRequest("Invalid id format. Expected \"key_<uuid>\".".into())))),
+            example = json!(example(&malformed_id()))),
         (status = 409, description = "The key is revoked, expired or already rotated.", body = ProblemDocument,
             example = json!(example(&problems::api_key_revoked()))),
     ),

@@ -2,6 +2,7 @@
 //!
 //! A handler thus says only what is its own, and none can forget a refusal that all have.
 
+use actix_web::http::header::HeaderName;
 use utoipa::Modify;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
@@ -12,6 +13,7 @@ use utoipa::openapi::{OpenApi, Ref, RefOr};
 
 use super::problems::{self, SharedProblem};
 use super::schemas;
+use crate::http::limits;
 
 /// The name of the scheme by which keys are sent.
 const BEARER: &str = "bearer";
@@ -38,16 +40,8 @@ struct Named {
     example: &'static str,
 }
 
-const EVERYWHERE: &[&str] = &["x-request-id"];
-const WITH_A_KEY: &[&str] = &[
-    "x-ratelimit-bucket",
-    "x-ratelimit-limit",
-    "x-ratelimit-remaining",
-    "x-ratelimit-reset",
-    "ratelimit-limit",
-    "ratelimit-remaining",
-    "ratelimit-reset",
-];
+/// The header that every answer has.
+const EVERYWHERE: &str = "x-request-id";
 
 /// Every header that answers of many operations have.
 #[rustfmt::skip]
@@ -79,9 +73,8 @@ impl Modify for Rules {
         for problem in &shared {
             let mut response = problem.response();
             let keyed = matches!(problem.status, "403" | "429");
-            add_headers(&mut response, problem.headers);
-            add_headers(&mut response, EVERYWHERE);
-            add_headers(&mut response, if keyed { WITH_A_KEY } else { &[] });
+            add_headers(&mut response, problem.headers.iter().copied());
+            add_usual_headers(&mut response, keyed);
             components.responses.insert(problem.name.to_owned(), RefOr::T(response));
         }
         document.paths.paths.values_mut().flat_map(operations).for_each(|operation| complete(operation, &shared));
@@ -106,8 +99,7 @@ fn complete(operation: &mut Operation, shared: &[SharedProblem]) {
             if status.starts_with(['4', '5']) {
                 as_problem(response);
             }
-            add_headers(response, EVERYWHERE);
-            add_headers(response, if keyed { WITH_A_KEY } else { &[] });
+            add_usual_headers(response, keyed);
         }
     }
     let names = refusals(operation);
@@ -147,10 +139,16 @@ fn as_problem(response: &mut Response) {
     response.content.insert(problems::MEDIA_TYPE.to_owned(), said.unwrap_or_else(|| RefOr::T(problems::content())));
 }
 
-fn add_headers(response: &mut Response, names: &[&str]) {
+/// The headers of every answer, and of every answer to a key.
+fn add_usual_headers(response: &mut Response, keyed: bool) {
+    add_headers(response, [EVERYWHERE]);
+    add_headers(response, limits::HEADERS.iter().map(HeaderName::as_str).filter(|_| keyed));
+}
+
+fn add_headers<'n>(response: &mut Response, names: impl IntoIterator<Item = &'n str>) {
     for name in names {
         let reference = RefOr::Ref(Ref::new(format!("#/components/headers/{name}")));
-        response.headers.insert((*name).to_owned(), reference);
+        response.headers.insert(name.to_owned(), reference);
     }
 }
 

@@ -12,13 +12,14 @@ use uuid::Uuid;
 
 use super::Misfit;
 use super::records::OrderParts;
-use super::rows::{AccountRow, AttentionRow, AuditRow, CountersRow, KeyRow};
+use super::rows::{AttentionRow, CountersRow};
 use crate::domain::access::{Scope, Tier};
 use crate::domain::attention::AttentionKind;
 use crate::domain::evidence::Outcome;
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{AccountId, KeyId, PaymentId};
 use crate::domain::order::{Order, StatusName};
+use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 

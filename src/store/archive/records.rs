@@ -5,12 +5,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::rows::{AccountRow, AttentionRow, AuditRow, CountersRow, KeyRow};
+use super::rows::{AttentionRow, CountersRow};
 use super::{FORMAT, Misfit};
 use crate::domain::access::{Account, ApiKey};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::store::IdempotencyTotals;
+use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::changeset::{AuditEntry, Changeset, KeyUseKind, ReceivedIpn};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_use_counts, raised_of};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
@@ -92,31 +93,13 @@ impl Record {
     /// A customer.
     #[must_use]
     pub fn account(account: &Account) -> Self {
-        Self(Kind::Account(AccountRow {
-            id: account.id.to_string(),
-            name: account.name.clone(),
-            tier: account.tier.as_str().to_owned(),
-            created_at: account.created_at.micros(),
-        }))
+        Self(Kind::Account(AccountRow::of(account)))
     }
 
     /// A key, with its hash.
     #[must_use]
     pub fn api_key(key: &ApiKey) -> Self {
-        let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-        Self(Kind::ApiKey(KeyRow {
-            id: key.id.to_string(),
-            account_id: key.account_id.map(|id| id.to_string()),
-            name: key.name.clone(),
-            key_prefix: key.key_prefix.clone(),
-            key_hash: key.key_hash.clone(),
-            scopes: scopes.join(" "),
-            last_used_at: key.last_used_at.map(Timestamp::micros),
-            revoked_at: key.revoked_at.map(Timestamp::micros),
-            expires_at: key.expires_at.map(Timestamp::micros),
-            created_at: key.created_at.micros(),
-            replaced_by: key.replaced_by.map(|id| id.to_string()),
-        }))
+        Self(Kind::ApiKey(KeyRow::of(key)))
     }
 
     /// An order by the commits that made it, oldest first; none if they place no order. `fresh_id` names
@@ -166,16 +149,7 @@ impl Record {
     /// An admin write.
     #[must_use]
     pub fn audit_entry(id: Uuid, entry: &AuditEntry) -> Self {
-        Self(Kind::AuditEntry(AuditRow {
-            id: id.to_string(),
-            actor: entry.actor.map(|key| key.to_string()),
-            action: entry.action.to_owned(),
-            target: entry.target.clone(),
-            input: entry.input.clone(),
-            result: entry.result.clone(),
-            ip: entry.ip.clone(),
-            at: entry.at.micros(),
-        }))
+        Self(Kind::AuditEntry(AuditRow::of(id, entry)))
     }
 
     /// An account's counters of keys.

@@ -1,48 +1,16 @@
 //! Rows that records are made of and no other part of the store reads whole, and all rows of a batch.
 //!
-//! Orders, logs, IPNs, keys of checkouts and outgoing events have theirs in `rows.rs` and `effect_rows.rs`.
+//! Orders, logs, IPNs, keys of checkouts and outgoing events have theirs in `rows.rs` and `effect_rows.rs`, accounts,
+//! API keys and admin writes in `access_rows.rs`.
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::iso;
+use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
-use crate::store::schema::{accounts, api_keys, attention_items, audit_log};
-
-/// A row of `accounts`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = accounts)]
-#[serde(deny_unknown_fields)]
-pub struct AccountRow {
-    pub id: String,
-    pub name: String,
-    pub tier: String,
-    #[serde(with = "iso")]
-    pub created_at: i64,
-}
-
-/// A row of `api_keys`: a hash, never the key itself.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = api_keys, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub struct KeyRow {
-    pub id: String,
-    pub account_id: Option<String>,
-    pub name: String,
-    pub key_prefix: String,
-    pub key_hash: String,
-    pub scopes: String,
-    #[serde(with = "iso::or_null")]
-    pub last_used_at: Option<i64>,
-    #[serde(with = "iso::or_null")]
-    pub revoked_at: Option<i64>,
-    #[serde(with = "iso::or_null")]
-    pub expires_at: Option<i64>,
-    #[serde(with = "iso")]
-    pub created_at: i64,
-    pub replaced_by: Option<String>,
-}
+use crate::store::schema::attention_items;
 
 /// A row of `attention_items`; empty text for no order and for no payment.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
@@ -80,22 +48,6 @@ impl From<RaisedRow> for AttentionRow {
             resolution_note: None,
         }
     }
-}
-
-/// A row of `audit_log`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = audit_log, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub struct AuditRow {
-    pub id: String,
-    pub actor: Option<String>,
-    pub action: String,
-    pub target: String,
-    pub input: String,
-    pub result: String,
-    pub ip: Option<String>,
-    #[serde(with = "iso")]
-    pub at: i64,
 }
 
 /// An account's counters of keys, over all shards.

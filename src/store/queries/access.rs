@@ -4,95 +4,16 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::Conn;
-use crate::domain::access::{Account, ApiKey, Scope, Tier};
+use crate::domain::access::{Account, ApiKey};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
+use crate::store::access_rows::{AccountRow, KeyRow};
 use crate::store::rows::broken;
 use crate::store::schema::{accounts, api_keys};
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = accounts)]
-struct AccountRow {
-    id: String,
-    name: String,
-    tier: String,
-    created_at: i64,
-}
-
-impl AccountRow {
-    fn into_account(self) -> Result<Account, StoreError> {
-        Ok(Account {
-            id: AccountId::parse(&self.id).ok_or_else(|| broken("id", &self.id))?,
-            tier: Tier::parse(&self.tier).ok_or_else(|| broken("tier", &self.id))?,
-            name: self.name,
-            created_at: Timestamp::from_micros(self.created_at),
-        })
-    }
-}
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = api_keys, treat_none_as_default_value = false)]
-struct KeyRow {
-    id: String,
-    account_id: Option<String>,
-    name: String,
-    key_prefix: String,
-    key_hash: String,
-    scopes: String,
-    last_used_at: Option<i64>,
-    revoked_at: Option<i64>,
-    expires_at: Option<i64>,
-    created_at: i64,
-    replaced_by: Option<String>,
-}
-
-impl KeyRow {
-    fn of(key: &ApiKey) -> Self {
-        let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-        Self {
-            id: key.id.to_string(),
-            account_id: key.account_id.map(|id| id.to_string()),
-            name: key.name.clone(),
-            key_prefix: key.key_prefix.clone(),
-            key_hash: key.key_hash.clone(),
-            scopes: scopes.join(" "),
-            last_used_at: key.last_used_at.map(Timestamp::micros),
-            revoked_at: key.revoked_at.map(Timestamp::micros),
-            expires_at: key.expires_at.map(Timestamp::micros),
-            created_at: key.created_at.micros(),
-            replaced_by: key.replaced_by.map(|id| id.to_string()),
-        }
-    }
-
-    fn into_key(self) -> Result<ApiKey, StoreError> {
-        let scopes = self.scopes.split_ascii_whitespace().map(Scope::parse).collect::<Option<Vec<_>>>();
-        let successor = |id: String| KeyId::parse(&id).ok_or_else(|| broken("replaced_by", &self.id));
-        let account = |id: String| AccountId::parse(&id).ok_or_else(|| broken("account_id", &self.id));
-        Ok(ApiKey {
-            id: KeyId::parse(&self.id).ok_or_else(|| broken("id", &self.id))?,
-            account_id: self.account_id.map(account).transpose()?,
-            scopes: scopes.ok_or_else(|| broken("scopes", &self.id))?,
-            name: self.name,
-            key_prefix: self.key_prefix,
-            key_hash: self.key_hash,
-            last_used_at: self.last_used_at.map(Timestamp::from_micros),
-            revoked_at: self.revoked_at.map(Timestamp::from_micros),
-            expires_at: self.expires_at.map(Timestamp::from_micros),
-            created_at: Timestamp::from_micros(self.created_at),
-            replaced_by: self.replaced_by.map(successor).transpose()?,
-        })
-    }
-}
-
 pub async fn account_insert(conn: &mut Conn, account: &Account) -> Result<(), StoreError> {
-    let row = AccountRow {
-        id: account.id.to_string(),
-        name: account.name.clone(),
-        tier: account.tier.as_str().to_owned(),
-        created_at: account.created_at.micros(),
-    };
-    diesel::insert_into(accounts::table).values(&row).execute(conn).await?;
+    diesel::insert_into(accounts::table).values(&AccountRow::of(account)).execute(conn).await?;
     Ok(())
 }
 

@@ -2,16 +2,15 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use uuid::Uuid;
 
 use super::{Conn, Db};
 use crate::clock::fresh_uuid;
-use crate::domain::ids::{AuditId, KeyId, OrderId};
+use crate::domain::ids::OrderId;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
+use crate::store::access_rows::AuditRow;
 use crate::store::changeset::AuditEntry;
 use crate::store::records::{AuditFilter, AuditRecord, KeptIpn, SecretAge, Stretch};
-use crate::store::rows::broken;
 use crate::store::schema::{audit_log, received_ipns};
 
 #[derive(Queryable, Selectable)]
@@ -63,51 +62,9 @@ pub async fn ipns_of_order(conn: &mut Conn, order: OrderId, stretch: Stretch) ->
     Ok(rows.into_iter().map(IpnRow::into_kept).collect())
 }
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_log, treat_none_as_default_value = false)]
-struct AuditRow {
-    id: String,
-    actor: Option<String>,
-    action: String,
-    target: String,
-    input: String,
-    result: String,
-    ip: Option<String>,
-    at: i64,
-}
-
-impl AuditRow {
-    fn of(entry: &AuditEntry) -> Self {
-        Self {
-            id: fresh_uuid(entry.at).to_string(),
-            actor: entry.actor.map(|key| key.to_string()),
-            action: entry.action.to_owned(),
-            target: entry.target.clone(),
-            input: entry.input.clone(),
-            result: entry.result.clone(),
-            ip: entry.ip.clone(),
-            at: entry.at.micros(),
-        }
-    }
-
-    fn into_record(self) -> Result<AuditRecord, StoreError> {
-        let actor = |key: String| KeyId::parse(&key).ok_or_else(|| broken("actor", &self.id));
-        Ok(AuditRecord {
-            id: AuditId::new(Uuid::try_parse(&self.id).map_err(|_| broken("id", &self.id))?),
-            actor: self.actor.map(actor).transpose()?,
-            action: self.action,
-            target: self.target,
-            input: self.input,
-            result: self.result,
-            ip: self.ip,
-            at: Timestamp::from_micros(self.at),
-        })
-    }
-}
-
 /// Puts an admin write on the audit log, in the transaction of the write itself.
 pub async fn audit_write(conn: &mut Conn, entry: &AuditEntry) -> Result<(), StoreError> {
-    diesel::insert_into(audit_log::table).values(&AuditRow::of(entry)).execute(conn).await?;
+    diesel::insert_into(audit_log::table).values(&AuditRow::of(fresh_uuid(entry.at), entry)).execute(conn).await?;
     Ok(())
 }
 

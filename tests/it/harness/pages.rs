@@ -32,6 +32,24 @@ impl TestApp {
         }
     }
 
+    /// The orders of all pages, one after the other, by a key that may see them; the path has a query. More than
+    /// `at_most` are a walk without end.
+    pub async fn walk_orders(&self, path: &str, key: &str, at_most: usize) -> Vec<Value> {
+        let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let next = cursor.map_or(String::new(), |cursor| format!("&cursor={cursor}"));
+            let answer = self.send(self.request(Method::GET, &format!("{path}{next}")).bearer_auth(key)).await;
+            assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
+            let page = answer.json();
+            seen.extend(page["orders"].as_array().cloned().unwrap_or_default());
+            assert!(seen.len() <= at_most, "{path}: a walk without end");
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return seen,
+            }
+        }
+    }
+
     /// Holds a list to the contract's rules of pages: limits are refused, strange cursors end the walk.
     pub async fn pages_are_strict(&self, path: &str, foreign_cursor: &str) {
         for wrong in ["0", "201", "-1", "", "1.0", "ten"] {
