@@ -29,6 +29,11 @@ pub use production::unfit_for_production;
 pub use secret_file::{IpnSecretOrigin, SecretFileError, known_ipn_secret, settle_ipn_secret};
 pub use values::span;
 
+/// Where IPNs come in (contract, section 5).
+pub const IPN_PATH: &str = "/v1/webhooks/nowpayments";
+/// Where the simulator in this binary answers as the provider's API does.
+pub const SIMULATOR_PATH: &str = "/simulator/v1";
+
 /// All settings. `config/names.rs` has the name, the default and the meaning of each for the operator.
 #[derive(Clone)]
 pub struct Settings {
@@ -42,6 +47,10 @@ pub struct Settings {
     pub ipn_secrets: Vec<Secret>,
     /// Who makes payments.
     pub provider: Provider,
+    /// How the provider is spoken to.
+    pub nowpayments: NowpaymentsSettings,
+    /// How often the provider is asked on our own account.
+    pub poller: PollerSettings,
     /// Refuses development defaults.
     pub production: bool,
     /// Whose `X-Forwarded-For` counts.
@@ -61,6 +70,26 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where the provider is to send its IPNs.
+    #[must_use]
+    pub fn ipn_callback_url(&self) -> String {
+        // The simulator is on this machine; the public URL may be a proxy's that is not there yet.
+        let base = if self.provider == Provider::Simulator { &local_url(self.listen) } else { &self.public_url };
+        format!("{base}{IPN_PATH}")
+    }
+
+    /// The base of the provider's API; none where nobody makes payments.
+    #[must_use]
+    pub fn provider_url(&self) -> Option<String> {
+        let usual = match self.provider {
+            Provider::None => return None,
+            Provider::Simulator => format!("{}{SIMULATOR_PATH}", local_url(self.listen)),
+            Provider::Sandbox => "https://api-sandbox.nowpayments.io/v1".to_owned(),
+            Provider::Live => "https://api.nowpayments.io/v1".to_owned(),
+        };
+        Some(self.nowpayments.url.clone().unwrap_or(usual))
+    }
+
     /// The folder of the SQLite file, where generated secrets live; none on PostgreSQL.
     #[must_use]
     pub fn data_folder(&self) -> Option<PathBuf> {
@@ -119,6 +148,8 @@ impl fmt::Debug for Settings {
             .field("database_url", &self.database_shown())
             .field("ipn_secrets", &self.ipn_secrets)
             .field("provider", &self.provider)
+            .field("nowpayments", &self.nowpayments)
+            .field("poller", &self.poller)
             .field("production", &self.production)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("cors_origins", &self.cors_origins)
@@ -166,6 +197,39 @@ pub enum Provider {
     Sandbox,
     /// The provider.
     Live,
+}
+
+/// What the provider's account is spoken to with. Which provider it is, says [`Settings::provider`].
+#[derive(Debug, Clone)]
+pub struct NowpaymentsSettings {
+    /// The base of its API without a trailing slash, where it is not the one of `provider`.
+    pub url: Option<String>,
+    /// The API keys, newest first: the newest makes payments, the others know those they made.
+    pub api_keys: Vec<Secret>,
+    /// The login that may list payments.
+    pub login: Option<Login>,
+    /// The coin that the account is paid out in; minima are asked against it.
+    pub payout_currency: Option<Coin>,
+}
+
+/// The provider's account, by email.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// Case-sensitive.
+    pub email: String,
+    /// Case-sensitive.
+    pub password: Secret,
+}
+
+/// How often the provider is asked on our own account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollerSettings {
+    /// Off: only IPNs and operators tell.
+    pub automatic: bool,
+    /// The time between two looks for what is due.
+    pub interval: Span,
+    /// At most so many questions a minute, over all nodes.
+    pub per_minute: u32,
 }
 
 /// An address range, `10.0.0.0/8` or a single address.

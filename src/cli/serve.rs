@@ -8,7 +8,7 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
-use crate::config::{IpnSecretOrigin, Provider, SETTINGS, Settings, settle_ipn_secret, unfit_for_production};
+use crate::config::{IpnSecretOrigin, SETTINGS, Settings, settle_ipn_secret, unfit_for_production};
 use crate::store::{Opener, Store};
 
 use super::error::CliError;
@@ -87,12 +87,6 @@ async fn open_fit_store(shell: &Shell<'_>) -> Result<Store, CliError> {
 /// What an operator should know of a start.
 fn tell(settings: &Settings, origin: &IpnSecretOrigin) {
     tracing::info!(address = %settings.listen, database = settings.database_shown(), "listening on {}", settings.listen);
-    match settings.provider {
-        Provider::Sandbox | Provider::Live => tracing::warn!(
-            "this version does not make payments at the provider yet: orders are answered as `stub`, and IPNs move them"
-        ),
-        Provider::None | Provider::Simulator => {}
-    }
     match origin {
         IpnSecretOrigin::Configured => {}
         IpnSecretOrigin::Generated(path) => {

@@ -22,7 +22,7 @@ pub(super) struct SettingsFlags {
     /// Begin every URL that is handed out with this [env: CRYPTO_ORDERS_PUBLIC_URL]
     #[arg(long, global = true, value_name = "URL")]
     public_url: Option<String>,
-    /// Have payments made by none, sandbox or live [env: CRYPTO_ORDERS_PROVIDER]
+    /// Have payments made by none, simulator, sandbox or live [env: CRYPTO_ORDERS_PROVIDER]
     #[arg(long, global = true, value_name = "WHO")]
     provider: Option<String>,
     /// Switch rate limits on or off [env: CRYPTO_ORDERS_RATE_LIMITS]

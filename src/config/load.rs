@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::domain::access::Tier;
@@ -14,8 +15,9 @@ use crate::domain::time::Span;
 
 use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting, VARIABLE_PREFIX, nearest};
 use super::{
-    Bucket, IdempotencySettings, LogFormat, LogSettings, Network, OnMismatch, OrderSettings, Provider, RateLimits,
-    Secret, Settings, SweeperSettings, catalogue, file, local_url, values,
+    Bucket, IdempotencySettings, LogFormat, LogSettings, Login, Network, NowpaymentsSettings, OnMismatch,
+    OrderSettings, PollerSettings, Provider, RateLimits, Secret, Settings, SweeperSettings, catalogue, file, local_url,
+    values,
 };
 
 /// What was given from outside; nothing of it gives the defaults.
@@ -154,8 +156,10 @@ impl Reader {
         let public_url = self.read_optional("public_url", values::public_url);
         let database_url = self.read("database_url", values::database_url);
         let ipn_secrets = self.ipn_secrets();
-        let provider = self.provider();
         let production = self.read("production", values::switch);
+        let provider = self.provider(listen, production);
+        let nowpayments = self.nowpayments(provider);
+        let poller = self.poller();
         let trusted_proxies = self.read("trusted_proxies", |text| values::list(text, Network::parse));
         let cors_origins = self.read("cors_origins", |text| values::list(text, values::origin));
         let rate_limits = self.rate_limits();
@@ -169,6 +173,8 @@ impl Reader {
             database_url: database_url?,
             ipn_secrets: ipn_secrets?,
             provider: provider?,
+            nowpayments: nowpayments?,
+            poller: poller?,
             production: production?,
             trusted_proxies: trusted_proxies?,
             cors_origins: cors_origins?,
@@ -192,17 +198,46 @@ impl Reader {
         Some(secrets)
     }
 
-    fn provider(&mut self) -> Option<Provider> {
-        let given = self.given.get("provider")?;
-        if given.text == "simulator" {
-            let origin = &given.origin;
-            self.problems.push(format!(
-                "provider: the simulator ({origin}) is not built into this version; \
-                 use none, and `crypto-orders ipn send` to play the provider"
-            ));
-            return None;
+    /// Without a word of the operator's, the simulator where only this machine can reach it. Production gets
+    /// it too, to be refused there by name.
+    fn provider(&mut self, listen: Option<SocketAddr>, production: Option<bool>) -> Option<Provider> {
+        let given = self.read_optional("provider", values::provider)?;
+        let alone = listen?.ip().to_canonical().is_loopback();
+        Some(given.unwrap_or(if alone || production? { Provider::Simulator } else { Provider::None }))
+    }
+
+    fn nowpayments(&mut self, provider: Option<Provider>) -> Option<NowpaymentsSettings> {
+        let newest = self.read_optional("nowpayments.api_key", values::ipn_secret);
+        let old = self.read("nowpayments.api_keys_old", values::secrets);
+        let url = self.read_optional("nowpayments.url", values::public_url);
+        let email = self.read_optional("nowpayments.email", values::email);
+        let password = self.read_optional("nowpayments.password", values::password);
+        let payout_currency = self.read_optional("nowpayments.payout_currency", Coin::parse);
+        let login = match (email?, password?) {
+            (Some(email), Some(password)) => Some(Login { email, password }),
+            (None, None) => None,
+            (Some(_), None) => self.missing("nowpayments.password is not set, but nowpayments.email is"),
+            (None, Some(_)) => self.missing("nowpayments.email is not set, but nowpayments.password is"),
+        };
+        let newest = newest?;
+        if newest.is_none() && matches!(provider?, Provider::Sandbox | Provider::Live) {
+            self.missing::<()>("nowpayments.api_key is not set: copy the API key from the provider's dashboard");
         }
-        self.read("provider", values::provider)
+        let mut api_keys: Vec<Secret> = newest.into_iter().chain(old?).collect();
+        api_keys.dedup();
+        Some(NowpaymentsSettings { url: url?, api_keys, login, payout_currency: payout_currency? })
+    }
+
+    fn missing<T>(&mut self, problem: &str) -> Option<T> {
+        self.problems.push(problem.to_owned());
+        None
+    }
+
+    fn poller(&mut self) -> Option<PollerSettings> {
+        let automatic = self.read("poller.automatic", values::switch);
+        let interval = self.read("poller.interval", |text| values::span_within(text, Span::seconds(1), Span::hours(1)));
+        let per_minute = self.read("poller.per_minute", values::per_minute);
+        Some(PollerSettings { automatic: automatic?, interval: interval?, per_minute: per_minute? })
     }
 
     fn rate_limits(&mut self) -> Option<RateLimits> {

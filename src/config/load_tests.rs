@@ -44,7 +44,7 @@ fn nothing_given_is_a_service_on_this_machine() {
     assert_eq!(settings.database_url, "sqlite://data/crypto-orders.db");
     assert_eq!(settings.data_folder(), Some(PathBuf::from("data")));
     assert!(settings.ipn_secrets.is_empty() && settings.trusted_proxies.is_empty() && settings.cors_origins.is_empty());
-    assert_eq!(settings.provider, Provider::None);
+    assert_eq!(settings.provider, Provider::Simulator);
     assert!(!settings.production && settings.sweeper.automatic && settings.rate_limits.enabled);
     assert_eq!(settings.rate_limits.buckets.len(), Tier::ALL.len());
     assert_eq!(settings.rate_limits.buckets[&Tier::Enterprise], Bucket { capacity: 60_000, refill_per_second: 1000 });
@@ -153,7 +153,7 @@ fn a_wrong_value_is_told_with_its_place_and_what_would_be_right() {
 fn all_problems_are_told_at_once() {
     let error = from_environment(&[
         ("CRYPTO_ORDERS_LISTEN", "x"),
-        ("CRYPTO_ORDERS_PROVIDER", "simulator"),
+        ("CRYPTO_ORDERS_PROVIDER", "paypal"),
         ("CRYPTO_ORDERS_NONSENSE", "x"),
         ("CRYPTO_ORDERS_CATALOGUE", "tea=1 XXX"),
     ])
@@ -230,11 +230,42 @@ fn a_tolerance_keeps_its_digits_as_a_number_of_the_file() {
 
 #[test]
 fn only_the_sandbox_takes_a_received_zero_for_unknown() {
-    let zero = |provider| from_environment(&[("CRYPTO_ORDERS_PROVIDER", provider)]).unwrap().orders.rules.zero_received;
+    let given = |provider| [("CRYPTO_ORDERS_PROVIDER", provider), ("CRYPTO_ORDERS_NOWPAYMENTS_API_KEY", "key")];
+    let zero = |provider| from_environment(&given(provider)).unwrap().orders.rules.zero_received;
     assert_eq!(zero("sandbox"), ZeroReceived::Unknown);
-    assert_eq!((zero("live"), zero("none")), (ZeroReceived::Short, ZeroReceived::Short));
-    let said = refusal(from_environment(&[("CRYPTO_ORDERS_PROVIDER", "simulator")]));
-    assert!(said.contains("not built into this version"), "{said}");
+    assert_eq!(
+        (zero("live"), zero("none"), zero("simulator")),
+        (ZeroReceived::Short, ZeroReceived::Short, ZeroReceived::Short)
+    );
+}
+
+#[test]
+fn the_simulator_starts_by_itself_only_where_nobody_else_reaches_it() {
+    let provider = |listen| from_environment(&[("CRYPTO_ORDERS_LISTEN", listen)]).unwrap().provider;
+    assert_eq!((provider("127.0.0.1:1"), provider("0.0.0.0:1")), (Provider::Simulator, Provider::None));
+    assert_eq!(provider("[::1]:1"), Provider::Simulator);
+}
+
+#[test]
+fn a_provider_needs_a_key_and_a_login_needs_both_its_halves() {
+    let said = refusal(from_environment(&[
+        ("CRYPTO_ORDERS_PROVIDER", "live"),
+        ("CRYPTO_ORDERS_NOWPAYMENTS_EMAIL", "ada@example.com"),
+    ]));
+    assert!(said.contains("nowpayments.api_key is not set"), "{said}");
+    assert!(said.contains("nowpayments.password is not set"), "{said}");
+}
+
+#[test]
+fn the_newest_api_key_comes_first_and_none_is_shown() {
+    let settings = from_environment(&[
+        ("CRYPTO_ORDERS_NOWPAYMENTS_API_KEY", "new-key"),
+        ("CRYPTO_ORDERS_NOWPAYMENTS_API_KEYS_OLD", "old-key, older-key"),
+    ])
+    .unwrap();
+    let keys: Vec<&str> = settings.nowpayments.api_keys.iter().map(Secret::reveal).collect();
+    assert_eq!(keys, ["new-key", "old-key", "older-key"]);
+    assert!(!format!("{settings:?}").contains("-key"));
 }
 
 #[test]

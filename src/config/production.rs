@@ -3,7 +3,7 @@
 //! All of it is told at once. The demo account, which only the database knows, is looked for by
 //! `cli/serve.rs`.
 
-use super::Settings;
+use super::{Provider, Settings};
 
 /// The fewest characters of an IPN secret that is not a placeholder; the provider's own have 32.
 const SECRET_CHARS_MIN: usize = 16;
@@ -24,6 +24,13 @@ pub fn unfit_for_production(settings: &Settings) -> Vec<String> {
             "an IPN secret has fewer than {SECRET_CHARS_MIN} characters, so that it may be guessed: \
              set CRYPTO_ORDERS_IPN_SECRET to the one from the provider's dashboard"
         ));
+    }
+    if settings.provider == Provider::Simulator {
+        missing.push(
+            "the simulator makes payments that are worth nothing: set CRYPTO_ORDERS_PROVIDER to live \
+             (sandbox to rehearse, none to make no payments)"
+                .to_owned(),
+        );
     }
     if !settings.public_url.starts_with("https://") {
         missing.push(format!(
@@ -48,14 +55,16 @@ mod tests {
     #[test]
     fn production_tells_everything_that_is_missing_at_once() {
         let told = unfit_for_production(&settings(&[]));
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].contains("CRYPTO_ORDERS_IPN_SECRET") && told[1].contains("CRYPTO_ORDERS_PUBLIC_URL"));
+        assert_eq!(told.len(), 3, "{told:?}");
+        let named = ["CRYPTO_ORDERS_IPN_SECRET", "CRYPTO_ORDERS_PROVIDER", "CRYPTO_ORDERS_PUBLIC_URL"];
+        assert!(told.iter().zip(named).all(|(told, name)| told.contains(name)), "{told:?}");
     }
 
     #[test]
     fn production_refuses_a_secret_that_may_be_guessed_without_showing_it() {
         let told = unfit_for_production(&settings(&[
             ("CRYPTO_ORDERS_IPN_SECRET", "hunter2"),
+            ("CRYPTO_ORDERS_PROVIDER", "none"),
             ("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com"),
         ]));
         assert_eq!(told.len(), 1);
@@ -66,6 +75,8 @@ mod tests {
     fn production_accepts_a_full_configuration() {
         let fit = settings(&[
             ("CRYPTO_ORDERS_IPN_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("CRYPTO_ORDERS_PROVIDER", "live"),
+            ("CRYPTO_ORDERS_NOWPAYMENTS_API_KEY", "ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG"),
             ("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com"),
         ]);
         assert!(unfit_for_production(&fit).is_empty());

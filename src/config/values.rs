@@ -100,10 +100,33 @@ pub(super) fn ipn_secret(text: &str) -> Option<Secret> {
     (printable && !text.is_empty()).then(|| Secret::new(text.to_owned()))
 }
 
-/// Reads who makes payments. The simulator is known, but not built into this version.
+/// Reads a list of secrets, with commas.
+pub(super) fn secrets(text: &str) -> Option<Vec<Secret>> {
+    list(text, ipn_secret)
+}
+
+/// Reads a password.
+pub(super) fn password(text: &str) -> Option<Secret> {
+    (!text.chars().any(char::is_control)).then(|| Secret::new(text.to_owned()))
+}
+
+/// Reads an email address, as far as anybody can.
+pub(super) fn email(text: &str) -> Option<String> {
+    let (name, host) = text.split_once('@')?;
+    let printable = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    (printable && !name.is_empty() && !host.is_empty()).then(|| text.to_owned())
+}
+
+/// Reads a rate.
+pub(super) fn per_minute(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|rate| (1..=100_000).contains(rate))
+}
+
+/// Reads who makes payments.
 pub(super) fn provider(text: &str) -> Option<Provider> {
     match text {
         "none" => Some(Provider::None),
+        "simulator" => Some(Provider::Simulator),
         "sandbox" => Some(Provider::Sandbox),
         "live" => Some(Provider::Live),
         _ => None,

@@ -43,6 +43,23 @@ pub struct Payment {
     pub provider_at: Option<Timestamp>,
     /// When this service first heard of it.
     pub first_seen_at: Timestamp,
+    /// How it is paid, known for payments that this service made.
+    pub pay_to: Option<PayTo>,
+}
+
+/// Where and how a payment is paid, as the provider answered its creation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayTo {
+    /// The address of the coins.
+    pub address: String,
+    /// The memo or tag without which a deposit is not detected on some networks: `payin_extra_id`.
+    pub extra_id: Option<String>,
+    /// The network of the coin.
+    pub network: Option<String>,
+    /// The purchase, under which a further payment for the same order is made: `purchase_id`.
+    pub purchase_id: Option<String>,
+    /// How many decimals of the coin can be sent: `network_precision`.
+    pub decimals: Option<u32>,
 }
 
 /// Money in another coin than its payment's: no part of any sum, but money all the same.
@@ -68,6 +85,7 @@ impl Payment {
             other: None,
             provider_at: evidence.provider_at,
             first_seen_at: now,
+            pay_to: None,
         }
     }
 

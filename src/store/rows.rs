@@ -276,6 +276,7 @@ impl PaymentRow {
             other,
             provider_at: self.provider_at.map(Timestamp::from_micros),
             first_seen_at: Timestamp::from_micros(self.first_seen_at),
+            pay_to: None,
         })
     }
 }

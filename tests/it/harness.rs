@@ -294,6 +294,7 @@ pub fn settings(database_url: &str) -> Settings {
         ("database_url", database_url.to_owned()),
         ("rate_limits", "off".to_owned()),
         ("ipn_secret", IPN_SECRET.to_owned()),
+        ("provider", "none".to_owned()),
     ];
     load(&Sources { flags, ..Sources::default() }).expect("settings")
 }

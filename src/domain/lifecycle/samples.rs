@@ -98,6 +98,7 @@ pub(super) fn payment(id: &str, role: Role, word: ProviderWord) -> Payment {
         other: None,
         provider_at: Some(at("12:45")),
         first_seen_at: at("12:30"),
+        pay_to: None,
     }
 }
 
