@@ -28,6 +28,7 @@ mod cli_start;
 mod crash;
 mod csv;
 mod docs;
+mod evidence_metrics;
 mod fuzz;
 mod harness;
 mod harness_program;
