@@ -1,8 +1,8 @@
-//! By whose word orders move: each line of a log says it, and the counters are what counting those lines
-//! gives.
+//! By whose word orders move, in numbers: the counters are what counting the lines of the logs gives.
 //!
 //! What counts as right is worked out here from the logs as they lie in the database. A poll is no request
-//! that can be sent, so its commits are handed to the store as an order's actor would.
+//! that can be sent, so its commits are handed to the store as an order's actor would. What the lines
+//! themselves say is shown in `witnesses.rs`.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,6 @@ use proptest::test_runner::TestRunner;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::archive::{exported, imported};
 use crate::engines::Engine;
 use crate::harness::{START, TestApp, told};
 
@@ -25,13 +24,11 @@ on_both_engines![
     nothing_has_moved_in_an_empty_database,
     each_move_counts_for_its_witness_and_nothing_else_does,
     an_ipn_that_moves_nothing_counts_nothing,
-    operators_read_whose_word_it_was_and_customers_do_not,
     the_lag_is_taken_from_each_form_of_the_providers_time,
     a_lag_changes_its_bucket_to_the_millisecond,
     a_move_belongs_to_the_day_on_which_it_was_made,
     a_number_of_days_out_of_range_is_refused,
     after_any_history_the_figures_are_those_of_the_logs,
-    an_archive_keeps_the_witness_and_an_older_one_has_none,
 ];
 on_postgres![what_several_nodes_have_counted_is_summed];
 
@@ -40,24 +37,24 @@ const RULES: Rules =
 const DAY: i64 = 86_400_000;
 
 /// A node without a timer: orders stay pending until a test says otherwise.
-async fn spawn(engine: Engine) -> TestApp {
+pub async fn spawn(engine: Engine) -> TestApp {
     TestApp::spawn_with(engine, |settings| settings.sweeper.automatic = false).await
 }
 
-async fn metrics(app: &TestApp, query: &str) -> Value {
+pub async fn metrics(app: &TestApp, query: &str) -> Value {
     let answer = app.admin(&format!("/evidence-metrics{query}")).await;
     assert_eq!(answer.code(), 200, "{query}: {}", answer.text);
     answer.json()
 }
 
 /// An IPN about an order's payment, with the provider's time if there is one.
-async fn tell(app: &TestApp, order: &str, word: &str, updated_at: Option<Value>) -> Value {
+pub async fn tell(app: &TestApp, order: &str, word: &str, updated_at: Option<Value>) -> Value {
     let fields = updated_at.map_or_else(|| json!({}), |at| json!({ "updated_at": at }));
     told(app, order, [&format!("pay-{order}"), word], fields).await
 }
 
 /// What the provider's API says of an order's payment when it is asked.
-async fn poll(app: &TestApp, order: &str, word: &str, provider_at: Option<Timestamp>) {
+pub async fn poll(app: &TestApp, order: &str, word: &str, provider_at: Option<Timestamp>) {
     let (id, now) = (OrderId::parse(order).expect("an id"), app.clock.now());
     let before = app.store.order_load(id).await.expect("the store").expect("an order");
     let evidence = Evidence {
@@ -81,7 +78,7 @@ async fn poll(app: &TestApp, order: &str, word: &str, provider_at: Option<Timest
     }
 }
 
-async fn replay(app: &TestApp, order: &str, word: &str) {
+pub async fn replay(app: &TestApp, order: &str, word: &str) {
     let body = json!({ "payment_id": format!("pay-{order}"), "provider_status": word });
     assert_eq!(app.admin_call(Method::POST, &format!("/{order}/apply-ipn"), &body).await.code(), 200);
 }
@@ -115,7 +112,7 @@ impl Counted {
 }
 
 /// The figures, from every line of every log.
-fn counted(app: &TestApp, days: i64) -> Value {
+pub fn counted(app: &TestApp, days: i64) -> Value {
     let query = "select witness || ' ' || (at / 1000) || ' ' || coalesce(provider_at / 1000, -1) \
                  from order_events where witness is not null";
     let today = app.clock.now();
@@ -143,7 +140,7 @@ fn counted(app: &TestApp, days: i64) -> Value {
 }
 
 /// Asserts that all figures are those of the logs, and that evidence alone has witnesses.
-async fn assert_right(app: &TestApp) {
+pub async fn assert_right(app: &TestApp) {
     for days in [1, 7, 90] {
         assert_eq!(metrics(app, &format!("?days={days}")).await, counted(app, days));
     }
@@ -200,32 +197,6 @@ async fn an_ipn_that_moves_nothing_counts_nothing(engine: Engine) {
     assert_eq!(app.database.sql("select count(*) from witness_totals"), "2");
 }
 
-async fn operators_read_whose_word_it_was_and_customers_do_not(engine: Engine) {
-    let app = spawn(engine).await;
-    let order = app.order().await;
-    app.advance(Span::seconds(90)).await;
-    tell(&app, &order, "confirming", Some(json!(START))).await;
-    poll(&app, &order, "partially_paid", None).await;
-    replay(&app, &order, "finished").await;
-    let shown = app.look(&order).await["events"].clone();
-    assert_eq!(app.admin(&format!("/{order}/events")).await.json()["events"], shown);
-    let told = |event: &Value| [event["witness"].clone(), event["provider_at"].clone()];
-    let told: Vec<_> = shown.as_array().expect("a log").iter().map(told).collect();
-    let expected = [
-        [json!(null), json!(null)],
-        [json!("ipn"), json!(START)],
-        [json!("poll"), json!(null)],
-        [json!("operator"), json!(null)],
-    ];
-    assert_eq!(told, expected);
-    assert_eq!(shown[0].get("witness"), None, "absent, not null");
-    for path in [format!("/{order}"), format!("/{order}/events"), String::new()] {
-        let text = app.get(&format!("/v1/billing/crypto-orders{path}")).await.text;
-        assert!(text.contains("confirming"), "{text}");
-        assert!(!text.contains("witness") && !text.contains("provider_at") && !text.contains("poll"), "{text}");
-    }
-}
-
 async fn the_lag_is_taken_from_each_form_of_the_providers_time(engine: Engine) {
     let app = spawn(engine).await;
     let known_at = Timestamp::parse(START).expect("a time");
@@ -236,7 +207,7 @@ async fn the_lag_is_taken_from_each_form_of_the_providers_time(engine: Engine) {
         app.clock.advance(Span::seconds(seconds));
         tell(&app, &order, "finished", Some(form)).await;
     }
-    // A clock ahead of ours, no time at all, and one that is none: 42 s, 3 042 s and the first 2 s remain.
+    // A clock ahead of ours took no time; no time at all, and one that cannot be read, are no samples.
     let ahead = app.clock.now().after(Span::minutes(5)).to_string();
     for updated_at in [Some(json!(ahead)), None, Some(json!("yesterday"))] {
         let order = app.order().await;
@@ -373,50 +344,6 @@ async fn after_any_history_the_figures_are_those_of_the_logs(engine: Engine) {
     for witness in ["ipn", "poll", "operator"] {
         assert!(told["moves"][witness].as_i64().is_some_and(|moves| moves > 2), "the history reaches all: {told}");
     }
-}
-
-/// The archive as a version before the witnesses wrote it.
-fn older(archive: &str) -> String {
-    let line = |line: &str| {
-        let mut record: Value = serde_json::from_str(line).expect("JSON");
-        for event in record["events"].as_array_mut().into_iter().flatten() {
-            let event = event.as_object_mut().expect("a line of a log");
-            for field in ["witness", "provider_at"] {
-                assert!(event.remove(field).is_some(), "{field} in {line}");
-            }
-        }
-        format!("{record}\n")
-    };
-    // `kind` comes first wherever it is read.
-    archive.lines().map(line).collect()
-}
-
-async fn an_archive_keeps_the_witness_and_an_older_one_has_none(engine: Engine) {
-    let app = spawn(engine).await;
-    let [told, asked] = [app.order().await, app.order().await];
-    app.advance(Span::seconds(30)).await;
-    tell(&app, &told, "confirming", None).await;
-    tell(&app, &told, "finished", Some(json!(START))).await;
-    poll(&app, &asked, "confirming", Some(app.clock.now().before(Span::minutes(2)))).await;
-    replay(&app, &asked, "failed").await;
-    let archive = exported(&app.database.url);
-    let mut moved = TestApp::over(engine, imported(engine, &archive).await, app.clock.clone()).await;
-    moved.operator.clone_from(&app.operator);
-    assert_eq!(metrics(&moved, "").await, metrics(&app, "").await);
-    assert_right(&moved).await;
-    for order in [&told, &asked] {
-        assert_eq!(moved.look(order).await, app.look(order).await);
-    }
-
-    let mut aged = TestApp::over(engine, imported(engine, &older(&archive)).await, app.clock.clone()).await;
-    aged.operator.clone_from(&app.operator);
-    assert_eq!(aged.steps(&told).await, app.steps(&told).await);
-    assert_eq!(aged.look(&told).await["events"][2].get("witness"), None);
-    assert_eq!(metrics(&aged, "").await, counted(&aged, 7));
-    assert_eq!(metrics(&aged, "").await["moves"], json!({ "ipn": 0, "poll": 0, "operator": 0 }));
-    let fresh = aged.order().await;
-    tell(&aged, &fresh, "finished", None).await;
-    assert_eq!(metrics(&aged, "").await["moves"]["ipn"], 1);
 }
 
 async fn what_several_nodes_have_counted_is_summed(engine: Engine) {

@@ -62,3 +62,4 @@ mod storage;
 mod time;
 mod unknown;
 mod waiting;
+mod witnesses;
