@@ -59,7 +59,7 @@ pub(super) fn accept(
         return Err(Refusal::NotItsPayment);
     }
     let paid = Status::Paid { paid_at: now, check: AmountCheck::Accepted };
-    // A sweep says that nobody has seen money; this says that somebody has, and so has a witness.
+    // Unlike a sweep, which only guesses that nobody paid, this is somebody's word on a payment.
     let step = Move::by_operator(Source::Ipn, paid, actor).witnessed_by(WitnessKind::Operator);
     let step = step.about(named.or(order.payment_id()));
     Ok(Decision::moved(order, order.clone(), step, now))
