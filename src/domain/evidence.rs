@@ -98,6 +98,50 @@ pub enum Witness {
     Operator(KeyId),
 }
 
+impl Witness {
+    /// Which of the three it is.
+    #[must_use]
+    pub fn kind(&self) -> WitnessKind {
+        match self {
+            Self::Ipn => WitnessKind::Ipn,
+            Self::Poll => WitnessKind::Poll,
+            Self::Operator(_) => WitnessKind::Operator,
+        }
+    }
+}
+
+/// A witness without its key: by whom an order was moved, as its log and the counters of moves say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WitnessKind {
+    /// The provider told us.
+    Ipn,
+    /// We asked the provider.
+    Poll,
+    /// An operator told us.
+    Operator,
+}
+
+impl WitnessKind {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Ipn, Self::Poll, Self::Operator];
+
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipn => "ipn",
+            Self::Poll => "poll",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// Reads a name exactly.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// The price the evidence names, as the provider wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedPrice {

@@ -4,7 +4,7 @@
 //! [`super::lifecycle::decide`]; `actors/order.rs` keeps the result. Fields: contract, section 2.
 
 use super::catalogue::ProductCode;
-use super::evidence::ProviderWord;
+use super::evidence::{ProviderWord, WitnessKind};
 use super::ids::{AccountId, KeyId, OrderId, PaymentId};
 use super::ledger::Ledger;
 use super::money::{Coin, CoinAmount, Price};
@@ -191,6 +191,20 @@ pub struct OrderEvent {
     pub payment_id: Option<PaymentId>,
     /// The operator's key, where a person did.
     pub actor: Option<KeyId>,
+    /// Whose word on a payment moved the order. None of the checkout, the clock, a cancel and a sweep, which
+    /// nobody's word on a payment brought about; nor of lines older than this field.
+    pub witness: Option<WitnessKind>,
+    /// The provider's own time of what the evidence says, where it gave one.
+    pub provider_at: Option<Timestamp>,
+}
+
+impl OrderEvent {
+    /// How long the news took from the provider to the order, where the provider gave a time. Its clock is
+    /// not ours: what comes from the future took no time.
+    #[must_use]
+    pub fn lag(&self) -> Option<Span> {
+        self.provider_at.map(|known_at| self.at.since(known_at))
+    }
 }
 
 /// An order with its payments and its whole log.
@@ -261,6 +275,8 @@ impl Order {
             word: None,
             payment_id: None,
             actor: None,
+            witness: None,
+            provider_at: None,
         };
         Self {
             id: new.id,

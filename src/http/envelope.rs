@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::catalogue::ProductCode;
+use crate::domain::evidence::{ProviderWord, WitnessKind};
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::order::{FailureReason, Order, OrderEvent, Source, StatusName};
 use crate::domain::time::Timestamp;
@@ -116,6 +117,14 @@ pub struct AdminEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     actor: Option<KeyId>,
+    /// Whose word on a payment moved the order; absent where nobody's did, and of lines from before this was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = WitnessKind)]
+    witness: Option<&'static str>,
+    /// The provider's own time of what it said, where it gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    provider_at: Option<Timestamp>,
 }
 
 /// A log alone.
@@ -210,9 +219,11 @@ fn admin_line(event: &OrderEvent) -> AdminEvent<'_> {
         seq: event.seq,
         // A line is written at the moment of which it tells.
         recorded_at: event.at,
-        provider_status: event.word.as_ref().map(crate::domain::evidence::ProviderWord::as_str),
+        provider_status: event.word.as_ref().map(ProviderWord::as_str),
         payment_id: event.payment_id.as_ref(),
         actor: event.actor,
+        witness: event.witness.map(WitnessKind::as_str),
+        provider_at: event.provider_at,
     }
 }
 

@@ -71,6 +71,7 @@ use crate::config::OrderSettings;
         admin::pending_age::show,
         admin::daily::show,
         admin::sweep::sweep,
+        admin::evidence_metrics::show,
         admin::idempotency_metrics::show,
         admin::attention::page,
         admin::attention::resolve,

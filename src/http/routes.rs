@@ -115,6 +115,7 @@ pub fn table() -> Vec<Place> {
         any("/stats").get(admin::stats::show),
         any("/pending-age").get(admin::pending_age::show),
         any("/daily").get(admin::daily::show),
+        any("/evidence-metrics").get(admin::evidence_metrics::show),
         any("/idempotency-metrics").get(admin::idempotency_metrics::show),
         any("/attention").get(admin::attention::page),
         any("/attention/{id}/resolve").post(admin::attention::resolve),

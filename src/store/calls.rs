@@ -8,7 +8,7 @@ use super::filter::{Due, LinePage, OrderFilter, OrderPage, Page, Position};
 use super::records::{
     AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, Resolution, Resolved, Stretch,
 };
-use super::totals::{DayCount, OrderTotal, PendingAges};
+use super::totals::{DayCount, OrderTotal, PendingAges, WitnessTotal};
 use super::work::{Claim, Pace, ProviderWork};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
@@ -156,6 +156,11 @@ impl Store {
     /// How many orders of each of these UTC days stand where now; sorted by day and by the status's name.
     pub async fn day_counts(&self, first: String, last: String) -> Result<Vec<DayCount>, StoreError> {
         read!(self.access, totals::day_counts(&first, &last))
+    }
+
+    /// The counters of moves: those of all days first, then those of each of these UTC days.
+    pub async fn witness_totals(&self, first: String, last: String) -> Result<Vec<WitnessTotal>, StoreError> {
+        read!(self.access, totals::witness_totals(&first, &last))
     }
 
     /// Pending orders by their age.

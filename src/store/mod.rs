@@ -13,6 +13,7 @@ pub mod filter;
 mod follower;
 mod loader;
 mod migrate;
+mod move_rows;
 mod open;
 mod postgres;
 pub mod records;

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::catalogue::ProductCode;
-use crate::domain::evidence::ProviderWord;
+use crate::domain::evidence::{ProviderWord, WitnessKind};
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::{Ledger, OtherMoney, PayTo, Payment, Role};
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
@@ -66,6 +66,10 @@ pub(super) struct EventRow {
     pub actor: Option<String>,
     #[serde(with = "iso")]
     pub recorded_at: i64,
+    pub witness: Option<String>,
+    // Lines of an older archive have none.
+    #[serde(default, with = "iso::or_null")]
+    pub provider_at: Option<i64>,
 }
 
 /// A row of `order_payments`.
@@ -217,10 +221,14 @@ impl EventRow {
             payment_id: event.payment_id.as_ref().map(ToString::to_string),
             actor: event.actor.map(|key| key.to_string()),
             recorded_at: recorded_at.micros(),
+            witness: event.witness.map(|witness| witness.as_str().to_owned()),
+            provider_at: event.provider_at.map(Timestamp::micros),
         }
     }
 
     fn into_event(self) -> Result<OrderEvent, StoreError> {
+        let witness = self.witness.as_deref();
+        let witness = witness.map(|name| WitnessKind::parse(name).ok_or_else(|| broken("witness", &self.order_id)));
         Ok(OrderEvent {
             seq: self.seq,
             status: StatusName::parse(&self.status).ok_or_else(|| broken("event status", &self.order_id))?,
@@ -229,6 +237,8 @@ impl EventRow {
             word: self.provider_status.as_deref().map(ProviderWord::parse),
             payment_id: self.payment_id.as_deref().and_then(PaymentId::parse),
             actor: self.actor.as_deref().and_then(KeyId::parse),
+            witness: witness.transpose()?,
+            provider_at: self.provider_at.map(Timestamp::from_micros),
         })
     }
 }

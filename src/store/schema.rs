@@ -63,6 +63,8 @@ diesel::table! {
         payment_id -> Nullable<Text>,
         actor -> Nullable<Text>,
         recorded_at -> BigInt,
+        witness -> Nullable<Text>,
+        provider_at -> Nullable<BigInt>,
     }
 }
 
@@ -123,6 +125,20 @@ diesel::table! {
         orders -> BigInt,
         cents -> BigInt,
         paid_after_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    witness_totals (day, witness, shard) {
+        day -> Text,
+        witness -> Text,
+        shard -> BigInt,
+        moves -> BigInt,
+        lag_ms -> BigInt,
+        under_10s -> BigInt,
+        s10_to_1m -> BigInt,
+        m1_to_10m -> BigInt,
+        over_10m -> BigInt,
     }
 }
 

@@ -4,6 +4,7 @@
 //! (`queries/totals.rs`), so that a statistic costs the same at ten orders and at ten million. Nothing
 //! here looks at an order, except to learn how old the youngest pending ones are.
 
+use crate::domain::evidence::WitnessKind;
 use crate::domain::money::Currency;
 use crate::domain::order::StatusName;
 
@@ -59,4 +60,32 @@ pub struct Value {
     pub currency: Currency,
     /// The amount in minor units.
     pub cents: i64,
+}
+
+/// The moves that one kind of witness has brought about, on one day or on all days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessTotal {
+    /// The UTC day of the moves, `2026-05-12`; empty for all days.
+    pub day: String,
+    /// By whose word.
+    pub witness: WitnessKind,
+    /// How many.
+    pub moves: i64,
+    /// How long the provider's news took to them.
+    pub lag: LagTotal,
+}
+
+/// How long the provider's news took, over those moves of which it gave a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LagTotal {
+    /// All of it together.
+    pub lag_ms: i64,
+    /// Moves that took less than ten seconds.
+    pub under_10s: i64,
+    /// Ten seconds or more, less than a minute.
+    pub s10_to_1m: i64,
+    /// A minute or more, less than ten.
+    pub m1_to_10m: i64,
+    /// Ten minutes or more.
+    pub over_10m: i64,
 }

@@ -59,6 +59,7 @@ fn routes() -> Vec<(Method, String)> {
         (Method::GET, format!("{ADMIN}/stats")),
         (Method::GET, format!("{ADMIN}/pending-age")),
         (Method::GET, format!("{ADMIN}/daily")),
+        (Method::GET, format!("{ADMIN}/evidence-metrics")),
         (Method::GET, format!("{ADMIN}/attention")),
         (Method::POST, format!("{ADMIN}/attention/{NO_ITEM}/resolve")),
         (Method::GET, "/v1/admin/audit-log".to_owned()),

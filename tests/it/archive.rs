@@ -133,6 +133,9 @@ async fn derived(database: &Database) -> Vec<String> {
          having sum(orders) <> 0 order by 1",
         "select account_id || '|' || sum(first_writes) || '|' || sum(replays) || '|' || sum(body_mismatches)
          from idempotency_totals group by account_id order by 1",
+        "select day || '|' || witness || '|' || sum(moves) || '|' || sum(lag_ms) || '|' || sum(under_10s) || '|' ||
+         sum(s10_to_1m) || '|' || sum(m1_to_10m) || '|' || sum(over_10m) from witness_totals
+         group by day, witness order by 1",
     ];
     queries.iter().map(|query| database.sql(query)).collect()
 }

@@ -31,7 +31,16 @@ fn import(database: &Database, archive: &str) -> Ended {
 
 /// Asserts that a database is as it was made.
 fn assert_empty(database: &Database) {
-    for table in ["orders", "order_events", "accounts", "api_keys", "order_search", "order_totals", "received_ipns"] {
+    for table in [
+        "orders",
+        "order_events",
+        "accounts",
+        "api_keys",
+        "order_search",
+        "order_totals",
+        "witness_totals",
+        "received_ipns",
+    ] {
         assert_eq!(database.sql(&format!("select count(*) from {table}")), "0", "{table}");
     }
 }

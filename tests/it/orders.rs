@@ -130,7 +130,7 @@ async fn a_paid_order_shows_its_customer_less_than_its_operator(engine: Engine) 
         {"status": "pending", "at": START, "source": "create", "seq": 1, "recorded_at": START},
         {
             "status": "paid", "at": PAID_AT, "source": "ipn", "seq": 2, "recorded_at": PAID_AT,
-            "provider_status": "finished", "payment_id": "5745459419",
+            "provider_status": "finished", "payment_id": "5745459419", "witness": "ipn",
         },
     ]);
     assert_eq!(operator["events"], log);

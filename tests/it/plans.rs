@@ -43,6 +43,7 @@ const ASKED: &[(&str, &str)] = &[
     ("order_totals", "/v1/admin/crypto-orders/stats"),
     ("order_totals", "/v1/admin/crypto-orders/pending-age"),
     ("order_totals", "/v1/admin/crypto-orders/daily?days=90"),
+    ("witness_totals", "/v1/admin/crypto-orders/evidence-metrics?days=90"),
     ("idempotency_totals", "/v1/admin/crypto-orders/idempotency-metrics"),
     ("idempotency_keys", "/v1/admin/crypto-orders/idempotency-metrics?account_id={account}&limit=10"),
     ("orders", "/v1/admin/crypto-orders?search=ab"),

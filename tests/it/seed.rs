@@ -26,6 +26,9 @@ async fn the_same_seed_makes_the_same_database(engine: Engine) {
     assert_eq!(made("7").await, first);
     assert_ne!(made("8").await, first);
     assert_eq!(first.matches("{\"kind\":\"order\"").count(), 400);
+    for witness in ["ipn", "poll"] {
+        assert!(first.contains(&format!("\"witness\":\"{witness}\"")), "some moves by {witness}");
+    }
     let again = imported(engine, &first).await;
     assert_eq!(exported(&again.url), first);
 }

@@ -1,3 +1,6 @@
+drop table witness_totals;
+alter table order_events drop column witness;
+alter table order_events drop column provider_at;
 drop table provider_pace;
 drop table provider_work;
 alter table order_payments drop column pay_address;

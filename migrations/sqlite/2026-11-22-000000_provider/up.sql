@@ -28,3 +28,24 @@ create table provider_pace (
     primary key (id)
 );
 insert into provider_pace (id, next_at) values (1, 0);
+
+-- Whose word on a payment moved the order (ipn, poll, operator), and the provider's own time of what it said.
+-- Lines older than these columns have neither.
+alter table order_events add column witness text;
+alter table order_events add column provider_at bigint;
+
+-- Moves by whose word brought them about, and how long the provider's news took to the order where it gave a
+-- time: together, and as numbers of moves. One row for each UTC day of the move and one for all days (''),
+-- for each writer (shard); they are summed when read.
+create table witness_totals (
+    day text not null,
+    witness text not null,
+    shard bigint not null,
+    moves bigint not null,
+    lag_ms bigint not null,
+    under_10s bigint not null,
+    s10_to_1m bigint not null,
+    m1_to_10m bigint not null,
+    over_10m bigint not null,
+    primary key (day, witness, shard)
+) without rowid;

@@ -11,7 +11,7 @@ use super::dice::Dice;
 use super::payments::{Deposit, Payment, Report, received};
 use crate::config::OrderSettings;
 use crate::domain::catalogue::ProductCode;
-use crate::domain::evidence::Ownership;
+use crate::domain::evidence::{Evidence, Ownership, Witness};
 use crate::domain::idempotency::{Asked, IdempotencyKey};
 use crate::domain::ids::{AccountId, KeyId, OrderId};
 use crate::domain::lifecycle::{Input, Moment, decide};
@@ -67,6 +67,9 @@ pub struct Story<'a> {
     payment: Payment,
     order: Order,
     claim: Option<KeyClaim>,
+    witness: Witness,
+    /// The provider's time of what it said last.
+    known_at: Timestamp,
     told: Option<String>,
     /// The commits.
     pub history: Vec<Changeset>,
@@ -93,7 +96,9 @@ impl<'a> Story<'a> {
         placed.order = Some(OrderChange { before: None, after: order.clone() });
         placed.key = claim.clone();
         let steps = steps(&mut dice, claim.is_some());
-        let mut story = Self { world, dice, payment, order, claim, told: None, history: vec![placed] };
+        let witness = witness(&mut dice, world.operator);
+        let (known_at, history) = (placing.at, vec![placed]);
+        let mut story = Self { world, dice, payment, order, claim, witness, known_at, told: None, history };
         for Step { after, what } in steps {
             let now = placing.at.after(after);
             if now < world.until {
@@ -111,11 +116,10 @@ impl<'a> Story<'a> {
     fn happen(&mut self, what: What, now: Timestamp) {
         match what {
             What::Report(report) => {
-                // The provider reports a moment after it knows.
-                let known_at = now.before(Span::millis(400));
-                let body = self.payment.body(report, known_at);
+                self.known_at = self.known_at.max(now.before(lag(&mut self.dice, self.witness)));
+                let body = self.payment.body(report, self.known_at);
                 self.hear(&body, now);
-                self.told = Some(body);
+                self.told = Some(body).filter(|_| self.witness == Witness::Ipn);
             }
             What::Repeat => self.repeat(now),
             What::Cancel => self.settle(&Input::Cancel, now, Because::default()),
@@ -139,11 +143,19 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Evidence that came as a body.
+    /// Evidence that came as a body, or was asked for: then nothing was received.
     fn hear(&mut self, body: &str, now: Timestamp) {
         let Some((ipn, evidence)) = received(body, now) else { return };
-        let input = Input::Evidence(Box::new(evidence), Ownership::Free);
-        self.settle(&input, now, Because { ipn: Some(ipn), operation: None });
+        let because = match self.witness {
+            Witness::Ipn => Because { ipn: Some(ipn), operation: None },
+            Witness::Poll => Because::default(),
+            Witness::Operator(_) => {
+                let asked = json!({ "payment_id": evidence.payment_id, "provider_status": evidence.word.as_str() });
+                Because { ipn: None, operation: Some(("crypto_order.ipn_applied", asked.to_string())) }
+            }
+        };
+        let evidence = Evidence { witness: self.witness, ..evidence };
+        self.settle(&Input::Evidence(Box::new(evidence), Ownership::Free), now, because);
     }
 
     /// The same bytes again: they count on their row, and do nothing else.
@@ -198,6 +210,26 @@ fn claim(dice: &mut Dice, order: &Order) -> Option<KeyClaim> {
     };
     let key = IdempotencyKey::parse(text.as_bytes()).ok().flatten()?;
     Some(KeyClaim { account_id: order.account_id, key, asked, forgotten_before: None })
+}
+
+/// Who tells of an order's payment. For a few the provider's notifications get lost: it is asked, or support
+/// finds the payment in its dashboard.
+fn witness(dice: &mut Dice, operator: KeyId) -> Witness {
+    match dice.below(1000) {
+        0..980 => Witness::Ipn,
+        980..997 => Witness::Poll,
+        _ => Witness::Operator(operator),
+    }
+}
+
+/// How long ago the provider knew what it says.
+fn lag(dice: &mut Dice, witness: Witness) -> Span {
+    match witness {
+        Witness::Ipn if dice.in_1000(985) => dice.span(0, 4),
+        Witness::Ipn => dice.span(4, 200),
+        Witness::Poll => dice.span(5, 300),
+        Witness::Operator(_) => dice.span(300, 20_000),
+    }
 }
 
 /// What happens to an order, in time order.

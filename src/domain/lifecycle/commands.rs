@@ -2,7 +2,7 @@
 //!
 //! Unlike evidence, a command can be refused, with a [`Refusal`] that says what stands in its way.
 
-use crate::domain::evidence::Outcome;
+use crate::domain::evidence::{Outcome, WitnessKind};
 use crate::domain::ids::{KeyId, PaymentId};
 use crate::domain::order::{AmountCheck, FailureReason, Order, Source, Status};
 use crate::domain::time::Timestamp;
@@ -59,6 +59,8 @@ pub(super) fn accept(
         return Err(Refusal::NotItsPayment);
     }
     let paid = Status::Paid { paid_at: now, check: AmountCheck::Accepted };
-    let step = Move::by_operator(Source::Ipn, paid, actor).about(named.or(order.payment_id()));
+    // Unlike a sweep, which only guesses that nobody paid, this is somebody's word on a payment.
+    let step = Move::by_operator(Source::Ipn, paid, actor).witnessed_by(WitnessKind::Operator);
+    let step = step.about(named.or(order.payment_id()));
     Ok(Decision::moved(order, order.clone(), step, now))
 }

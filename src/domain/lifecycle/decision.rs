@@ -4,7 +4,7 @@
 //! strictly increasing `updated_at` and the log's numbering are right in one place.
 
 use crate::domain::attention::{Attention, AttentionKind};
-use crate::domain::evidence::{Evidence, Outcome, ProviderWord, Witness};
+use crate::domain::evidence::{Evidence, Outcome, ProviderWord, Witness, WitnessKind};
 use crate::domain::ids::{KeyId, PaymentId};
 use crate::domain::order::{Order, OrderEvent, Source, Status};
 use crate::domain::time::Timestamp;
@@ -47,6 +47,8 @@ impl Decision {
             word: step.word,
             payment_id: step.payment_id,
             actor: step.actor,
+            witness: step.witness,
+            provider_at: step.provider_at,
         };
         let announcement = match step.status {
             Status::Paid { paid_at, .. } => Some(Announcement::Paid { paid_at }),
@@ -91,17 +93,24 @@ pub(super) struct Move {
     word: Option<ProviderWord>,
     payment_id: Option<PaymentId>,
     actor: Option<KeyId>,
+    witness: Option<WitnessKind>,
+    provider_at: Option<Timestamp>,
 }
 
 impl Move {
     /// A move that no evidence makes.
     pub(super) fn by(source: Source, status: Status) -> Self {
-        Self { status, source, word: None, payment_id: None, actor: None }
+        Self { status, source, word: None, payment_id: None, actor: None, witness: None, provider_at: None }
     }
 
     /// A move at an operator's word.
     pub(super) fn by_operator(source: Source, status: Status, actor: Option<KeyId>) -> Self {
         Self { actor, ..Self::by(source, status) }
+    }
+
+    /// The same, at this witness's word on what was paid.
+    pub(super) fn witnessed_by(self, witness: WitnessKind) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 
     /// The same, over this payment.
@@ -121,6 +130,8 @@ impl Move {
             word: Some(evidence.word.clone()),
             payment_id: Some(evidence.payment_id.clone()),
             actor,
+            witness: Some(evidence.witness.kind()),
+            provider_at: evidence.provider_at,
         }
     }
 }

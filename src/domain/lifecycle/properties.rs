@@ -8,7 +8,8 @@ use proptest::sample::select;
 
 use super::samples::*;
 use super::{Decision, Input, LatePayments, Moment, Rules, ZeroReceived, decide};
-use crate::domain::evidence::{Evidence, NamedPrice, Ownership, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, Ownership, Witness, WitnessKind};
+use crate::domain::ids::KeyId;
 use crate::domain::money::CoinAmount;
 use crate::domain::order::{FailureReason, Order, Source, Status, StatusName};
 use crate::domain::time::{Span, Timestamp};
@@ -41,11 +42,12 @@ fn any_report() -> impl Strategy<Value = Evidence> {
         select(vec![Some(1), Some(1), Some(1), Some(9), None]),
     );
     let told = (select(WORDS.to_vec()), any_amount(), any_amount(), select(vec![Some("btc"), Some("eth"), None]));
-    let said = (prop::option::of(0_i64..300), select(vec![Some("149"), Some("149"), Some("148")]));
-    (about, told, said).prop_map(|((id, parent, order), (word, asked, received, code), (minutes, price))| {
+    let witness = select(vec![Witness::Ipn, Witness::Poll, Witness::Operator(KeyId::new(uuid::Uuid::nil()))]);
+    let said = (prop::option::of(0_i64..300), select(vec![Some("149"), Some("149"), Some("148")]), witness);
+    (about, told, said).prop_map(|((id, parent, order), (word, asked, received, code), (minutes, price, witness))| {
         let parent = if id == "ours" { None } else { parent };
         Evidence {
-            witness: Witness::Poll,
+            witness,
             order_id: order.map(order_id),
             payment_id: payment_id(id),
             parent_payment_id: parent.map(payment_id),
@@ -245,6 +247,21 @@ proptest! {
             for payment in before.ledger.iter().filter(|payment| payment.other.is_some()) {
                 assert!(decision.order.ledger.find(&payment.id).is_some_and(|after| after.other.is_some()));
             }
+        });
+    }
+
+    #[test]
+    fn a_move_has_the_witness_and_the_time_of_the_evidence_that_made_it((order, steps) in any_history()) {
+        walk(order, &steps, |_, (input, _), decision| {
+            let Some(event) = &decision.event else { return };
+            let (witness, provider_at) = match (input, input.evidence()) {
+                (_, Some(evidence)) => (Some(evidence.witness.kind()), evidence.provider_at),
+                (Input::Accept { .. }, None) => (Some(WitnessKind::Operator), None),
+                _ => (None, None),
+            };
+            assert_eq!((event.witness, event.provider_at), (witness, provider_at));
+            assert_eq!(event.witness.is_some(), event.source == Source::Ipn);
+            assert!(event.lag().is_none_or(|lag| lag == event.at.since(provider_at.unwrap())));
         });
     }
 

@@ -6,13 +6,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::order::StatusName;
-use crate::domain::time::Span;
 use crate::http::error::ApiError;
-use crate::http::query::{LimitRule, Query};
 use crate::http::{Shared, answer};
 use crate::store::totals::DayCount;
 
-const DAYS: LimitRule = LimitRule { max: 90, default: 7 };
+use super::LastDays;
 
 /// Orders by the day of their creation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,12 +50,9 @@ pub struct DailyRow {
 )]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
-    let days = Query::of(&request)?.count("days", DAYS)?;
-    let today = shared.clock.now();
-    let before_today = i64::try_from(days).unwrap_or(i64::MAX).saturating_sub(1);
-    let first = today.before(Span::hours(before_today.saturating_mul(24)));
-    let counts = shared.store.day_counts(first.day(), today.day()).await?;
-    answer::ok(&Daily { days, rows: counts.into_iter().map(row).collect(), truncated: false })
+    let LastDays { count, first, today } = LastDays::asked(&request, shared.clock.now())?;
+    let counts = shared.store.day_counts(first, today).await?;
+    answer::ok(&Daily { days: count, rows: counts.into_iter().map(row).collect(), truncated: false })
 }
 
 fn row(count: DayCount) -> DailyRow {

@@ -7,6 +7,7 @@ pub mod audit_log;
 pub mod csv;
 pub mod daily;
 pub mod events;
+pub mod evidence_metrics;
 pub mod get;
 pub mod idempotency_metrics;
 pub mod internal_note;
@@ -20,9 +21,13 @@ use actix_web::HttpRequest;
 
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
+use crate::domain::time::{Span, Timestamp};
 
 use super::error::ApiError;
+use super::query::{LimitRule, Query};
 use super::{Shared, order_id_asked};
+
+const DAYS: LimitRule = LimitRule { max: 90, default: 7 };
 
 /// The id that the path names, if it can be an order's.
 fn order_id(request: &HttpRequest) -> Result<OrderId, ApiError> {
@@ -34,4 +39,21 @@ fn order_id(request: &HttpRequest) -> Result<OrderId, ApiError> {
 async fn any_order(shared: &Shared, request: &HttpRequest) -> Result<Order, ApiError> {
     let id = order_id(request)?;
     shared.store.order_load(id).await?.ok_or_else(|| ApiError::NoSuchOrder(id.to_string()))
+}
+
+/// The last UTC days, today among them.
+struct LastDays {
+    count: usize,
+    first: String,
+    today: String,
+}
+
+impl LastDays {
+    /// As many as the query's `days` asks for.
+    fn asked(request: &HttpRequest, now: Timestamp) -> Result<Self, ApiError> {
+        let count = Query::of(request)?.count("days", DAYS)?;
+        let before_today = i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(1);
+        let first = now.before(Span::hours(before_today.saturating_mul(24)));
+        Ok(Self { count, first: first.day(), today: now.day() })
+    }
 }

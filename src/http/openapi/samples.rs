@@ -78,7 +78,8 @@ pub fn admin_order() -> Value {
             json!([
                 {"status": "pending", "at": created_at, "source": "create", "seq": 1, "recorded_at": created_at},
                 {"status": "paid", "at": paid_at, "source": "ipn", "seq": 2, "recorded_at": paid_at,
-                    "provider_status": "finished", "payment_id": "5077125051"},
+                    "provider_status": "finished", "payment_id": "5077125051", "witness": "ipn",
+                    "provider_at": "2026-05-12T13:04:58.200Z"},
             ]),
         );
     }

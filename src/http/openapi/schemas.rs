@@ -12,7 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::access::{Scope, Tier};
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
-use crate::domain::evidence::Outcome;
+use crate::domain::evidence::{Outcome, WitnessKind};
 use crate::domain::ids::{AccountId, AttentionId, AuditId, KeyId, OrderId, PaymentId};
 use crate::domain::order::{FailureReason, Source, StatusName};
 use crate::domain::time::Timestamp;
@@ -197,6 +197,10 @@ shaped! {
     StatusName => words("Where an order stands.", StatusName::ALL.map(StatusName::as_str));
     FailureReason => words("Who said that an order failed.", ["ipn", "expired", "swept"]);
     Source => words("What brought a line of the log about.", Source::ALL.map(Source::as_str));
+    WitnessKind => words(
+        "Whose word on a payment moved an order: the provider's notification, its answer to our question, or an operator's.",
+        WitnessKind::ALL.map(WitnessKind::as_str),
+    );
     AttentionKind => words("What was raised to the operator.", AttentionKind::ALL.map(AttentionKind::as_str));
     AttentionState => words("Whether it waits, or was disposed of.", AttentionState::ALL.map(AttentionState::as_str));
     Outcome => words("What became of a piece of evidence.", Outcome::ALL.map(Outcome::as_str));

@@ -9,6 +9,7 @@ use super::records::{Kind, OrderParts, Record};
 use super::rows::{CountersRow, Rows};
 use super::{Misfit, check};
 use crate::store::effect_rows::{KeyTotalRow, Totals, totals_add_placed};
+use crate::store::move_rows::{Moves, move_add};
 use crate::store::sqlite::search;
 
 /// Rows that are written together.
@@ -30,6 +31,7 @@ impl Batch {
 pub struct Batches {
     accounts: BTreeSet<String>,
     totals: Totals,
+    moves: Moves,
     key_totals: BTreeMap<String, KeyTotalRow>,
     rows: Rows,
 }
@@ -77,6 +79,7 @@ impl Batches {
     fn add_order(&mut self, parts: OrderParts) -> Result<(), Misfit> {
         let order = check::order(&parts, &self.accounts)?;
         totals_add_placed(&mut self.totals, &order);
+        order.events.iter().for_each(|event| move_add(&mut self.moves, event));
         let text = (parts.order.id.clone(), parts.order.product.clone(), parts.order.customer_note.clone());
         self.rows.search.push(search::row(text));
         self.rows.orders.push(parts.order);
@@ -109,6 +112,7 @@ impl Batches {
     #[must_use]
     pub fn finish(mut self) -> Batch {
         self.rows.totals = self.totals.into_values().collect();
+        self.rows.witness_totals = self.moves.into_values().collect();
         self.rows.key_totals = self.key_totals.into_values().collect();
         Batch { rows: self.rows }
     }

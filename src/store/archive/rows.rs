@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::iso;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
+use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::attention_items;
 
@@ -76,4 +77,5 @@ pub(in crate::store) struct Rows {
     pub search: Vec<SearchRow>,
     pub totals: Vec<TotalRow>,
     pub key_totals: Vec<KeyTotalRow>,
+    pub witness_totals: Vec<WitnessTotalRow>,
 }

@@ -15,6 +15,7 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
+use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::orders;
 
@@ -237,10 +238,11 @@ pub async fn events_insert(conn: &mut Conn, rows: Vec<EventRow>) -> QueryResult<
         rows,
         EventsInsert,
         "insert into order_events (order_id, seq, status, at, source, provider_status, payment_id, actor, \
-         recorded_at) select * from",
+         recorded_at, witness, provider_at) select * from",
         [
             text order_id, bigint seq, text status, bigint at, text source, text_or_null provider_status,
-            text_or_null payment_id, text_or_null actor, bigint recorded_at,
+            text_or_null payment_id, text_or_null actor, bigint recorded_at, text_or_null witness,
+            bigint_or_null provider_at,
         ],
         "returning order_id"
     );
@@ -304,6 +306,26 @@ pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()>
         ],
         "on conflict (day, status, product, currency, shard) do update set orders = t.orders + excluded.orders, \
          cents = t.cents + excluded.cents, paid_after_ms = t.paid_after_ms + excluded.paid_after_ms returning day"
+    );
+    Ok(())
+}
+
+/// Adds to the counters of moves.
+pub async fn witness_totals_add(conn: &mut Conn, rows: Vec<WitnessTotalRow>) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        WitnessTotalsAdd,
+        "insert into witness_totals as t (day, witness, shard, moves, lag_ms, under_10s, s10_to_1m, m1_to_10m, \
+         over_10m) select * from",
+        [
+            text day, text witness, bigint shard, bigint moves, bigint lag_ms, bigint under_10s, bigint s10_to_1m,
+            bigint m1_to_10m, bigint over_10m,
+        ],
+        "on conflict (day, witness, shard) do update set moves = t.moves + excluded.moves, \
+         lag_ms = t.lag_ms + excluded.lag_ms, under_10s = t.under_10s + excluded.under_10s, \
+         s10_to_1m = t.s10_to_1m + excluded.s10_to_1m, m1_to_10m = t.m1_to_10m + excluded.m1_to_10m, \
+         over_10m = t.over_10m + excluded.over_10m returning day"
     );
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::archive::rows::Rows;
 use crate::store::schema::{
     accounts, api_keys, attention_items, audit_log, idempotency_totals, order_totals, orders, outbox_events,
-    received_ipns,
+    received_ipns, witness_totals,
 };
 
 /// Writes all rows, or none of them.
@@ -45,6 +45,7 @@ async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
     }
     bulk::search_put(conn, rows.search).await?;
     bulk::totals_add(conn, rows.totals).await?;
+    bulk::witness_totals_add(conn, rows.witness_totals).await?;
     bulk::key_totals_add(conn, rows.key_totals).await?;
     Ok(())
 }
@@ -55,7 +56,7 @@ fn all_new(written: usize, given: usize, what: &str) -> Result<(), StoreError> {
 
 /// What the tables hold, in words; none if they are empty.
 pub async fn contents(conn: &mut Conn) -> Result<Option<String>, StoreError> {
-    let counts: [(i64, &str); 9] = [
+    let counts: [(i64, &str); 10] = [
         (orders::table.count().get_result(conn).await?, "orders"),
         (accounts::table.count().get_result(conn).await?, "accounts"),
         (api_keys::table.count().get_result(conn).await?, "API keys"),
@@ -64,6 +65,7 @@ pub async fn contents(conn: &mut Conn) -> Result<Option<String>, StoreError> {
         (audit_log::table.count().get_result(conn).await?, "audited writes"),
         (idempotency_totals::table.count().get_result(conn).await?, "counters"),
         (order_totals::table.count().get_result(conn).await?, "totals"),
+        (witness_totals::table.count().get_result(conn).await?, "counters of moves"),
         (outbox_events::table.count().get_result(conn).await?, "webhook events"),
     ];
     let held: Vec<String> =

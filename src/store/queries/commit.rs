@@ -18,6 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::changeset::{Changeset, KeyClaim, KeyRecord, OrderChange};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_totals_of, key_use_counts, raised_of, totals_of};
+use crate::store::move_rows::moves_of;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::{idempotency_keys, received_ipns};
 use crate::store::writer::{GroupError, Verdict};
@@ -64,7 +65,8 @@ async fn group_write(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<
     write_orders(conn, &live).await?;
     write_effects(conn, &live).await?;
     let changes = live.iter().filter_map(|set| set.order.as_ref());
-    bulk::totals_add(conn, totals_of(changes, shard)).await?;
+    bulk::totals_add(conn, totals_of(changes.clone(), shard)).await?;
+    bulk::witness_totals_add(conn, moves_of(changes, shard)).await?;
     bulk::key_totals_add(conn, key_totals_of(live.iter().copied(), shard)).await?;
     Ok(verdicts)
 }

@@ -9,14 +9,15 @@ use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{Conn, SNAPSHOT};
+use crate::domain::evidence::WitnessKind;
 use crate::domain::money::Currency;
 use crate::domain::order::StatusName;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::StoreError;
 use crate::store::effect_rows::ALL_DAYS;
 use crate::store::rows::broken;
-use crate::store::schema::{order_totals, orders};
-use crate::store::totals::{DayCount, OrderTotal, PendingAges, Value};
+use crate::store::schema::{order_totals, orders, witness_totals};
+use crate::store::totals::{DayCount, LagTotal, OrderTotal, PendingAges, Value, WitnessTotal};
 
 /// A sum as the integer that it is: PostgreSQL's own type for it is a decimal.
 fn sum(column: &str) -> SqlLiteral<BigInt> {
@@ -55,6 +56,47 @@ pub async fn day_counts(conn: &mut Conn, first: &str, last: &str) -> Result<Vec<
         .filter(|(_, _, orders)| *orders != 0)
         .map(|(day, status, orders)| Ok(DayCount { day, status: status_of(&status)?, orders }))
         .collect()
+}
+
+/// The counters of moves: those of all days first, then those from the first of these days to the last,
+/// sorted by day and witness.
+pub async fn witness_totals(conn: &mut Conn, first: &str, last: &str) -> Result<Vec<WitnessTotal>, StoreError> {
+    use witness_totals as t;
+    let lag = (sum("lag_ms"), sum("under_10s"), sum("s10_to_1m"), sum("m1_to_10m"), sum("over_10m"));
+    let rows: Vec<MovesRow> = t::table
+        .filter(t::day.eq(ALL_DAYS).or(t::day.between(first, last)))
+        .group_by((t::day, t::witness))
+        .order((t::day, t::witness))
+        .select((t::day, t::witness, sum("moves"), lag))
+        .load(conn)
+        .await?;
+    rows.into_iter()
+        .map(|MovesRow { day, witness, moves, lag }| {
+            let witness = WitnessKind::parse(&witness).ok_or_else(|| broken("witness", "a total"))?;
+            let LagRow { lag_ms, under_10s, s10_to_1m, m1_to_10m, over_10m } = lag;
+            let lag = LagTotal { lag_ms, under_10s, s10_to_1m, m1_to_10m, over_10m };
+            Ok(WitnessTotal { day, witness, moves, lag })
+        })
+        .collect()
+}
+
+/// The moves of one day and witness, over all writers.
+#[derive(Queryable)]
+struct MovesRow {
+    day: String,
+    witness: String,
+    moves: i64,
+    lag: LagRow,
+}
+
+/// How long the news took to them.
+#[derive(Queryable)]
+struct LagRow {
+    lag_ms: i64,
+    under_10s: i64,
+    s10_to_1m: i64,
+    m1_to_10m: i64,
+    over_10m: i64,
 }
 
 /// Pending orders by age: all of them from the totals, the young ones from the index, at one moment.

@@ -15,18 +15,22 @@ use diesel::upsert::excluded;
 use super::Conn;
 use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
+use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::{
     attention_items, idempotency_keys, idempotency_totals, order_events, order_payments, order_totals, orders,
-    outbox_events, received_ipns, search_queue,
+    outbox_events, received_ipns, search_queue, witness_totals,
 };
 
-/// Runs `each` on every row, until one fails.
+/// Runs `each` on every row, until one fails. Nothing is asked of the connection without rows.
 async fn for_each<Row: Send + 'static>(
     conn: &mut Conn,
     rows: Vec<Row>,
     each: fn(&mut SqliteConnection, Row) -> QueryResult<()>,
 ) -> QueryResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     conn.spawn_blocking(move |conn| rows.into_iter().try_for_each(|row| each(conn, row))).await
 }
 
@@ -235,6 +239,24 @@ pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()>
             t::orders.eq(t::orders + excluded(t::orders)),
             t::cents.eq(t::cents + excluded(t::cents)),
             t::paid_after_ms.eq(t::paid_after_ms + excluded(t::paid_after_ms)),
+        ));
+        added.execute(conn).map(drop)
+    })
+    .await
+}
+
+/// Adds to the counters of moves.
+pub async fn witness_totals_add(conn: &mut Conn, rows: Vec<WitnessTotalRow>) -> QueryResult<()> {
+    use witness_totals as t;
+    for_each(conn, rows, |conn, row| {
+        let row = diesel::insert_into(t::table).values(&row);
+        let added = row.on_conflict((t::day, t::witness, t::shard)).do_update().set((
+            t::moves.eq(t::moves + excluded(t::moves)),
+            t::lag_ms.eq(t::lag_ms + excluded(t::lag_ms)),
+            t::under_10s.eq(t::under_10s + excluded(t::under_10s)),
+            t::s10_to_1m.eq(t::s10_to_1m + excluded(t::s10_to_1m)),
+            t::m1_to_10m.eq(t::m1_to_10m + excluded(t::m1_to_10m)),
+            t::over_10m.eq(t::over_10m + excluded(t::over_10m)),
         ));
         added.execute(conn).map(drop)
     })

@@ -120,6 +120,18 @@ const OFFENCES: &[(&str, &str)] = &[
         group by status, product, currency) t where t.n <> 0 or t.cents <> 0 or t.after <> 0",
     ),
     (
+        "moves that were not counted by their witness",
+        "select count(*) from (select witness, sum(n) as n from \
+        (select witness, 1 as n from order_events where witness is not null union all \
+        select witness, -moves from witness_totals where day = '') m group by witness having sum(n) <> 0) w",
+    ),
+    (
+        "counters of moves over all days that differ from the sum of the days",
+        "select count(*) from (select witness, sum(case when day = '' then moves else -moves end) as n, \
+        sum(case when day = '' then lag_ms else -lag_ms end) as lag from witness_totals group by witness) t \
+        where t.n <> 0 or t.lag <> 0",
+    ),
+    (
         "paid orders that were not announced once",
         "select count(*) from orders o where o.status = 'paid' and 1 <> \
         (select count(*) from outbox_events e where e.order_id = o.id and e.event_type = 'crypto.order.paid')",

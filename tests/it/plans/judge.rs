@@ -18,6 +18,7 @@ use crate::harness::sql::lines;
 const SMALL: &[(&str, &str)] = &[
     ("accounts", "a row per customer"),
     ("order_totals", "a row per day, status, product, currency and writer"),
+    ("witness_totals", "a row per day, witness and writer"),
     ("idempotency_totals", "a row per customer and writer"),
     ("search_queue", "only what the last seconds have left; one row is asked for"),
 ];
