@@ -6,6 +6,7 @@
 //! `domain/evidence.rs`.
 
 pub mod canonical;
+pub mod diagnosis;
 pub mod json;
 pub mod signature;
 pub mod wire;
