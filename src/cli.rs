@@ -4,6 +4,7 @@
 //! stdout, so that scripts can read it. Each command has its own file below `cli/`.
 
 mod accounts;
+mod doctor;
 mod error;
 mod export;
 mod first_start;
@@ -71,6 +72,9 @@ enum Command {
         #[command(subcommand)]
         command: keys::Keys,
     },
+    /// Check the configuration before going live, each fault with its fix
+    #[command(after_help = doctor::HELP)]
+    Doctor(doctor::Doctor),
     /// Fail pending orders that are old, once, by hand
     #[command(after_help = sweep::HELP)]
     Sweep(sweep::Sweep),
@@ -149,6 +153,7 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<(), CliError> {
             Command::Serve => Box::pin(serve::run(&mut shell)).await,
             Command::Accounts { command } => accounts::run(command, &mut shell).await,
             Command::Keys { command } => keys::run(command, &mut shell).await,
+            Command::Doctor(doctor) => Box::pin(doctor::run(&doctor, &mut shell)).await,
             Command::Sweep(sweep) => sweep::run(&sweep, &mut shell).await,
             Command::Seed(seed) => seed::run(&seed, &mut shell).await,
             Command::Export(export) => export::run(&export, &mut shell).await,

@@ -75,7 +75,7 @@ pub enum Verdict {
         secret: usize,
     },
     /// Somebody who made a known mistake.
-    Mistaken(Box<Mistake>),
+    Mistaken(Mistake),
     /// The header holds no signature to look for.
     NoSignature,
     /// Another secret, or another body.
@@ -234,7 +234,7 @@ fn mistake(case: &Case<'_>, document: Option<&Document<'_>>, tag: &[u8]) -> Opti
     let found = |text: SignedText, bytes: &[u8], forms: &[KeyForm]| {
         let key = keys.iter().find(|key| forms.contains(&key.form) && would_sign(&key.bytes, bytes, tag))?;
         let difference = Difference::between(case.body, bytes);
-        Some(Verdict::Mistaken(Box::new(Mistake { key: key.key, key_form: key.form, text, difference })))
+        Some(Verdict::Mistaken(Mistake { key: key.key, key_form: key.form, text, difference }))
     };
     let near = near_texts(case.body, document);
     let of_near = near.iter().find_map(|(text, bytes)| found(*text, bytes, &KeyForm::ALL));
