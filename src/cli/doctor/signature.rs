@@ -142,13 +142,13 @@ fn shown(diagnosis: &Diagnosis, keyring: &Keyring, body: &[u8]) -> String {
         lines.push(format!("\nWhat was signed differs from the body at byte {}:", at(difference)));
         lines.push(side_by_side(difference, "signed"));
     }
-    lines.push(format!("\n{:<18}  the body as it came, {} bytes", Form::Raw.as_str(), body.len()));
-    for written in &diagnosis.forms {
-        let name = written.form.as_str();
-        match &written.difference {
-            None => lines.push(format!("{name:<18}  the same as the body")),
+    lines.push(format!("\n{}: the body as it came, {} bytes", Form::Raw.as_str(), body.len()));
+    for alike in diagnosis.forms.chunk_by(|one, next| one.difference == next.difference) {
+        let names = alike.iter().map(|written| written.form.as_str()).collect::<Vec<_>>().join(", ");
+        match alike.first().and_then(|written| written.difference.as_ref()) {
+            None => lines.push(format!("{names}: the same as the body")),
             Some(difference) => {
-                lines.push(format!("{name:<18}  differs from the body at byte {}:", at(difference)));
+                lines.push(format!("{names}: differs from the body at byte {}:", at(difference)));
                 lines.push(side_by_side(difference, "form"));
             }
         }
