@@ -10,7 +10,7 @@ use actix::prelude::*;
 use super::OrderError;
 use super::directory::OrderDirectory;
 use super::idempotency::{Again, Begin, Begun, Finish, IdempotencyActor};
-use super::order::Placed;
+use super::order::{Place, Placed};
 use crate::clock::{Clock, fresh_uuid};
 use crate::config::{IdempotencySettings, OrderSettings};
 use crate::domain::idempotency::{Asked, IdempotencyKey};
@@ -141,7 +141,7 @@ impl CheckoutDesk {
             customer_note: request.customer_note.clone(),
             pay_window: self.orders.pay_window,
         };
-        Ok(self.directory.place(new, key).await?)
+        Ok(self.directory.place(Place { new, key, payment: None }).await?)
     }
 
     /// A further use of a key, already counted.

@@ -13,11 +13,11 @@ use actix::prelude::*;
 use dashmap::DashMap;
 
 use super::OrderError;
-use super::order::{Command, Heard, ORDER_MAILBOX_MAX, OrderActor, Place, Placed, Surroundings, Told};
+use super::order::{Command, Heard, ORDER_MAILBOX_MAX, OrderActor, Place, Placed, Surroundings, Take, Told};
 use crate::domain::ids::OrderId;
-use crate::domain::order::{NewOrder, Order};
+use crate::domain::order::Order;
 use crate::domain::time::{Span, Timestamp};
-use crate::store::changeset::{CommitError, KeyClaim};
+use crate::store::changeset::CommitError;
 
 /// How long an order's actor stays after its last message.
 const IDLE_AFTER: Span = Span::seconds(5);
@@ -62,9 +62,9 @@ impl OrderDirectory {
     ///
     /// # Errors
     /// [`OrderError`]: not stored, perhaps stored, or busy.
-    pub async fn place(&self, new: NewOrder, key: Option<KeyClaim>) -> Result<Placed, OrderError> {
-        let order = self.visit(new.id)?;
-        match tokio::time::timeout(REPLY_TIMEOUT, order.live.addr.send(Place { new, key })).await {
+    pub async fn place(&self, place: Place) -> Result<Placed, OrderError> {
+        let order = self.visit(place.new.id)?;
+        match tokio::time::timeout(REPLY_TIMEOUT, order.live.addr.send(place)).await {
             Ok(Ok(answer)) => answer,
             // Its actor is gone, and perhaps not before the commit: the key tells at the next try.
             Ok(Err(_)) | Err(_) => Err(CommitError::Unknown("the order's actor did not answer".to_owned()).into()),
@@ -77,6 +77,14 @@ impl OrderDirectory {
     /// [`OrderError`].
     pub async fn tell(&self, id: OrderId, told: Told) -> Result<Heard, OrderError> {
         self.send(id, told).await
+    }
+
+    /// Hands an order a payment that was made for it.
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub async fn take(&self, id: OrderId, take: Take) -> Result<Heard, OrderError> {
+        self.send(id, take).await
     }
 
     /// Asks an order for a change. Answers the order as it is afterwards, also where nothing changed.

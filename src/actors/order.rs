@@ -5,6 +5,8 @@
 //! whatever moves nothing is judged on fresh data too (`directory.rs` starts the actor, and again after a
 //! panic; `domain::lifecycle` decides).
 
+mod messages;
+
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -13,16 +15,17 @@ use serde_json::json;
 use super::OrderError;
 use super::waiting::ChangeBoard;
 use crate::clock::{Clock, fresh_uuid};
-use crate::domain::evidence::{Evidence, Outcome, Ownership};
-use crate::domain::ids::{KeyId, OrderId, PaymentId};
+use crate::domain::evidence::{Evidence, Ownership};
+use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::lifecycle::{Decision, Input, Moment, Rules, decide};
-use crate::domain::order::{NewOrder, Order};
+use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
-use crate::store::changeset::{
-    AuditEntry, Changeset, CommitError, Committed, KeyClaim, KeyRecord, OrderChange, ReceivedIpn,
-};
+use crate::store::changeset::{AuditEntry, Changeset, CommitError, Committed, OrderChange, ReceivedIpn};
+use crate::store::work::ProviderWork;
 use crate::store::{Store, StoreError};
+
+pub use messages::{Command, Heard, Operation, Place, Placed, Take, Told};
 
 /// How many messages one order may have waiting; the directory counts them.
 pub const ORDER_MAILBOX_MAX: usize = 512;
@@ -64,92 +67,6 @@ impl Actor for OrderActor {
     }
 }
 
-/// Place the order, under its key if it has one. Answers once it is durable.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<Placed, OrderError>")]
-pub struct Place {
-    /// What the checkout asks for.
-    pub new: NewOrder,
-    /// The key it claims.
-    pub key: Option<KeyClaim>,
-}
-
-/// What placing came to.
-#[derive(Debug, Clone)]
-pub enum Placed {
-    /// A new order.
-    New(Order),
-    /// The key had made one before; nothing was written.
-    KeyTaken(KeyRecord),
-}
-
-/// Hear a witness. Answers the order as it is once everything is durable.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<Heard, OrderError>")]
-pub struct Told {
-    /// The evidence.
-    pub evidence: Evidence,
-    /// The IPN that carried it; its outcome and order are filled in here.
-    pub ipn: Option<ReceivedIpn>,
-    /// The operator's request that carried it.
-    pub operation: Option<Operation>,
-}
-
-/// What became of evidence.
-#[derive(Debug, Clone)]
-pub struct Heard {
-    /// The order afterwards.
-    pub order: Order,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// Change as asked, if the rules allow it. Answers the order afterwards, also where nothing changed.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<Order, OrderError>")]
-pub enum Command {
-    /// The customer withdraws.
-    Cancel,
-    /// The clock looks.
-    Tick,
-    /// Support sweeps.
-    Sweep {
-        /// Orders created later are left alone.
-        created_until: Timestamp,
-        /// Who sweeps.
-        operation: Operation,
-    },
-    /// An operator settles it with what arrived.
-    Accept {
-        /// The payment that is accepted; the bound one if none is named.
-        payment: Option<PaymentId>,
-        /// Who accepts it.
-        operation: Operation,
-    },
-    /// The customer's note.
-    SetCustomerNote(Option<String>),
-    /// Support's note.
-    SetInternalNote {
-        /// The new note.
-        note: Option<String>,
-        /// Who wrote it.
-        operation: Operation,
-    },
-}
-
-/// What an operator does, for the audit log.
-#[derive(Debug, Clone)]
-pub struct Operation {
-    /// The operator's key; none from the command line.
-    pub actor: Option<KeyId>,
-    /// `crypto_order.ipn_applied`, …
-    pub action: &'static str,
-    /// What was asked, as JSON.
-    pub input: String,
-    /// From where.
-    pub ip: Option<String>,
-}
-
 impl Handler<Place> for OrderActor {
     type Result = AtomicResponse<Self, Result<Placed, OrderError>>;
 
@@ -170,8 +87,22 @@ impl Handler<Told> for OrderActor {
 
     // Atomic: no other message is looked at until this one is stored.
     fn handle(&mut self, told: Told, _: &mut Context<Self>) -> Self::Result {
-        let input = Input::Evidence(Box::new(told.evidence), Ownership::Free);
-        let case = Case { input, ipn: told.ipn, operation: told.operation };
+        let input = Input::Evidence(Box::new(told.evidence), told.ownership);
+        let case = Case { input, ipn: told.ipn, operation: told.operation, work: None };
+        let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
+            actor.memory = memory;
+            outcome
+        })))
+    }
+}
+
+impl Handler<Take> for OrderActor {
+    type Result = AtomicResponse<Self, Result<Heard, OrderError>>;
+
+    fn handle(&mut self, take: Take, _: &mut Context<Self>) -> Self::Result {
+        let input = Input::Made(Box::new(take.made), Ownership::Free);
+        let case = Case { input, ipn: None, operation: take.operation, work: Some(take.work) };
         let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
             actor.memory = memory;
@@ -196,7 +127,7 @@ impl Handler<Command> for OrderActor {
             Command::SetCustomerNote(note) => (Input::SetCustomerNote(note), None),
             Command::SetInternalNote { note, operation } => (Input::SetInternalNote(note), Some(operation)),
         };
-        let case = Case { input, ipn: None, operation };
+        let case = Case { input, ipn: None, operation, work: None };
         let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
             actor.memory = memory;
@@ -211,6 +142,7 @@ struct Case {
     input: Input,
     ipn: Option<ReceivedIpn>,
     operation: Option<Operation>,
+    work: Option<ProviderWork>,
 }
 
 /// What is judged.
@@ -239,6 +171,13 @@ impl Surroundings {
         let mut changeset = Changeset::new(now);
         changeset.order = Some(OrderChange { before: None, after: order.clone() });
         changeset.key = place.key;
+        changeset.work = place.payment.map(|claim| ProviderWork {
+            order_id: order.id,
+            due_at: claim.until,
+            claim: Some(claim),
+            asked_at: Some(now),
+            tries: 0,
+        });
         match self.store.commit(changeset).await? {
             Committed::Done | Committed::SeenBefore => Ok(Placed::New(order)),
             Committed::KeyTaken(record) => Ok(Placed::KeyTaken(record)),
@@ -292,11 +231,10 @@ impl Surroundings {
             Err(_) if basis == Basis::Memory => return Ok(Step::Stale),
             Err(refusal) => return Err(refusal.into()),
         };
-        if let Input::Evidence(evidence, _) = &case.input
+        if let Some(evidence) = case.input.evidence()
             && self.is_anothers(order, strangers(order, evidence, &decision, basis)).await?
         {
-            let input = Input::Evidence(evidence.clone(), Ownership::Another);
-            decision = decide(order, &input, &moment)?;
+            decision = decide(order, &case.input.clone().of_another(), &moment)?;
         }
         let changeset = changeset(order, &decision, case, now);
         if !changeset.writes() {
@@ -352,6 +290,7 @@ fn changeset(before: &Order, decision: &Decision, case: &Case, now: Timestamp) -
     changeset.ipn =
         case.ipn.clone().map(|ipn| ReceivedIpn { order_id: Some(before.id), outcome: decision.outcome, ..ipn });
     changeset.attention = decision.attention.clone();
+    changeset.work.clone_from(&case.work);
     changeset.webhook = decision.announcement.map(|told| WebhookEvent::new(fresh_uuid(now), told, after));
     // A sweep that moved nothing is no admin write.
     let writes = !matches!(case.input, Input::Sweep { .. }) || decision.event.is_some();

@@ -185,6 +185,13 @@ impl Ledger {
         }
     }
 
+    /// Keeps how a payment is paid.
+    pub fn pay_to(&mut self, id: &PaymentId, pay_to: &PayTo) {
+        if let Some(payment) = self.0.iter_mut().find(|payment| payment.id == *id) {
+            payment.pay_to = Some(pay_to.clone());
+        }
+    }
+
     /// The payments whose money counts: something arrived, the provider calls it settled, and it is in the
     /// bound coin. A payment other than the bound one counts only if it names that very coin.
     pub fn counted(&self) -> impl Iterator<Item = &Payment> {

@@ -7,6 +7,7 @@
 
 mod commands;
 mod decision;
+mod input;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
@@ -19,100 +20,15 @@ mod worth;
 
 use super::attention::AttentionKind;
 use super::evidence::{Evidence, Outcome, Ownership, ProviderWord};
-use super::ids::{KeyId, PaymentId};
+use super::ids::PaymentId;
 use super::ledger::Role;
-use super::order::{
-    AmountCheck, CONFIRMING_STALLS_AFTER, FailureReason, Order, PARTIAL_STALLS_AFTER, Source, Status, StatusName,
-};
+use super::order::{AmountCheck, CONFIRMING_STALLS_AFTER, FailureReason, Order, PARTIAL_STALLS_AFTER, Source, Status};
 use super::time::Timestamp;
 use decision::Move;
 use worth::{Worth, weigh};
 
 pub use decision::Decision;
-
-/// Everything that can happen to an order after it was placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// A witness reports on a payment; the other half says whose the payment already is.
-    Evidence(Box<Evidence>, Ownership),
-    /// The clock looks at it.
-    Tick,
-    /// Support sweeps what was created up to then.
-    Sweep {
-        /// Orders created later are left alone.
-        created_until: Timestamp,
-        /// The operator's key; none from the command line.
-        actor: Option<KeyId>,
-    },
-    /// An operator has looked, and settles it with what arrived.
-    Accept {
-        /// The payment that is accepted; the bound one if none is named.
-        payment: Option<PaymentId>,
-        /// The operator's key; none from the command line.
-        actor: Option<KeyId>,
-    },
-    /// The customer withdraws.
-    Cancel,
-    /// The customer's note becomes this.
-    SetCustomerNote(Option<String>),
-    /// Support's note becomes this.
-    SetInternalNote(Option<String>),
-}
-
-/// What money does to an order that only the clock failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LatePayments {
-    /// It reopens the order: evidence beats a guess.
-    Reopen,
-    /// It is recorded and raised.
-    Record,
-}
-
-/// What an `actually_paid` of exactly nothing means in `finished` evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ZeroReceived {
-    /// Nothing arrived: short. The live provider.
-    Short,
-    /// No amount was given. The provider's sandbox, which never fills it in.
-    Unknown,
-}
-
-/// The settings that decisions depend on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// By how much the received amount may miss what is owed, in basis points (100 = 1 %).
-    pub tolerance_basis_points: u32,
-    /// What late money does.
-    pub late_payments: LatePayments,
-    /// What a received zero means.
-    pub zero_received: ZeroReceived,
-}
-
-/// The moment and the settings under which an input is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// The time.
-    pub now: Timestamp,
-    /// The settings.
-    pub rules: Rules,
-}
-
-/// The domain says no to a command. Evidence is never refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Only a pending order can be cancelled.
-    #[error("order is {} and can no longer be cancelled", .0.as_str())]
-    NotCancellable(StatusName),
-    /// An operator can settle a partial order, or one that failed or was cancelled.
-    #[error("order is {} and cannot be accepted", .0.as_str())]
-    NotAcceptable(StatusName),
-    /// It failed or was cancelled, and nothing arrived.
-    #[error("order is {} and no money is recorded for it", .0.as_str())]
-    NoMoney(StatusName),
-    /// The payment that was named is not in the order's ledger.
-    #[error("the payment is none of the order's")]
-    NotItsPayment,
-}
+pub use input::{Input, LatePayments, Made, Moment, Refusal, Rules, ZeroReceived};
 
 /// Judges one input.
 ///
@@ -123,6 +39,7 @@ pub fn decide(order: &Order, input: &Input, moment: &Moment) -> Result<Decision,
     let moment = &Moment { now: order.events.last().map_or(moment.now, |last| moment.now.max(last.at)), ..*moment };
     match input {
         Input::Evidence(evidence, ownership) => Ok(hear(order, evidence, *ownership, moment)),
+        Input::Made(made, ownership) => Ok(adopt(order, made, *ownership, moment)),
         Input::Tick => Ok(tick(order, moment.now)),
         Input::Sweep { created_until, actor } => Ok(commands::sweep(order, *created_until, *actor, moment.now)),
         Input::Accept { payment, actor } => commands::accept(order, payment.as_ref(), *actor, moment.now),
@@ -155,6 +72,28 @@ fn hear(order: &Order, evidence: &Evidence, ownership: Ownership, moment: &Momen
         return unmoved(Outcome::Mismatch, AttentionKind::PriceMismatch);
     }
     settle(order, informed(order, evidence, Role::Bound, moment.now), evidence, moment)
+}
+
+/// A payment of our own making: it binds the order that has none, and joins the ledger of one that has.
+fn adopt(order: &Order, made: &Made, ownership: Ownership, moment: &Moment) -> Decision {
+    let evidence = &made.evidence;
+    let unmoved =
+        |kind| Decision::to(order, order.clone(), Outcome::Mismatch, moment.now).raising(kind, &evidence.payment_id);
+    let named = evidence.order_id.is_none_or(|id| id == order.id);
+    if !named || ownership == Ownership::Another {
+        return unmoved(AttentionKind::PaymentMismatch);
+    }
+    let unbound = order.ledger.bound().is_none();
+    if unbound && !names_our_price(order, evidence) {
+        return unmoved(AttentionKind::PriceMismatch);
+    }
+    let mut after = informed(order, evidence, if unbound { Role::Bound } else { Role::Own }, moment.now);
+    after.ledger.pay_to(&evidence.payment_id, &made.pay_to);
+    if let ProviderWord::Unknown(_) = evidence.word {
+        let decision = Decision::to(order, after, Outcome::UnknownStatus, moment.now);
+        return decision.raising(AttentionKind::UnknownStatus, &evidence.payment_id);
+    }
+    settle(order, after, evidence, moment)
 }
 
 /// True unless the payment or its parent is another order's, or a stranger to an order that has its own.

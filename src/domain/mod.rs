@@ -13,5 +13,6 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod money;
 pub mod order;
+pub mod polling;
 pub mod time;
 pub mod webhook;

@@ -134,7 +134,9 @@ impl CoinAmount {
             }
         }
         let amount = BigDecimal::from_str(lexeme).ok()?;
-        (!amount.is_negative()).then_some(Self(amount))
+        // Nothing of tens is nothing: written plainly it would have two zeros, which is no number in JSON.
+        let is_round_nothing = amount.is_zero() && amount.fractional_digit_count() < 0;
+        (!amount.is_negative()).then(|| if is_round_nothing { Self::zero() } else { Self(amount) })
     }
 
     /// Nothing at all.
@@ -200,6 +202,13 @@ mod tests {
     fn absurd_numbers_are_refused_before_they_cost_anything() {
         for text in ["", "-1", "1e999999999", "1e-129", "NaN", "0x1", "1e", &"9".repeat(129)] {
             assert_eq!(CoinAmount::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_as_one_number_however_it_was_spelled() {
+        for (text, plain) in [("0e1", "0"), ("0E+99", "0"), ("0.0e9", "0"), ("0.00", "0.00"), ("0e-2", "0.00")] {
+            assert_eq!(amount(text).to_string(), plain, "{text}");
         }
     }
 

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::actors::order::Told;
-use crate::domain::evidence::Outcome;
+use crate::domain::evidence::{Outcome, Ownership};
 use crate::domain::order::StatusName;
 use crate::provider::IpnRefusal;
 use crate::provider::canonical::Form;
@@ -190,7 +190,7 @@ async fn settle(shared: &Shared, read: Read, body: &Bytes) -> Result<HttpRespons
         raw_body: body.to_vec(),
         received_at: shared.clock.now(),
     };
-    let told = Told { evidence: ipn.evidence, ipn: Some(received), operation: None };
+    let told = Told { evidence: ipn.evidence, ipn: Some(received), operation: None, ownership: Ownership::Free };
     let state = shared.intake.take(told, ipn.order).await.map_err(ApiError::IpnNotStored)?;
     answer::ok(&Receipt { received: true, order_state: state.map(|name| name.as_str()) })
 }

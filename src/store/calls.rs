@@ -9,6 +9,7 @@ use super::records::{
     AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, KeptRefusal, Resolution, Resolved, Stretch,
 };
 use super::totals::{DayCount, OrderTotal, PendingAges};
+use super::work::{Claim, Pace, ProviderWork};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
 use crate::domain::access::{Account, ApiKey};
@@ -160,6 +161,33 @@ impl Store {
     /// Pending orders by their age.
     pub async fn pending_ages(&self, now: Timestamp) -> Result<PendingAges, StoreError> {
         read!(self.access, totals::pending_ages(now))
+    }
+
+    /// Takes the right to ask the provider about an order; answers the order's row, or none if somebody else
+    /// asks just now.
+    pub async fn work_claim(&self, id: OrderId, claim: Claim) -> Result<Option<ProviderWork>, StoreError> {
+        let now = self.clock.now();
+        write!(self.access, work::work_claim(id, &claim, now))
+    }
+
+    /// Writes an order's row if the claim of this token still holds it; answers whether it did.
+    pub async fn work_update(&self, held: String, row: ProviderWork) -> Result<bool, StoreError> {
+        write!(self.access, work::work_update(&held, &row))
+    }
+
+    /// Forgets an order of which nothing is to be asked any more, if the claim of this token still holds it.
+    pub async fn work_end(&self, id: OrderId, held: String) -> Result<(), StoreError> {
+        write!(self.access, work::work_end(id, &held))
+    }
+
+    /// Orders about which the provider is to be asked now, longest due first, without those somebody is at.
+    pub async fn work_due(&self, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        read!(self.access, work::work_due(now, rows(limit)))
+    }
+
+    /// Takes as much of the pace of all nodes as is free; answers how many questions may be asked at once.
+    pub async fn pace_take(&self, now: Timestamp, asked: Pace) -> Result<i64, StoreError> {
+        write!(self.access, work::pace_take(now, asked))
     }
 
     /// Counters of idempotency keys: of one account, or of all.

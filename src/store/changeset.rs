@@ -10,6 +10,7 @@ use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::order::Order;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::webhook::WebhookEvent;
+use crate::store::work::ProviderWork;
 
 /// Everything of one commit. Empty parts are not written.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Changeset {
     pub webhook: Option<WebhookEvent>,
     /// What an operator did.
     pub audit: Option<AuditEntry>,
+    /// What is to be asked of the provider from here on.
+    pub work: Option<ProviderWork>,
 }
 
 impl Changeset {
@@ -48,6 +51,7 @@ impl Changeset {
             attention: Vec::new(),
             webhook: None,
             audit: None,
+            work: None,
         }
     }
 
@@ -55,6 +59,7 @@ impl Changeset {
     #[must_use]
     pub fn writes(&self) -> bool {
         let beside = self.key.is_some() || self.replay.is_some() || self.webhook.is_some() || self.audit.is_some();
+        let beside = beside || self.work.is_some();
         self.order.is_some() || self.ipn.is_some() || !self.attention.is_empty() || beside
     }
 }

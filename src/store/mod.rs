@@ -20,6 +20,7 @@ mod rows;
 mod schema;
 mod sqlite;
 pub mod totals;
+pub mod work;
 pub mod writer;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::ProviderWord;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
-use crate::domain::ledger::{Ledger, OtherMoney, Payment, Role};
+use crate::domain::ledger::{Ledger, OtherMoney, PayTo, Payment, Role};
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
 use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Source, Status, StatusName};
 use crate::domain::time::Timestamp;
@@ -88,6 +88,11 @@ pub(super) struct PaymentRow {
     pub first_seen_at: i64,
     pub other_coin: Option<String>,
     pub other_received: Option<String>,
+    pub pay_address: Option<String>,
+    pub payin_extra_id: Option<String>,
+    pub network: Option<String>,
+    pub purchase_id: Option<String>,
+    pub decimals: Option<i64>,
 }
 
 impl OrderRow {
@@ -231,6 +236,7 @@ impl EventRow {
 impl PaymentRow {
     /// The row of one payment of an order.
     pub fn of(order: OrderId, payment: &Payment) -> Self {
+        let pay_to = payment.pay_to.as_ref();
         let (role, parent) = match &payment.role {
             Role::Bound => ("bound", None),
             Role::Own => ("own", None),
@@ -249,6 +255,11 @@ impl PaymentRow {
             first_seen_at: payment.first_seen_at.micros(),
             other_coin: payment.other.as_ref().map(|other| other.coin.to_string()),
             other_received: payment.other.as_ref().map(|other| other.received.to_string()),
+            pay_address: pay_to.map(|pay_to| pay_to.address.clone()),
+            payin_extra_id: pay_to.and_then(|pay_to| pay_to.extra_id.clone()),
+            network: pay_to.and_then(|pay_to| pay_to.network.clone()),
+            purchase_id: pay_to.and_then(|pay_to| pay_to.purchase_id.clone()),
+            decimals: pay_to.and_then(|pay_to| pay_to.decimals).map(i64::from),
         }
     }
 
@@ -266,6 +277,10 @@ impl PaymentRow {
             (None, None) => None,
             _ => return Err(broken("money in another coin", &self.order_id)),
         };
+        let decimals = self.decimals.map(u32::try_from).transpose();
+        let decimals = decimals.map_err(|_| broken("decimals", &self.order_id))?;
+        let (extra_id, network, purchase_id) = (self.payin_extra_id, self.network, self.purchase_id);
+        let pay_to = self.pay_address.map(|address| PayTo { address, extra_id, network, purchase_id, decimals });
         Ok(Payment {
             id: PaymentId::parse(&self.payment_id).ok_or_else(|| broken("payment_id", &self.order_id))?,
             role,
@@ -276,7 +291,7 @@ impl PaymentRow {
             other,
             provider_at: self.provider_at.map(Timestamp::from_micros),
             first_seen_at: Timestamp::from_micros(self.first_seen_at),
-            pay_to: None,
+            pay_to,
         })
     }
 }

@@ -80,6 +80,11 @@ diesel::table! {
         first_seen_at -> BigInt,
         other_coin -> Nullable<Text>,
         other_received -> Nullable<Text>,
+        pay_address -> Nullable<Text>,
+        payin_extra_id -> Nullable<Text>,
+        network -> Nullable<Text>,
+        purchase_id -> Nullable<Text>,
+        decimals -> Nullable<BigInt>,
     }
 }
 
@@ -204,6 +209,24 @@ diesel::table! {
     write_probe (id) {
         id -> BigInt,
         at -> BigInt,
+    }
+}
+
+diesel::table! {
+    provider_work (order_id) {
+        order_id -> Text,
+        due_at -> BigInt,
+        claim -> Text,
+        claimed_until -> BigInt,
+        asked_at -> Nullable<BigInt>,
+        tries -> BigInt,
+    }
+}
+
+diesel::table! {
+    provider_pace (id) {
+        id -> BigInt,
+        next_at -> BigInt,
     }
 }
 

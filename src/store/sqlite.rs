@@ -47,6 +47,8 @@ pub mod statement;
 pub mod totals;
 #[path = "queries/upkeep.rs"]
 pub mod upkeep;
+#[path = "queries/work.rs"]
+pub mod work;
 
 /// The connection that `queries/` speak to.
 pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;

@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::actors::order::Told;
-use crate::domain::evidence::{Evidence, NamedPrice, Outcome, ProviderWord, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, ProviderWord, Witness};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
@@ -77,7 +77,7 @@ pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>)
         provider_at: None,
     };
     let operation = Some(operator.operation("crypto_order.ipn_applied", &input));
-    let heard = shared.orders.tell(id, Told { evidence, ipn: None, operation }).await;
+    let heard = shared.orders.tell(id, Told { evidence, ipn: None, operation, ownership: Ownership::Free }).await;
     let heard = heard.map_err(|error| ApiError::Order(id.to_string(), error))?;
     let applied = heard.outcome == Outcome::Applied;
     answer::ok(&Applied { order: for_admin(&heard.order), applied, outcome: heard.outcome.as_str() })

@@ -143,15 +143,19 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
         rows,
         PaymentsPut,
         "insert into order_payments as p (payment_id, order_id, role, parent_payment_id, provider_status, coin, \
-         pay_amount, received, provider_at, first_seen_at, other_coin, other_received) select * from",
+         pay_amount, received, provider_at, first_seen_at, other_coin, other_received, pay_address, payin_extra_id, \
+         network, purchase_id, decimals) select * from",
         [
             text payment_id, text order_id, text role, text_or_null parent_payment_id, text provider_status,
             text_or_null coin, text_or_null pay_amount, text_or_null received, bigint_or_null provider_at,
-            bigint first_seen_at, text_or_null other_coin, text_or_null other_received,
+            bigint first_seen_at, text_or_null other_coin, text_or_null other_received, text_or_null pay_address,
+            text_or_null payin_extra_id, text_or_null network, text_or_null purchase_id, bigint_or_null decimals,
         ],
         "on conflict (payment_id) do update set provider_status = excluded.provider_status, coin = excluded.coin, \
          pay_amount = excluded.pay_amount, received = excluded.received, provider_at = excluded.provider_at, \
-         other_coin = excluded.other_coin, other_received = excluded.other_received \
+         other_coin = excluded.other_coin, other_received = excluded.other_received, \
+         pay_address = excluded.pay_address, payin_extra_id = excluded.payin_extra_id, network = excluded.network, \
+         purchase_id = excluded.purchase_id, decimals = excluded.decimals \
          where p.order_id = excluded.order_id returning payment_id"
     );
     Ok(written.into_iter().collect())
@@ -164,11 +168,13 @@ pub async fn ledger_insert(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResul
         rows,
         LedgerInsert,
         "insert into order_payments (payment_id, order_id, role, parent_payment_id, provider_status, coin, \
-         pay_amount, received, provider_at, first_seen_at, other_coin, other_received) select * from",
+         pay_amount, received, provider_at, first_seen_at, other_coin, other_received, pay_address, payin_extra_id, \
+         network, purchase_id, decimals) select * from",
         [
             text payment_id, text order_id, text role, text_or_null parent_payment_id, text provider_status,
             text_or_null coin, text_or_null pay_amount, text_or_null received, bigint_or_null provider_at,
-            bigint first_seen_at, text_or_null other_coin, text_or_null other_received,
+            bigint first_seen_at, text_or_null other_coin, text_or_null other_received, text_or_null pay_address,
+            text_or_null payin_extra_id, text_or_null network, text_or_null purchase_id, bigint_or_null decimals,
         ],
         "returning payment_id"
     );

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{BEGIN, Conn, bulk, idempotency, records};
+use super::{BEGIN, Conn, bulk, idempotency, records, work};
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::AccountId;
 use crate::domain::order::Order;
@@ -244,6 +244,12 @@ async fn write_effects(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), Store
     bulk::attention_raise(conn, raised_of(sets.iter().copied())).await?;
     for entry in sets.iter().filter_map(|set| set.audit.as_ref()) {
         records::audit_write(conn, entry).await?;
+    }
+    // In the order of their keys, as all rows that writers of several nodes lock.
+    let mut asked: Vec<_> = sets.iter().filter_map(|set| set.work.as_ref()).collect();
+    asked.sort_by_key(|row| row.order_id);
+    for row in asked {
+        work::work_put(conn, row).await?;
     }
     count_key_uses(conn, sets).await
 }

@@ -99,6 +99,7 @@ pub async fn pending_created_until(conn: &mut Conn, until: Timestamp, limit: i64
     parsed(ids)
 }
 
-fn parsed(ids: Vec<String>) -> Result<Vec<OrderId>, StoreError> {
+/// Ids as they lie in a column.
+pub fn parsed(ids: Vec<String>) -> Result<Vec<OrderId>, StoreError> {
     ids.iter().map(|id| OrderId::parse(id).ok_or_else(|| broken("id", id))).collect()
 }

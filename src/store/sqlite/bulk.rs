@@ -91,6 +91,11 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
                     p::provider_at.eq(row.provider_at),
                     p::other_coin.eq(&row.other_coin),
                     p::other_received.eq(&row.other_received),
+                    p::pay_address.eq(&row.pay_address),
+                    p::payin_extra_id.eq(&row.payin_extra_id),
+                    p::network.eq(&row.network),
+                    p::purchase_id.eq(&row.purchase_id),
+                    p::decimals.eq(row.decimals),
                 );
                 count = diesel::update(known).set(news).execute(conn)?;
             }

@@ -1,0 +1,124 @@
+//! What is to be asked of the provider: who may ask, what is due, and how fast.
+//!
+//! A claim is taken by compare-and-set, so that of all nodes one asks about an order at a time. Whoever holds
+//! it writes the row; a row without a claim is written only together with the order's own change.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, orders::parsed};
+use crate::domain::ids::OrderId;
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::schema::provider_pace as pace;
+use crate::store::schema::provider_work as w;
+use crate::store::work::{Claim, Pace, ProviderWork};
+
+/// A row of `provider_work`.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = crate::store::schema::provider_work)]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
+struct WorkRow {
+    order_id: String,
+    due_at: i64,
+    claim: String,
+    claimed_until: i64,
+    asked_at: Option<i64>,
+    tries: i64,
+}
+
+impl WorkRow {
+    fn of(work: &ProviderWork) -> Self {
+        Self {
+            order_id: work.order_id.to_string(),
+            due_at: work.due_at.micros(),
+            claim: work.claim.as_ref().map(|claim| claim.token.clone()).unwrap_or_default(),
+            claimed_until: work.claim.as_ref().map_or(0, |claim| claim.until.micros()),
+            asked_at: work.asked_at.map(Timestamp::micros),
+            tries: work.tries,
+        }
+    }
+
+    fn into_work(self, order_id: OrderId) -> ProviderWork {
+        let claim = Claim { token: self.claim, until: Timestamp::from_micros(self.claimed_until) };
+        ProviderWork {
+            order_id,
+            due_at: Timestamp::from_micros(self.due_at),
+            claim: (self.claimed_until > 0).then_some(claim),
+            asked_at: self.asked_at.map(Timestamp::from_micros),
+            tries: self.tries,
+        }
+    }
+}
+
+/// Writes the row, whoever held it: part of the order's own commit.
+pub async fn work_put(conn: &mut Conn, work: &ProviderWork) -> Result<(), StoreError> {
+    let row = WorkRow::of(work);
+    diesel::insert_into(w::table).values(&row).on_conflict(w::order_id).do_update().set(&row).execute(conn).await?;
+    Ok(())
+}
+
+/// Takes the claim if nobody has it; answers the row as it is then, or none if somebody else asks just now. An
+/// order without a row gets one.
+pub async fn work_claim(
+    conn: &mut Conn,
+    id: OrderId,
+    claim: &Claim,
+    now: Timestamp,
+) -> Result<Option<ProviderWork>, StoreError> {
+    let fresh = ProviderWork { order_id: id, due_at: now, claim: None, asked_at: None, tries: 0 };
+    diesel::insert_into(w::table).values(WorkRow::of(&fresh)).on_conflict_do_nothing().execute(conn).await?;
+    let free = w::table.find(id.to_string()).filter(w::claimed_until.le(now.micros()));
+    let taken = diesel::update(free)
+        .set((w::claim.eq(&claim.token), w::claimed_until.eq(claim.until.micros())))
+        .execute(conn)
+        .await?;
+    if taken == 0 {
+        return Ok(None);
+    }
+    let row = w::table.find(id.to_string()).select(WorkRow::as_select()).first(conn).await.optional()?;
+    Ok(row.map(|row: WorkRow| row.into_work(id)))
+}
+
+/// Writes the row if this claim still holds it (`held` is its token); answers whether it did.
+pub async fn work_update(conn: &mut Conn, held: &str, work: &ProviderWork) -> Result<bool, StoreError> {
+    let own = w::table.find(work.order_id.to_string()).filter(w::claim.eq(held));
+    Ok(diesel::update(own).set(&WorkRow::of(work)).execute(conn).await? == 1)
+}
+
+/// Forgets the order if this claim still holds it: nothing is to be asked any more.
+pub async fn work_end(conn: &mut Conn, id: OrderId, held: &str) -> Result<(), StoreError> {
+    diesel::delete(w::table.find(id.to_string()).filter(w::claim.eq(held))).execute(conn).await?;
+    Ok(())
+}
+
+/// Orders about which the provider is to be asked now, longest due first, without those somebody is at.
+pub async fn work_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<OrderId>, StoreError> {
+    let ids = w::table
+        .filter(w::due_at.le(now.micros()))
+        .filter(w::claimed_until.le(now.micros()))
+        .order((w::due_at, w::order_id))
+        .limit(limit)
+        .select(w::order_id)
+        .load(conn)
+        .await?;
+    parsed(ids)
+}
+
+/// Takes as much of the shared pace as is free, up to what is wanted; answers how many questions may be asked
+/// at once. Time that nobody used is saved up for a burst at the most.
+pub async fn pace_take(conn: &mut Conn, now: Timestamp, asked: Pace) -> Result<i64, StoreError> {
+    let each = asked.each.as_millis().saturating_mul(1_000).max(1);
+    let earliest = now.micros().saturating_sub(each.saturating_mul(asked.burst));
+    let next: i64 = pace::table.find(1).select(pace::next_at).first(conn).await?;
+    let from = next.max(earliest);
+    let free = now.micros().saturating_sub(from).checked_div(each).unwrap_or(0).clamp(0, asked.wanted.max(0));
+    if free == 0 {
+        return Ok(0);
+    }
+    // Of two nodes that read the same, the second finds the row changed, and asks nothing this time.
+    let unchanged = pace::table.find(1).filter(pace::next_at.eq(next));
+    let then = from.saturating_add(each.saturating_mul(free));
+    let taken = diesel::update(unchanged).set(pace::next_at.eq(then)).execute(conn).await?;
+    Ok(if taken == 1 { free } else { 0 })
+}

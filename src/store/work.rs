@@ -1,0 +1,42 @@
+//! What is still to be asked of the provider, as it is handed to and from the tables of `queries/work.rs`.
+//!
+//! The row of an order says when to ask, who is at it, and whether a creation is in doubt. It is never needed to
+//! know where an order stands: that is the order's own affair.
+
+use crate::domain::ids::OrderId;
+use crate::domain::time::{Span, Timestamp};
+
+/// What is still to be asked of the provider about an order, and who is at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderWork {
+    /// The order.
+    pub order_id: OrderId,
+    /// When the poller is to look at it next.
+    pub due_at: Timestamp,
+    /// Who asks just now, if somebody does.
+    pub claim: Option<Claim>,
+    /// When a creation was sent whose answer is not known; none if nothing is in doubt.
+    pub asked_at: Option<Timestamp>,
+    /// How often the provider was asked since the last news.
+    pub tries: i64,
+}
+
+/// The right to ask the provider about an order, over all nodes, for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Names its holder.
+    pub token: String,
+    /// From then on somebody else may take it.
+    pub until: Timestamp,
+}
+
+/// How fast the provider may be asked, over all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How many questions somebody would like to ask now.
+    pub wanted: i64,
+    /// The time between two questions.
+    pub each: Span,
+    /// How many may be asked at once after a silence.
+    pub burst: i64,
+}
