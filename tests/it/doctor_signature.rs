@@ -39,11 +39,8 @@ fn a_body_that_the_server_takes_ends_with_0_and_names_its_form_and_secret() {
     let rotated = site().with("CRYPTO_ORDERS_IPN_SECRET_OLD", "the-secret-before");
     let spelled = told(&rotated, BODY, &signed_by("the-secret-before", &BODY.replace("2e-06", "0.000002"))).printed();
     assert!(spelled.contains("CRYPTO_ORDERS_IPN_SECRET_OLD, in the form `js_numbers`"), "{spelled}");
-    assert!(spelled.contains("js_numbers, js_numbers_indexed: differs from the body at byte 41 "), "{spelled}");
-    let sides = [
-        "    body    rrency\":\"btc\",\"depositFee\":2e-06},",
-        "    form    rrency\":\"btc\",\"depositFee\":0.000002}",
-    ];
+    assert!(spelled.contains("js_numbers, js_numbers_indexed: differs from the body at byte 38 "), "{spelled}");
+    let sides = [r#"    body    ncy":"btc","depositFee":2e-06},"#, r#"    form    ncy":"btc","depositFee":0.000002}"#];
     assert!(sides.iter().all(|side| spelled.contains(side)), "{spelled}");
 }
 
@@ -85,6 +82,7 @@ fn what_cannot_be_looked_at_is_said_at_once() {
     let signature = "0".repeat(128);
     let refused = told(&site, &"a".repeat(65_537), &signature).refusal(1);
     assert!(refused.contains("413"), "{refused}");
+    fs::write(site.folder.join("ipn.json"), BODY).expect("a file");
     let refused = site.run(&["doctor", "signature", "--body", "nowhere.json", "--sig", &signature]).refusal(1);
     assert!(refused.contains("nowhere.json cannot be read"), "{refused}");
     let arguments = ["doctor", "signature", "--body", "ipn.json", "--sig", &signature];

@@ -7,7 +7,7 @@ use reqwest::header::DATE;
 use crate::cli::error::{CliError, storage_advice};
 use crate::cli::first_start;
 use crate::clock::Clock;
-use crate::config::{Settings, known_ipn_secret};
+use crate::config::{SECRET_CHARS_MIN, Settings, known_ipn_secret};
 use crate::domain::time::{Span, Timestamp};
 use crate::provider::dial;
 use crate::store::{Store, StoreError};
@@ -18,8 +18,6 @@ use super::finding::Finding;
 const DATE_WITHIN: Duration = Duration::from_secs(10);
 /// By how much two clocks may differ.
 const CLOCK_DRIFT_MAX: Span = Span::seconds(60);
-/// Fewer characters may be guessed; the same bound as in production.
-const SECRET_CHARS_MIN: usize = 16;
 
 /// The database, which was opened already.
 pub(super) async fn database(opened: &Result<Store, CliError>, settings: &Settings) -> Finding {
