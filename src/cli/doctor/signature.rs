@@ -57,10 +57,7 @@ struct Keyring {
 pub(super) fn run(signature: &Signature, shell: &mut Shell<'_>) -> Result<(), CliError> {
     let body = read(&signature.body)?;
     let keyring = Keyring::gather(signature, &shell.settings)?;
-    let texts = |named: &'_ [Named]| named.iter().map(|named| named.secret.reveal().to_owned()).collect::<Vec<_>>();
     let (secrets, others) = (texts(&keyring.secrets), texts(&keyring.api_keys));
-    let (secrets, others): (Vec<&str>, Vec<&str>) =
-        (secrets.iter().map(String::as_str).collect(), others.iter().map(String::as_str).collect());
     let case = Case { secrets: &secrets, others: &others, body: &body, header: &signature.sig };
     let diagnosis = diagnose(&case);
     output::line(shell.out, &shown(&diagnosis, &keyring, &body))?;
@@ -84,6 +81,10 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
         )));
     }
     Ok(body)
+}
+
+fn texts(named: &[Named]) -> Vec<&str> {
+    named.iter().map(|named| named.secret.reveal()).collect()
 }
 
 impl Keyring {
