@@ -4,6 +4,7 @@
 //! stdout, so that scripts can read it. Each command has its own file below `cli/`.
 
 mod accounts;
+mod doctor;
 mod error;
 mod export;
 mod first_start;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::clock::Clock;
-use crate::config::{Settings, Sources, load};
+use crate::config::{LogSettings, Setting, Settings, Sources, load};
 use crate::store::{Opener, Store};
 use crate::telemetry;
 
@@ -71,6 +72,9 @@ enum Command {
         #[command(subcommand)]
         command: keys::Keys,
     },
+    /// Check the configuration before going live, each fault with its fix
+    #[command(after_help = doctor::HELP)]
+    Doctor(doctor::Doctor),
     /// Fail pending orders that are old, once, by hand
     #[command(after_help = sweep::HELP)]
     Sweep(sweep::Sweep),
@@ -142,13 +146,14 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<(), CliError> {
     let sources =
         Sources { file: cli.settings.config.clone(), environment: environment(), flags: cli.settings.given() };
     let settings = load(&sources)?;
-    telemetry::start(&settings.log);
+    telemetry::start(&log_of(&cli, &settings));
     let mut shell = Shell { settings, clock: Clock::system(), out };
     actix::System::new().block_on(async {
         match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => Box::pin(serve::run(&mut shell)).await,
             Command::Accounts { command } => accounts::run(command, &mut shell).await,
             Command::Keys { command } => keys::run(command, &mut shell).await,
+            Command::Doctor(doctor) => Box::pin(doctor::run(&doctor, &mut shell)).await,
             Command::Sweep(sweep) => sweep::run(&sweep, &mut shell).await,
             Command::Seed(seed) => seed::run(&seed, &mut shell).await,
             Command::Export(export) => export::run(&export, &mut shell).await,
@@ -156,6 +161,16 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<(), CliError> {
             Command::Ipn { command: ipn::Ipn::Send(send) } => Box::pin(ipn::run(&send, &mut shell)).await,
         }
     })
+}
+
+/// The doctor tells in its own lines what the calls it makes would log; a filter that was asked for adds to them.
+fn log_of(cli: &Cli, settings: &Settings) -> LogSettings {
+    let mut log = settings.log.clone();
+    let is_usual = Setting::find("log.filter").is_some_and(|setting| setting.default == log.filter);
+    if is_usual && matches!(cli.command, Some(Command::Doctor(_))) {
+        log.filter = "error".to_owned();
+    }
+    log
 }
 
 /// The environment. What is not UTF-8 is no value of ours; its replaced characters make it refused.

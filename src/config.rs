@@ -25,7 +25,7 @@ use crate::domain::time::Span;
 
 pub use load::{ConfigError, Sources, load};
 pub use names::{CONFIG_VARIABLE, Form, SETTINGS, Setting};
-pub use production::unfit_for_production;
+pub use production::{SECRET_CHARS_MIN, unfit_for_production};
 pub use secret_file::{IpnSecretOrigin, SecretFileError, known_ipn_secret, settle_ipn_secret};
 pub use values::span;
 

@@ -90,7 +90,7 @@ impl LoadFailed {
 }
 
 /// What to do about a storage that refused.
-fn storage_advice(source: &StoreError) -> &'static str {
+pub(super) fn storage_advice(source: &StoreError) -> &'static str {
     match source {
         StoreError::Locked(_) => {
             "one server at a time serves a SQLite file; end the other one, or set DATABASE_URL to another file"

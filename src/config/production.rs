@@ -6,7 +6,7 @@
 use super::{Provider, Settings};
 
 /// The fewest characters of an IPN secret that is not a placeholder; the provider's own have 32.
-const SECRET_CHARS_MIN: usize = 16;
+pub const SECRET_CHARS_MIN: usize = 16;
 
 /// Every development default in the settings, each with what to set instead.
 #[must_use]

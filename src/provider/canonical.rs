@@ -111,11 +111,7 @@ impl Writer<'_> {
             self.out.push_str(lexeme);
             return;
         }
-        // Only a spelling of what was signed: what JavaScript's numbers cannot hold it writes as null.
-        match lexeme.parse::<f64>() {
-            Ok(number) if number.is_finite() => self.out.push_str(ryu_js::Buffer::new().format_finite(number)),
-            _ => self.out.push_str("null"),
-        }
+        self.out.push_str(&js_number(lexeme));
     }
 
     fn open(&mut self, names: Names, children: Vec<usize>) {
@@ -161,6 +157,15 @@ impl Writer<'_> {
             (text.array_index().unwrap_or(u32::MAX), text)
         });
         keys
+    }
+}
+
+/// A number as JavaScript spells it. Only a spelling of what was signed: what JavaScript's numbers cannot
+/// hold it writes as null.
+pub(super) fn js_number(lexeme: &str) -> String {
+    match lexeme.parse::<f64>() {
+        Ok(number) if number.is_finite() => ryu_js::Buffer::new().format_finite(number).to_owned(),
+        _ => "null".to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod canonical;
 pub mod client;
+pub mod diagnosis;
 pub mod dial;
 mod fields;
 pub mod json;

@@ -6,7 +6,7 @@ use super::archive::{Beside, BesidePage, OrdersPage, Window};
 use super::changeset::{AuditEntry, Changeset, CommitError, Committed};
 use super::filter::{Due, LinePage, OrderFilter, OrderPage, Page, Position};
 use super::records::{
-    AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, Resolution, Resolved, Stretch,
+    AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, KeptRefusal, Resolution, Resolved, Stretch,
 };
 use super::totals::{DayCount, OrderTotal, PendingAges, WitnessTotal};
 use super::work::{Claim, Pace, ProviderWork};
@@ -319,6 +319,16 @@ impl Store {
         if self.refused.try_send(refused).is_err() {
             tracing::debug!("more refused IPNs than can be kept");
         }
+    }
+
+    /// The newest refused bodies that are kept, newest first.
+    pub async fn refused_ipns_newest(&self, limit: usize) -> Result<Vec<KeptRefusal>, StoreError> {
+        read!(self.access, upkeep::refused_ipns_newest(rows(limit)))
+    }
+
+    /// How many of the bodies that are kept were refused at this time or later.
+    pub async fn refused_ipns_since(&self, since: Timestamp) -> Result<i64, StoreError> {
+        read!(self.access, upkeep::refused_ipns_since(since))
     }
 
     /// Writes and commits a little: fails exactly when an order could not be taken.

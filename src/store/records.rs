@@ -50,6 +50,19 @@ pub struct KeptIpn {
     pub body_sha256: String,
 }
 
+/// A body that did not verify, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptRefusal {
+    /// When it came.
+    pub at: Timestamp,
+    /// Why it was refused.
+    pub reason: String,
+    /// The client's address.
+    pub ip: Option<String>,
+    /// Its first 4 KiB; what is no UTF-8 is replaced.
+    pub body: String,
+}
+
 /// Which of the secrets of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretAge {

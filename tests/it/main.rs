@@ -28,6 +28,8 @@ mod cli_start;
 mod crash;
 mod csv;
 mod docs;
+mod doctor;
+mod doctor_signature;
 mod evidence_metrics;
 mod fuzz;
 mod harness;

@@ -1,10 +1,11 @@
-//! Small writes beside the orders: the readiness probe, refused IPNs.
+//! Small things beside the orders: the readiness probe, refused IPNs.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::domain::time::Timestamp;
+use crate::store::records::KeptRefusal;
 use crate::store::schema::{refused_ipns, write_probe};
 use crate::store::{RefusedIpn, StoreError};
 
@@ -49,4 +50,18 @@ pub async fn refused_ipn_keep(conn: &mut Conn, id: String, refused: &RefusedIpn)
         diesel::delete(r::table.filter(r::id.lt(oldest))).execute(conn).await?;
     }
     Ok(())
+}
+
+/// The newest refused bodies, newest first.
+pub async fn refused_ipns_newest(conn: &mut Conn, limit: i64) -> Result<Vec<KeptRefusal>, StoreError> {
+    use refused_ipns as r;
+    let rows: Vec<(i64, String, Option<String>, String)> =
+        r::table.order(r::id.desc()).limit(limit).select((r::at, r::reason, r::ip, r::body)).load(conn).await?;
+    let kept = |(at, reason, ip, body)| KeptRefusal { at: Timestamp::from_micros(at), reason, ip, body };
+    Ok(rows.into_iter().map(kept).collect())
+}
+
+/// How many bodies that are still kept were refused at this time or later.
+pub async fn refused_ipns_since(conn: &mut Conn, since: Timestamp) -> Result<i64, StoreError> {
+    Ok(refused_ipns::table.filter(refused_ipns::at.ge(since.micros())).count().get_result(conn).await?)
 }
