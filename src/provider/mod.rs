@@ -8,6 +8,7 @@
 pub mod canonical;
 pub mod json;
 pub mod signature;
+pub mod simulator;
 pub mod wire;
 
 /// The most bytes an IPN's body may have (contract, section 5).
