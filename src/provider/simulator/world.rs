@@ -17,7 +17,7 @@ use super::payment::Payment;
 use super::scenario::{Place, Scenario, Step, Telling};
 
 /// How long after its creation a payment's first word is told.
-const FIRST_WORD_AFTER: Span = Span::seconds(1);
+pub(super) const FIRST_WORD_AFTER: Span = Span::seconds(1);
 /// How long the provider waits before it sends a refused IPN again.
 const SENT_AGAIN_AFTER: Span = Span::minutes(1);
 /// How often it does.
@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) script: VecDeque<Scenario>,
     /// No IPN is sent at all.
     pub(super) is_silent: bool,
+    /// How many requests were answered.
+    pub(super) answers: u64,
     due: BTreeMap<(Timestamp, u64), Happening>,
     happenings: u64,
 }
@@ -95,6 +97,7 @@ impl World {
             made: Vec::new(),
             script: VecDeque::new(),
             is_silent: false,
+            answers: 0,
             due: BTreeMap::new(),
             happenings: 0,
         }
