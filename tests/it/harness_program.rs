@@ -162,7 +162,7 @@ impl Server {
 
     /// `POST` to the provider in the box.
     pub async fn asks_provider(&self, path: &str, body: &Value) -> Answer {
-        send(http().post(self.url(path)).header("x-api-key", "k").body(body.to_string())).await
+        send(http().post(self.url(path)).header("x-api-key", "simulator").body(body.to_string())).await
     }
 
     fn url(&self, path: &str) -> String {

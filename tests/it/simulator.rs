@@ -21,9 +21,9 @@ on_both_engines![
     a_restarted_node_and_a_second_one_keep_the_provider,
 ];
 
-/// A request to the provider's routes with an API key.
+/// A request to the provider's routes with the service's own API key.
 async fn ask(app: &TestApp, method: Method, path: &str, body: &Value) -> Answer {
-    let request = app.request(method, &format!("/simulator/v1{path}")).header("x-api-key", "k");
+    let request = app.request(method, &format!("/simulator/v1{path}")).header("x-api-key", "simulator");
     app.send(request.body(body.to_string())).await
 }
 
@@ -41,10 +41,12 @@ fn wanted(base: &str, order: &str) -> Value {
 /// An order with a payment of the simulator; the order's id and the payment's.
 async fn payable(app: &TestApp) -> (String, u64) {
     let order = app.order().await;
-    let made = ask(app, Method::POST, "/payment", &wanted(app.base(), &order)).await;
-    assert_eq!(made.code(), 201, "{}", made.text);
-    let id = made.json()["payment_id"].as_str().and_then(|id| id.parse().ok()).expect("an id of digits");
-    (order, id)
+    if app.simulator().payments_of(&order).is_empty() {
+        let made = ask(app, Method::POST, "/payment", &wanted(app.base(), &order)).await;
+        assert_eq!(made.code(), 201, "{}", made.text);
+    }
+    let payment = app.simulator().payments_of(&order).last().copied();
+    (order, payment.expect("a payment"))
 }
 
 /// The words that were told of a payment's scenario, with the status that was answered.
@@ -184,10 +186,12 @@ fn the_command_line_pays_an_order_and_shows_what_is_told() {
         let key = after.split_whitespace().next().expect("a key");
         let base = format!("http://{}", server.address);
         let body = json!({ "product": "solo_manual", "price_cents": 7900, "price_currency": "USD" });
-        let order = server.post("/v1/billing/crypto-checkout", key, &body).await.json()["order_id"].clone();
-        let order = order.as_str().expect("an id");
-        let made = server.asks_provider("/simulator/v1/payment", &wanted(&base, order)).await;
-        assert_eq!(made.code(), 201, "{}", made.text);
+        let checkout = server.post("/v1/billing/crypto-checkout", key, &body).await.json();
+        let order = checkout["order_id"].as_str().expect("an id");
+        if checkout["payment_id"].is_null() {
+            let made = server.asks_provider("/simulator/v1/payment", &wanted(&base, order)).await;
+            assert_eq!(made.code(), 201, "{}", made.text);
+        }
 
         let paid = site.run(&["simulate", "pay", order, "--listen", &server.address]).printed();
         let told: Vec<&str> = paid.lines().filter_map(|line| line.trim().strip_prefix("IPN ")).collect();

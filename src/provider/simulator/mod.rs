@@ -212,6 +212,7 @@ impl Simulator {
             };
             if let Some(letter) = letter {
                 self.send(at, letter).await;
+                self.world().arrived();
             }
         }
     }
