@@ -49,6 +49,7 @@ use crate::actors::sweeper::Sweeper;
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
 use crate::domain::ids::KeyId;
+use crate::provider::simulator::Simulator;
 use crate::store::Store;
 
 use auth::Keyring;
@@ -75,6 +76,8 @@ pub struct Parts {
     pub intake: Intake,
     /// Sweeps by hand.
     pub sweeper: Sweeper,
+    /// The provider in the box, where there is one.
+    pub simulator: Option<Simulator>,
 }
 
 /// What all handlers of all workers share.
@@ -86,6 +89,7 @@ pub struct Shared {
     desk: CheckoutDesk,
     intake: Intake,
     sweeper: Sweeper,
+    simulator: Option<Simulator>,
     gate: Gate,
     keyring: Keyring,
     limits: Limits,
@@ -113,6 +117,7 @@ impl Shared {
             desk: parts.desk,
             intake: parts.intake,
             sweeper: parts.sweeper,
+            simulator: parts.simulator,
         }
     }
 
@@ -132,6 +137,7 @@ pub fn application(
     let origins = &shared.settings.cors_origins;
     App::new()
         .app_data(web::Data::from(Arc::clone(shared)))
+        .configure(|config| shared.simulator.iter().for_each(|simulator| simulator.configure(config)))
         .configure(routes::configure)
         .wrap(Condition::new(!origins.is_empty(), cors(origins)))
         .wrap(Frame(shared.clock.clone()))

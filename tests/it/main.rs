@@ -60,6 +60,8 @@ mod schema;
 mod search;
 mod seed;
 mod shutdown;
+mod simulator;
+mod simulator_routes;
 mod smoke;
 mod stats;
 mod storage;
