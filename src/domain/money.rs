@@ -134,7 +134,9 @@ impl CoinAmount {
             }
         }
         let amount = BigDecimal::from_str(lexeme).ok()?;
-        (!amount.is_negative()).then_some(Self(amount))
+        // Nothing of tens is nothing: written plainly it would have two zeros, which is no number in JSON.
+        let is_round_nothing = amount.is_zero() && amount.fractional_digit_count() < 0;
+        (!amount.is_negative()).then(|| if is_round_nothing { Self::zero() } else { Self(amount) })
     }
 
     /// Nothing at all.
@@ -216,6 +218,13 @@ mod tests {
         let usd = ["94.2", "94.2001", "94", "0"].map(|text| shown(text, "USD"));
         assert_eq!(usd, ["94.20", "94.21", "94.00", "0.00"]);
         assert_eq!((shown("94.2", "JPY"), shown("94.2", "KWD")), ("95".to_owned(), "94.200".to_owned()));
+    }
+
+    #[test]
+    fn nothing_is_written_as_one_number_however_it_was_spelled() {
+        for (text, plain) in [("0e1", "0"), ("0E+99", "0"), ("0.0e9", "0"), ("0.00", "0.00"), ("0e-2", "0.00")] {
+            assert_eq!(amount(text).to_string(), plain, "{text}");
+        }
     }
 
     proptest! {
