@@ -33,7 +33,7 @@ use creation::{Attempt, Held};
 use errand::Errand;
 
 pub use minimum::{BelowMinimum, Minima, Offer};
-pub use top_up::TopUpError;
+pub use top_up::{Rest, TopUpError};
 
 /// For how long nobody else may make a payment for an order: well over the 10 s that the client waits.
 const CLAIM_FOR: Span = Span::seconds(30);
@@ -191,12 +191,7 @@ impl PaymentDesk {
     }
 
     /// Asks how a payment is paid that evidence has bound before this service could.
-    async fn learn_address(
-        &self,
-        held: Held,
-        errand: &Errand,
-        payment: &PaymentId,
-    ) -> Result<Attempt, OrderError> {
+    async fn learn_address(&self, held: Held, errand: &Errand, payment: &PaymentId) -> Result<Attempt, OrderError> {
         let report = self.client.payment(payment).await;
         let made = report.as_ref().ok().and_then(|report| errand.answered(report));
         let Some(made) = made else {

@@ -10,8 +10,8 @@ use crate::domain::lifecycle::Made;
 use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::order::Order;
 use crate::provider::client::PaymentWish;
-use crate::provider::wire::OrderReference;
 use crate::provider::report::PaymentReport;
+use crate::provider::wire::OrderReference;
 
 /// A payment to be made.
 pub(super) struct Errand {

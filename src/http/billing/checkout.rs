@@ -155,13 +155,7 @@ fn read(mut fields: Fields, key: &[u8], buyer: &Buyer<'_>) -> Result<CheckoutReq
     fields.finish()?;
     let asked = Asked { product, price_cents, price_currency };
     report_other_price(&asked, buyer);
-    Ok(CheckoutRequest {
-        account_id: buyer.customer.account_id,
-        asked,
-        pay_currency,
-        customer_note,
-        key,
-    })
+    Ok(CheckoutRequest { account_id: buyer.customer.account_id, asked, pay_currency, customer_note, key })
 }
 
 /// The product's code, which the catalogue must know.
