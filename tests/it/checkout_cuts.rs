@@ -3,16 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use crypto_orders::config::Settings;
 use crypto_orders::domain::time::Span;
+use crypto_orders::provider::simulator::Silence;
 
 use crate::checkout_payments::{address, order_of};
 use crate::engines::Engine;
 use crate::harness::TestApp;
-use crate::harness::responder::Act;
+use crate::harness::responder::{Act, Responder};
 
 on_both_engines![
     wherever_the_socket_is_cut_the_lost_payment_is_found_in_the_list,
     wherever_the_socket_is_cut_one_address_is_shown_without_a_list,
+    wherever_the_socket_is_cut_the_ipn_of_the_lost_payment_leads_to_it,
     a_list_that_cannot_be_read_makes_no_second_payment,
     a_lost_payment_is_found_on_a_later_page,
 ];
@@ -35,6 +38,17 @@ fn cuts() -> Vec<(Act, Made)> {
     request.into_iter().chain([(Act::CutBeforeAnswer, Made::Yes)]).chain(answer).collect()
 }
 
+/// A node whose wire is in our hands, at a provider whose IPNs do not come.
+async fn wired(engine: Engine, set: impl FnOnce(&mut Settings)) -> (TestApp, Responder) {
+    let (app, wire) = TestApp::wired_with(engine, set).await;
+    app.simulator().silence(Silence::On);
+    (app, wire)
+}
+
+fn without_a_login(settings: &mut Settings) {
+    settings.nowpayments.login = None;
+}
+
 /// All uses of one key, from the cut on until long after the claim has run out: the addresses that they were shown,
 /// and the order.
 async fn uses_of(app: &TestApp, key: &str) -> (BTreeSet<String>, String) {
@@ -52,7 +66,7 @@ async fn uses_of(app: &TestApp, key: &str) -> (BTreeSet<String>, String) {
 }
 
 async fn wherever_the_socket_is_cut_the_lost_payment_is_found_in_the_list(engine: Engine) {
-    let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
+    let (app, wire) = wired(engine, |_| {}).await;
     for (turn, (cut, made)) in cuts().into_iter().enumerate() {
         wire.upon(CREATE, cut.clone());
         let before = wire.seen(CREATE);
@@ -66,7 +80,7 @@ async fn wherever_the_socket_is_cut_the_lost_payment_is_found_in_the_list(engine
 }
 
 async fn wherever_the_socket_is_cut_one_address_is_shown_without_a_list(engine: Engine) {
-    let (app, wire) = TestApp::wired_with(engine, |settings| settings.nowpayments.login = None).await;
+    let (app, wire) = wired(engine, without_a_login).await;
     for (turn, (cut, made)) in cuts().into_iter().enumerate() {
         wire.upon(CREATE, cut.clone());
         let before = wire.seen(CREATE);
@@ -82,8 +96,19 @@ async fn wherever_the_socket_is_cut_one_address_is_shown_without_a_list(engine: 
     }
 }
 
+async fn wherever_the_socket_is_cut_the_ipn_of_the_lost_payment_leads_to_it(engine: Engine) {
+    let (app, wire) = TestApp::wired_with(engine, without_a_login).await;
+    for (turn, (cut, _)) in cuts().into_iter().enumerate() {
+        wire.upon(CREATE, cut.clone());
+        let (_, order) = uses_of(&app, &format!("k-{turn}")).await;
+        let payments: Vec<_> = app.simulator().payments_of(&order).iter().map(u64::to_string).collect();
+        assert_eq!(payments, [app.look(&order).await["payment_id"].as_str().unwrap_or_default()], "{cut:?}");
+        assert!(app.raised(&order).await.is_empty(), "{cut:?}");
+    }
+}
+
 async fn a_list_that_cannot_be_read_makes_no_second_payment(engine: Engine) {
-    let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
+    let (app, wire) = wired(engine, |_| {}).await;
     wire.upon(CREATE, Act::CutBeforeAnswer);
     // Each look asks three times.
     for _ in 0..6 {
@@ -99,7 +124,7 @@ async fn a_list_that_cannot_be_read_makes_no_second_payment(engine: Engine) {
 }
 
 async fn a_lost_payment_is_found_on_a_later_page(engine: Engine) {
-    let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
+    let (app, wire) = wired(engine, |_| {}).await;
     let wish = r#"{"price_amount":20,"price_currency":"usd","pay_currency":"eth","order_id":"somebody-else"}"#;
     for _ in 0..501 {
         let request = app.request(reqwest::Method::POST, "/simulator/v1/payment").header("x-api-key", "simulator");

@@ -61,6 +61,7 @@ mod search;
 mod seed;
 mod shutdown;
 mod simulator;
+mod simulator_routes;
 mod smoke;
 mod stats;
 mod storage;
