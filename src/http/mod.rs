@@ -45,6 +45,7 @@ use actix_web::{App, Error, HttpRequest, web};
 use crate::actors::checkout::CheckoutDesk;
 use crate::actors::directory::OrderDirectory;
 use crate::actors::intake::Intake;
+use crate::actors::payments::PaymentDesk;
 use crate::actors::sweeper::Sweeper;
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
@@ -76,6 +77,8 @@ pub struct Parts {
     pub intake: Intake,
     /// Sweeps by hand.
     pub sweeper: Sweeper,
+    /// Makes payments; none where nobody does.
+    pub payments: Option<PaymentDesk>,
     /// The provider in the box, where there is one.
     pub simulator: Option<Simulator>,
 }
@@ -89,6 +92,7 @@ pub struct Shared {
     desk: CheckoutDesk,
     intake: Intake,
     sweeper: Sweeper,
+    payments: Option<PaymentDesk>,
     simulator: Option<Simulator>,
     gate: Gate,
     keyring: Keyring,
@@ -117,6 +121,7 @@ impl Shared {
             desk: parts.desk,
             intake: parts.intake,
             sweeper: parts.sweeper,
+            payments: parts.payments,
             simulator: parts.simulator,
         }
     }
