@@ -22,6 +22,18 @@ pub enum Role {
     Child(PaymentId),
 }
 
+impl Role {
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Own => "own",
+            Self::Child(_) => "child",
+        }
+    }
+}
+
 /// One payment as the newest evidence tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -188,6 +200,12 @@ impl Ledger {
     #[must_use]
     pub fn find(&self, id: &PaymentId) -> Option<&Payment> {
         self.0.iter().find(|payment| payment.id == *id)
+    }
+
+    /// True if the payment's money is part of the sum.
+    #[must_use]
+    pub fn counts(&self, id: &PaymentId) -> bool {
+        self.counted().any(|payment| payment.id == *id)
     }
 
     /// All payments, oldest first.

@@ -160,7 +160,7 @@ fn hear_child(order: &Order, evidence: &Evidence, parent: &PaymentId, moment: &M
     let after = informed(order, evidence, Role::Child(parent.clone()), moment.now);
     let payment = &evidence.payment_id;
     let sum = worth::of_sum(&after, moment.rules);
-    let counts = after.ledger.counted().any(|counted| counted.id == *payment);
+    let counts = after.ledger.counts(payment);
     let completes = order.status == Status::Partial && counts && matches!(sum, Worth::Paid { .. });
     let decision = if completes {
         let step = Move::on(evidence, sum.status(moment.now));

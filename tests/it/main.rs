@@ -42,6 +42,7 @@ mod log;
 mod money;
 mod nodes;
 mod orders;
+mod payments;
 mod permissions;
 mod plans;
 mod postgres;
