@@ -19,11 +19,13 @@ use crate::actors::directory::OrderDirectory;
 use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
 use crate::actors::order::Surroundings;
+use crate::actors::payments::{Minima, PaymentDesk};
 use crate::actors::sweeper::{SweepRequest, Sweeper, SweeperActor, Swept, Wake};
 use crate::actors::waiting::ChangeBoard;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::{self, Parts, Shared};
+use crate::provider::client::Client;
 use crate::store::Store;
 
 /// How often idle order actors are let go.
@@ -53,12 +55,14 @@ impl App {
     /// Starts everything on an open store; requests are answered from here on.
     ///
     /// # Errors
-    /// The address cannot be listened on.
+    /// The address cannot be listened on, or the provider's settings cannot be used.
     pub fn start(settings: Settings, clock: Clock, store: Store) -> io::Result<Self> {
         let listener = TcpListener::bind(settings.listen)?;
         let local_addr = listener.local_addr()?;
         let settings = settings.listening_on(local_addr);
+        let client = Client::new(&settings).map_err(io::Error::other)?;
         let actors = Actors::start(&settings, &clock, &store);
+        let payments = client.map(|client| actors.payments(client, &settings, &clock));
         let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
         let keys = IdempotencyActor::start_in_arbiter(&actors.first_arbiter(), move |_| keys);
         let sweeper = actors.sweeper.clone();
@@ -70,6 +74,7 @@ impl App {
             clock: clock.clone(),
             orders: Arc::new(settings.orders.clone()),
             idempotency: settings.idempotency,
+            payments: payments.clone(),
         };
         let intake = Intake { directory: actors.directory.clone(), store: store.clone(), clock: clock.clone() };
         let shared = Arc::new(Shared::new(Parts {
@@ -80,6 +85,7 @@ impl App {
             desk,
             intake,
             sweeper: actors.sweeper.clone(),
+            payments,
         }));
         let server = http::serve(listener, shared)?;
         let handle = server.handle();
@@ -149,6 +155,18 @@ impl Actors {
             counters: Arc::default(),
         };
         Self { arbiters, directory, sweeper }
+    }
+
+    fn payments(&self, client: Client, settings: &Settings, clock: &Clock) -> PaymentDesk {
+        let payout = settings.nowpayments.payout_currency.clone();
+        PaymentDesk {
+            minima: Minima::new(client.clone(), clock.clone(), payout),
+            client,
+            directory: self.directory.clone(),
+            store: self.sweeper.store.clone(),
+            clock: clock.clone(),
+            default_coin: settings.orders.pay_currency.clone(),
+        }
     }
 
     fn first_arbiter(&self) -> ArbiterHandle {

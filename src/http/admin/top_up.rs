@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use crate::actors::payments::TopUpError;
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::ledger::Payment;
 use crate::domain::money::Coin;
@@ -86,8 +87,21 @@ pub async fn top_up(request: HttpRequest, payload: Payload, shared: Data<Shared>
     }
     let input = json!({ "reason": reason, "pay_amount": rest.pay_amount.to_string() });
     let operation = operator.operation("crypto_order.topped_up", &input);
-    let _ = operation;
-    Err(TopUpRefusal::NoProvider.into())
+    let desk = shared.payments.as_ref().ok_or(TopUpRefusal::NoProvider)?;
+    let made = desk.top_up(&order, rest.pay_amount, rest.price_amount, operation).await;
+    let id = made.map_err(|error| refusal(&order, error))?;
+    let order = any_order(&shared, &request).await?;
+    let payment = order.ledger.find(&id).ok_or(ApiError::Broken("a top-up is not in its order's ledger".into()))?;
+    answer::created(&shown(&order, payment)?)
+}
+
+fn refusal(order: &Order, error: TopUpError) -> ApiError {
+    match error {
+        TopUpError::Busy => TopUpRefusal::Busy.into(),
+        TopUpError::Away => TopUpRefusal::Away.into(),
+        TopUpError::Refused { message } => TopUpRefusal::Provider(message).into(),
+        TopUpError::Order(error) => ApiError::Order(order.id.to_string(), error),
+    }
 }
 
 /// How the payment is paid.
