@@ -62,5 +62,6 @@ mod smoke;
 mod stats;
 mod storage;
 mod time;
+mod top_up;
 mod unknown;
 mod waiting;
