@@ -2,7 +2,7 @@
 //!
 //! Amounts are exact, and rounded up where a coin or a currency has no smaller unit: asking for less than what is
 //! missing would leave the order short again. Who makes the payment at the provider is told in
-//! `actors/checkout.rs`; how it joins the ledger, in `lifecycle.rs`.
+//! `actors/payments.rs`; how it joins the ledger, in `lifecycle.rs`.
 
 use super::evidence::ProviderWord;
 use super::ledger::{Payment, Role};
