@@ -5,6 +5,7 @@
 
 use crypto_orders::config::{Provider, Secret, Settings};
 use crypto_orders::domain::time::Span;
+use crypto_orders::provider::simulator::{Pace, Scenario, Target};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ on_both_engines![
     a_provider_that_says_no_is_told_with_its_code,
     a_provider_that_is_away_is_asked_again_later,
     without_a_provider_no_payment_is_made,
+    the_rest_is_paid_at_the_provider_in_the_box,
 ];
 
 on_postgres![two_nodes_at_once_make_one_payment];
@@ -290,4 +292,37 @@ async fn without_a_provider_no_payment_is_made(engine: Engine) {
     assert!(answer.problem(503, "feature-unavailable").contains("No payment provider is configured"));
     assert_eq!((answer.header("retry-after"), answer.json().get("retry_after_seconds").cloned()), (None, None));
     assert_eq!(audited(&app).await, Vec::<Value>::new());
+}
+
+async fn the_rest_is_paid_at_the_provider_in_the_box(engine: Engine) {
+    let app = TestApp::simulated(engine).await;
+    for coin in ["btc", "eth", "usdttrc20", "xrp"] {
+        let mut body = order_body();
+        body["pay_currency"] = json!(coin);
+        let placed = app.checkout_of(&body, None).await.json();
+        let (order, bound) = (placed["order_id"].as_str().expect("an id"), &placed["payment_id"]);
+        app.simulator().pay(Target::Order(order), Scenario::PartialThenTopUp, Pace::AsScripted).expect("a plan");
+        for _ in 0..20 {
+            app.advance(Span::minutes(1)).await;
+            if app.look(order).await["status"] == "partial" {
+                break;
+            }
+        }
+        let made = top_up(&app, order).await;
+        assert_eq!(made.code(), 201, "{coin}: {}", made.text);
+        let rest = made.json();
+        let again = top_up(&app, order).await;
+        assert_eq!((again.code(), again.json()), (200, rest.clone()), "{coin}");
+        let short = app.admin(&format!("/{order}/payments")).await.json();
+        assert_eq!(
+            (&short["data"][0]["purchase_id"], &rest["pay_currency"]),
+            (&short["data"][1]["purchase_id"], &json!(coin))
+        );
+        app.advance(Span::hours(3)).await;
+        let ledger = app.admin(&format!("/{order}/payments")).await.json();
+        let rows: Vec<_> = ledger["data"].as_array().expect("rows").iter().collect();
+        let told: Vec<_> = rows.iter().map(|row| (&row["payment_id"], &row["counted"])).collect();
+        assert_eq!(told, [(&rest["payment_id"], &json!(true)), (bound, &json!(true))], "{ledger}");
+        assert_eq!((&app.look(order).await["status"], &ledger["missing"]), (&json!("paid"), &json!("0")), "{ledger}");
+    }
 }

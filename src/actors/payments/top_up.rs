@@ -10,19 +10,9 @@ use crate::actors::OrderError;
 use crate::actors::order::Operation;
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::ledger::Payment;
-use crate::domain::money::CoinAmount;
 use crate::domain::order::Order;
 use crate::domain::topup::{self, Rest};
 use crate::provider::client::CallError;
-
-/// What is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rest {
-    /// In the bound coin.
-    pub pay_amount: CoinAmount,
-    /// The same part of the order's price, in its currency.
-    pub price_amount: CoinAmount,
-}
 
 /// Why a further payment was not made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,7 +35,8 @@ pub enum TopUpError {
 }
 
 impl PaymentDesk {
-    /// Makes a further payment of this rest under the bound payment's purchase. Answers its id once it is in the order's ledger. The work goes on if the caller gives up.
+    /// Makes a further payment of this rest under the bound payment's purchase. Answers its id once it is in the
+    /// order's ledger. The work goes on if the caller gives up.
     ///
     /// # Errors
     /// [`TopUpError`].

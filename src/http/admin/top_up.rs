@@ -88,7 +88,7 @@ pub async fn top_up(request: HttpRequest, payload: Payload, shared: Data<Shared>
     let input = json!({ "reason": reason, "pay_amount": rest.pay_amount.to_string() });
     let operation = operator.operation("crypto_order.topped_up", &input);
     let desk = shared.payments.as_ref().ok_or(TopUpRefusal::NoProvider)?;
-    let made = desk.top_up(&order, rest.pay_amount, rest.price_amount, operation).await;
+    let made = desk.top_up(&order, rest, operation).await;
     let id = made.map_err(|error| refusal(&order, error))?;
     let order = any_order(&shared, &request).await?;
     let payment = order.ledger.find(&id).ok_or(ApiError::Broken("a top-up is not in its order's ledger".into()))?;
