@@ -294,12 +294,16 @@ fn changeset(before: &Order, decision: &Decision, case: &Case, now: Timestamp) -
     changeset.webhook = decision.announcement.map(|told| WebhookEvent::new(fresh_uuid(now), told, after));
     // A sweep that moved nothing is no admin write.
     let writes = !matches!(case.input, Input::Sweep { .. }) || decision.event.is_some();
+    let mut result = json!({ "outcome": decision.outcome.as_str(), "status": after.status.name().as_str() });
+    if let Input::Made(made, _) = &case.input {
+        result["payment_id"] = json!(made.evidence.payment_id);
+    }
     changeset.audit = case.operation.clone().filter(|_| writes).map(|operation| AuditEntry {
         actor: operation.actor,
         action: operation.action,
         target: before.id.to_string(),
         input: operation.input,
-        result: json!({ "outcome": decision.outcome.as_str(), "status": after.status.name().as_str() }).to_string(),
+        result: result.to_string(),
         ip: operation.ip,
         at: now,
     });

@@ -22,6 +22,18 @@ pub enum Role {
     Child(PaymentId),
 }
 
+impl Role {
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Own => "own",
+            Self::Child(_) => "child",
+        }
+    }
+}
+
 /// One payment as the newest evidence tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -71,6 +83,20 @@ pub struct OtherMoney {
     pub received: CoinAmount,
 }
 
+impl PayTo {
+    /// Takes over what was not known before. Where a payment is paid never changes once somebody may have been
+    /// shown it: of another address nothing is taken.
+    fn learn(&mut self, told: &Self) {
+        if self.address != told.address {
+            return;
+        }
+        self.extra_id = self.extra_id.take().or_else(|| told.extra_id.clone());
+        self.network = self.network.take().or_else(|| told.network.clone());
+        self.purchase_id = self.purchase_id.take().or_else(|| told.purchase_id.clone());
+        self.decimals = self.decimals.or(told.decimals);
+    }
+}
+
 impl Payment {
     /// A payment as its first evidence tells it.
     #[must_use]
@@ -94,10 +120,8 @@ impl Payment {
     /// Of a report in another coin than the payment's only the money is kept, apart: its amount is no amount
     /// of this payment and must never be added to one. `lifecycle.rs` raises it.
     pub fn learn(&mut self, evidence: &Evidence) {
-        if let (Some(known), Some(told)) = (&self.coin, &evidence.coin)
-            && known != told
-        {
-            self.learn_other(told, evidence.actually_paid.as_ref());
+        if self.is_in_another_coin(evidence) {
+            self.learn_other(evidence);
             return;
         }
         let age = self.age_of(evidence);
@@ -115,10 +139,16 @@ impl Payment {
         }
     }
 
+    /// True for evidence that names another coin than the payment's.
+    fn is_in_another_coin(&self, evidence: &Evidence) -> bool {
+        matches!((&self.coin, &evidence.coin), (Some(known), Some(told)) if known != told)
+    }
+
     /// Keeps the newest amount in another coin. The provider repeats totals: of two in one coin, the greater
     /// is the newer.
-    fn learn_other(&mut self, coin: &Coin, received: Option<&CoinAmount>) {
-        let Some(received) = received.filter(|received| !received.is_zero()) else { return };
+    fn learn_other(&mut self, evidence: &Evidence) {
+        let received = evidence.actually_paid.as_ref().filter(|received| !received.is_zero());
+        let (Some(coin), Some(received)) = (&evidence.coin, received) else { return };
         let same_coin = self.other.as_ref().filter(|known| known.coin == *coin);
         if same_coin.is_none_or(|known| known.received < *received) {
             self.other = Some(OtherMoney { coin: coin.clone(), received: received.clone() });
@@ -172,6 +202,12 @@ impl Ledger {
         self.0.iter().find(|payment| payment.id == *id)
     }
 
+    /// True if the payment's money is part of the sum.
+    #[must_use]
+    pub fn counts(&self, id: &PaymentId) -> bool {
+        self.counted().any(|payment| payment.id == *id)
+    }
+
     /// All payments, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Payment> {
         self.0.iter()
@@ -185,10 +221,20 @@ impl Ledger {
         }
     }
 
+    /// Records of the evidence only that money came in another coin, if it did.
+    pub fn record_other(&mut self, evidence: &Evidence) {
+        let known = self.0.iter_mut().find(|payment| payment.id == evidence.payment_id);
+        if let Some(payment) = known.filter(|payment| payment.is_in_another_coin(evidence)) {
+            payment.learn_other(evidence);
+        }
+    }
+
     /// Keeps how a payment is paid.
     pub fn pay_to(&mut self, id: &PaymentId, pay_to: &PayTo) {
-        if let Some(payment) = self.0.iter_mut().find(|payment| payment.id == *id) {
-            payment.pay_to = Some(pay_to.clone());
+        let Some(payment) = self.0.iter_mut().find(|payment| payment.id == *id) else { return };
+        match &mut payment.pay_to {
+            Some(known) => known.learn(pay_to),
+            unknown => *unknown = Some(pay_to.clone()),
         }
     }
 

@@ -63,7 +63,7 @@ fn hear(order: &Order, evidence: &Evidence, ownership: Ownership, moment: &Momen
         return unmoved(Outcome::Mismatch, AttentionKind::PaymentMismatch);
     }
     if let ProviderWord::Unknown(_) = evidence.word {
-        return unmoved(Outcome::UnknownStatus, AttentionKind::UnknownStatus);
+        return hear_unknown(order, evidence, moment);
     }
     if let Some(parent) = child_of(order, evidence) {
         return hear_child(order, evidence, parent, moment);
@@ -74,7 +74,8 @@ fn hear(order: &Order, evidence: &Evidence, ownership: Ownership, moment: &Momen
     settle(order, informed(order, evidence, Role::Bound, moment.now), evidence, moment)
 }
 
-/// A payment of our own making: it binds the order that has none, and joins the ledger of one that has.
+/// A payment of our own making: it binds the order that has none, and joins the ledger of one that has. What
+/// turns out to be a further deposit was made by nobody, and is heard like any other.
 fn adopt(order: &Order, made: &Made, ownership: Ownership, moment: &Moment) -> Decision {
     let evidence = &made.evidence;
     let unmoved =
@@ -83,17 +84,42 @@ fn adopt(order: &Order, made: &Made, ownership: Ownership, moment: &Moment) -> D
     if !named || ownership == Ownership::Another {
         return unmoved(AttentionKind::PaymentMismatch);
     }
+    if child_of(order, evidence).is_some() {
+        return hear(order, evidence, ownership, moment);
+    }
     let unbound = order.ledger.bound().is_none();
     if unbound && !names_our_price(order, evidence) {
         return unmoved(AttentionKind::PriceMismatch);
     }
-    let mut after = informed(order, evidence, if unbound { Role::Bound } else { Role::Own }, moment.now);
-    after.ledger.pay_to(&evidence.payment_id, &made.pay_to);
+    let role = if unbound { Role::Bound } else { Role::Own };
     if let ProviderWord::Unknown(_) = evidence.word {
+        // It is kept all the same, or nobody could be shown where to pay; but a word that is known stays.
+        let known = order.ledger.find(&evidence.payment_id).is_some();
+        let mut after = if known { order.clone() } else { informed(order, evidence, role, moment.now) };
+        after.ledger.pay_to(&evidence.payment_id, &made.pay_to);
         let decision = Decision::to(order, after, Outcome::UnknownStatus, moment.now);
         return decision.raising(AttentionKind::UnknownStatus, &evidence.payment_id);
     }
+    let mut after = informed(order, evidence, role, moment.now);
+    after.ledger.pay_to(&evidence.payment_id, &made.pay_to);
     settle(order, after, evidence, moment)
+}
+
+/// A word that nobody knows moves nothing. What it tells of a further deposit, or of money in another coin, is
+/// recorded all the same: a wrong asset is raised with its numbers, and an operator can settle it.
+fn hear_unknown(order: &Order, evidence: &Evidence, moment: &Moment) -> Decision {
+    let payment = &evidence.payment_id;
+    let raised = |after: Order| {
+        let decision = Decision::to(order, after, Outcome::UnknownStatus, moment.now);
+        decision.raising(AttentionKind::UnknownStatus, payment)
+    };
+    if let Some(parent) = child_of(order, evidence) {
+        let after = informed(order, evidence, Role::Child(parent.clone()), moment.now);
+        return raised(after).raising(AttentionKind::ChildPayment, payment);
+    }
+    let mut after = order.clone();
+    after.ledger.record_other(evidence);
+    raised(after)
 }
 
 /// True unless the payment or its parent is another order's, or a stranger to an order that has its own.
@@ -134,7 +160,7 @@ fn hear_child(order: &Order, evidence: &Evidence, parent: &PaymentId, moment: &M
     let after = informed(order, evidence, Role::Child(parent.clone()), moment.now);
     let payment = &evidence.payment_id;
     let sum = worth::of_sum(&after, moment.rules);
-    let counts = after.ledger.counted().any(|counted| counted.id == *payment);
+    let counts = after.ledger.counts(payment);
     let completes = order.status == Status::Partial && counts && matches!(sum, Worth::Paid { .. });
     let decision = if completes {
         let step = Move::on(evidence, sum.status(moment.now));
@@ -220,14 +246,15 @@ fn verdict(status: &Status, worth: Worth, late: LatePayments) -> Verdict {
 fn settle(order: &Order, after: Order, evidence: &Evidence, moment: &Moment) -> Decision {
     let worth = weigh(&after, evidence, moment.rules);
     let payment = &evidence.payment_id;
-    let decision = match verdict_on(order, evidence, worth, moment.rules.late_payments) {
+    let lost = lost_money(order, &after, evidence, worth);
+    let decision = match verdict_on(&after, evidence, worth, moment.rules.late_payments) {
         Verdict::Apply => Decision::moved(order, after, Move::on(evidence, worth.status(moment.now)), moment.now),
         Verdict::Refresh => Decision::to(order, confirmed(after, worth), Outcome::Refreshed, moment.now),
         Verdict::Ignore => Decision::to(order, after, Outcome::Ignored, moment.now),
         Verdict::Raise(kind) => Decision::to(order, after, Outcome::Ignored, moment.now).raising(kind, payment),
     };
     let of_amounts = worth.attention().filter(|_| !is_looked_at(order, worth));
-    decision.raising_any(of_amounts, payment).raising_any(lost_money(order, evidence, worth), payment)
+    decision.raising_any(of_amounts, payment).raising_any(lost, payment)
 }
 
 /// True of amounts that fall short for an order that an operator accepted as it is. Money in another coin is
@@ -238,7 +265,7 @@ fn is_looked_at(order: &Order, worth: Worth) -> bool {
 }
 
 /// The table, where it is read at all: a top-up or a twin that comes to nothing says nothing of the
-/// order's own payment.
+/// order's own payment. `order` is the one whose ledger has been told.
 fn verdict_on(order: &Order, evidence: &Evidence, worth: Worth, late: LatePayments) -> Verdict {
     let failed = matches!(worth, Worth::Failed { .. });
     if failed && is_beside(order, &evidence.payment_id) {
@@ -262,10 +289,11 @@ fn confirmed(mut after: Order, worth: Worth) -> Order {
     after
 }
 
-/// What is raised when a payment fails for which money had been seen.
-fn lost_money(order: &Order, evidence: &Evidence, worth: Worth) -> Option<AttentionKind> {
+/// What is raised when a payment fails for which money had been seen. `order` is the one before; what `after`
+/// knows of the payment may be what the failure itself says.
+fn lost_money(order: &Order, after: &Order, evidence: &Evidence, worth: Worth) -> Option<AttentionKind> {
     let failed = matches!(worth, Worth::Failed { .. });
-    let half_paid = order.status == Status::Partial && !is_beside(order, &evidence.payment_id);
+    let half_paid = order.status == Status::Partial && !is_beside(after, &evidence.payment_id);
     if !failed || !(half_paid || worth::saw_money(order, evidence)) {
         return None;
     }

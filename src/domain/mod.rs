@@ -15,4 +15,5 @@ pub mod money;
 pub mod order;
 pub mod polling;
 pub mod time;
+pub mod topup;
 pub mod webhook;

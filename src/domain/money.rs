@@ -81,6 +81,20 @@ impl Price {
         CoinAmount(BigDecimal::new(BigInt::from(self.cents), scale))
     }
 
+    /// The part of this price that `part` is of `whole`, in major units: exact, and rounded up at the currency's
+    /// minor unit. None of nothing.
+    #[must_use]
+    pub fn share(&self, part: &CoinAmount, whole: &CoinAmount) -> Option<CoinAmount> {
+        if whole.is_zero() {
+            return None;
+        }
+        let scale = part.0.fractional_digit_count().max(whole.0.fractional_digit_count());
+        let units = |amount: &CoinAmount| amount.0.with_scale(scale).into_bigint_and_scale().0;
+        let (part, whole) = (units(part), units(whole));
+        let cents: BigInt = (BigInt::from(self.cents) * part + &whole - 1) / whole;
+        Some(CoinAmount(BigDecimal::new(cents, i64::from(self.currency.exponent()))))
+    }
+
     /// True if the provider names just this price: the same amount exactly, the currency in any case.
     #[must_use]
     pub fn is(&self, amount: &CoinAmount, currency: &str) -> bool {
@@ -157,6 +171,30 @@ impl CoinAmount {
         Self(&self.0 + &other.0)
     }
 
+    /// What is left of this amount without the other; nothing where the other is as much or more.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        if self <= other { Self::zero() } else { Self(&self.0 - &other.0) }
+    }
+
+    /// With how many digits behind the point it was written.
+    #[must_use]
+    pub fn decimals(&self) -> u32 {
+        u32::try_from(self.0.fractional_digit_count()).unwrap_or(0)
+    }
+
+    /// The least amount of so many digits behind the point that is not below this one; itself, where it has no
+    /// more of them.
+    #[must_use]
+    pub fn rounded_up(&self, decimals: u32) -> Self {
+        if self.decimals() <= decimals {
+            return self.clone();
+        }
+        let cut = self.0.with_scale(i64::from(decimals));
+        let unit = BigDecimal::new(BigInt::from(1), i64::from(decimals));
+        if cut < self.0 { Self(cut + unit) } else { Self(cut) }
+    }
+
     /// This amount times `parts / 10 000`, exact.
     #[must_use]
     pub fn times_basis_points(&self, parts: u32) -> Self {
@@ -210,6 +248,40 @@ mod tests {
         for text in ["", "-1", "1e999999999", "1e-129", "NaN", "0x1", "1e", &"9".repeat(129)] {
             assert_eq!(CoinAmount::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_share_is_rounded_up_at_the_minor_unit_of_its_currency() {
+        let share = |cents, code, part, whole| {
+            let price = Price { cents, currency: Currency::parse(code).unwrap() };
+            price.share(&amount(part), &amount(whole)).map(|share| share.to_string())
+        };
+        let told = |text: &str| Some(text.to_owned());
+        assert_eq!(share(7900, "USD", "0.3", "0.5"), told("47.40"));
+        assert_eq!(share(7900, "USD", "1", "3"), told("26.34"));
+        assert_eq!(share(7900, "JPY", "1", "3"), told("2634"));
+        assert_eq!(share(7900, "KWD", "1", "3"), told("2.634"));
+        assert_eq!(share(7900, "USD", "0.000000000000000001", "1e3"), told("0.01"));
+        assert_eq!(share(7900, "USD", "1e-20", "1e-20"), told("79.00"));
+        assert_eq!(share(7900, "USD", "0", "1"), told("0.00"));
+        assert_eq!(share(7900, "USD", "1", "0.00"), None);
+    }
+
+    #[test]
+    fn an_amount_is_rounded_up_only_where_it_has_more_digits() {
+        for (text, decimals, expected) in [
+            ("0.3", 8, "0.3"),
+            ("0.300000001", 8, "0.30000001"),
+            ("0.300000000", 8, "0.30000000"),
+            ("0.0000000000001", 8, "0.00000001"),
+            ("0.1", 0, "1"),
+            ("12e3", 0, "12000"),
+            ("0.999999999", 8, "1.00000000"),
+        ] {
+            assert_eq!(amount(text).rounded_up(decimals).to_string(), expected, "{text}");
+        }
+        assert_eq!(amount("0.5").minus(&amount("0.20")).to_string(), "0.30");
+        assert_eq!((amount("0.5").minus(&amount("0.50")), amount("1").minus(&amount("2"))), (amount("0"), amount("0")));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Records {
     Attention,
     /// Audited writes.
     Audit,
+    /// Payments of an order.
+    Payments,
 }
 
 impl Records {
@@ -35,6 +37,7 @@ impl Records {
             Self::Ipns => 10,
             Self::Attention => 11,
             Self::Audit => 12,
+            Self::Payments => 13,
         }
     }
 }
@@ -144,7 +147,7 @@ mod tests {
         let place = Place { at: Timestamp::from_millis(7), id: "0f0e0d0c-0b0a".to_owned() };
         let cursor = of_record(Records::Audit, &place);
         assert_eq!(to_record(Records::Audit, &cursor), Some(place));
-        for other in [Records::Ipns, Records::Attention] {
+        for other in [Records::Ipns, Records::Attention, Records::Payments] {
             assert_eq!(to_record(other, &cursor), None);
         }
         assert_eq!(to_record(Records::Audit, &write(12, Timestamp::from_millis(7), b"a\0b")), None);

@@ -1,10 +1,11 @@
 //! Turns what went wrong into status, slug and sentence: the only file that knows both sides; what goes
-//! wrong with API keys alone is in `error/keys.rs`.
+//! wrong with API keys alone is in `error/keys.rs`, why no rest is asked for in `error/top_up.rs`.
 //!
 //! One exhaustive match over our errors (contract, section 1). A problem never carries a cause or a
 //! stack; the cause travels beside it to `frame.rs`, which logs it once, under the request id it shows.
 
 mod keys;
+mod top_up;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use crate::store::changeset::CommitError;
 use super::problem::{Extensions, Issues, Problem, Slug, extended, internal, later, plain};
 
 pub use keys::ApiKeyError;
+pub use top_up::TopUpRefusal;
 
 /// After how long a retry is worth it where a queue was full.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -71,6 +73,8 @@ pub enum ApiError {
     NoSuchOrder(String),
     /// What was asked of the API keys cannot be.
     ApiKey(ApiKeyError),
+    /// No rest of an order is asked for.
+    TopUp(TopUpRefusal),
     /// No such attention item.
     NoSuchAttention(AttentionId),
     /// The attention item was resolved before.
@@ -149,6 +153,7 @@ impl ApiError {
             },
             Self::NoSuchOrder(id) => no_such_order(id),
             Self::ApiKey(error) => keys::problem(*error),
+            Self::TopUp(refusal) => top_up::problem(refusal),
             Self::NoSuchAttention(id) => plain(Slug::NotFound, format!("No attention item with id \"{id}\".")),
             Self::AttentionResolved(id) => attention_resolved(*id),
             Self::RateLimited { tier, retry_after_seconds } => rate_limited(*tier, *retry_after_seconds),

@@ -122,8 +122,10 @@ pub fn table() -> Vec<Place> {
         any("/{order_id}").get(admin::get::show),
         any("/{order_id}/events").get(admin::events::list),
         any("/{order_id}/ipns").get(admin::ipns::page),
+        any("/{order_id}/payments").get(admin::payments::page),
         any("/{order_id}/apply-ipn").post(admin::apply_ipn::apply),
         any("/{order_id}/accept").post(admin::accept::accept),
+        any("/{order_id}/top-up").post(admin::top_up::top_up),
         any("/{order_id}/internal-note").patch(admin::internal_note::set),
         at("/v1/admin/audit-log").get(admin::audit_log::page),
     ]

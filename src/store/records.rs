@@ -5,6 +5,8 @@
 
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::{AttentionId, AuditId, KeyId, OrderId, PaymentId};
+use crate::domain::ledger::Payment;
+use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::time::Timestamp;
 
 /// A place in a list of records: what comes after it is older, or as old and has a smaller id.
@@ -83,6 +85,12 @@ pub struct AttentionItem {
     pub order_id: Option<OrderId>,
     /// About which payment, if about one.
     pub payment_id: Option<PaymentId>,
+    /// That payment, where it is in the ledger of that order.
+    pub payment: Option<Payment>,
+    /// What is owed for the order, once that is known.
+    pub owed: Option<CoinAmount>,
+    /// The coin of the order's bound payment, once that is known.
+    pub owed_coin: Option<Coin>,
     /// How often it was raised while it was open.
     pub count: i64,
     /// First.

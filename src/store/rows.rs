@@ -247,15 +247,14 @@ impl PaymentRow {
     /// The row of one payment of an order.
     pub fn of(order: OrderId, payment: &Payment) -> Self {
         let pay_to = payment.pay_to.as_ref();
-        let (role, parent) = match &payment.role {
-            Role::Bound => ("bound", None),
-            Role::Own => ("own", None),
-            Role::Child(parent) => ("child", Some(parent.to_string())),
+        let parent = match &payment.role {
+            Role::Bound | Role::Own => None,
+            Role::Child(parent) => Some(parent.to_string()),
         };
         Self {
             payment_id: payment.id.to_string(),
             order_id: order.to_string(),
-            role: role.to_owned(),
+            role: payment.role.as_str().to_owned(),
             parent_payment_id: parent,
             provider_status: payment.word.as_str().to_owned(),
             coin: payment.coin.as_ref().map(ToString::to_string),
@@ -273,7 +272,8 @@ impl PaymentRow {
         }
     }
 
-    fn into_payment(self) -> Result<Payment, StoreError> {
+    /// The payment of this row.
+    pub fn into_payment(self) -> Result<Payment, StoreError> {
         let parent = self.parent_payment_id.as_deref().and_then(PaymentId::parse);
         let role = match (self.role.as_str(), parent) {
             ("bound", _) => Role::Bound,

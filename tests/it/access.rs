@@ -65,6 +65,8 @@ fn routes() -> Vec<(Method, String)> {
         (Method::GET, "/v1/admin/audit-log".to_owned()),
         (Method::GET, any("/ipns")),
         (Method::POST, any("/accept")),
+        (Method::GET, any("/payments")),
+        (Method::POST, any("/top-up")),
     ]
 }
 

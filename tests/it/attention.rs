@@ -6,10 +6,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::{Answer, TestApp, payment};
+use crate::harness::{Answer, TestApp, payment, told};
 
 on_both_engines![
     an_item_is_shown_with_everything_that_is_known_of_it,
+    an_item_is_shown_with_the_numbers_of_its_payment,
     a_walk_is_everything_that_the_filters_mean_newest_first,
     filters_and_cursors_that_make_no_sense_are_refused_or_empty,
     a_resolved_item_leaves_the_open_ones_and_keeps_its_note,
@@ -69,11 +70,13 @@ async fn an_item_is_shown_with_everything_that_is_known_of_it(engine: Engine) {
     assert!(ids.iter().all(|id| id.len() == 40 && id.starts_with("att_")), "{ids:?}");
     let unmatched = json!({
         "id": ids[0], "kind": "unmatched_ipn", "order_id": null, "payment_id": "1003", "count": 1,
+        "payment": null, "owed": null, "owed_coin": null,
         "first_at": "2026-05-12T12:00:07.000Z", "last_at": "2026-05-12T12:00:07.000Z", "state": "open",
         "resolved_at": null, "resolved_by": null, "resolution_note": null,
     });
     let mismatched = json!({
         "id": ids[1], "kind": "payment_mismatch", "order_id": order, "payment_id": "1002", "count": 2,
+        "payment": null, "owed": "0.5", "owed_coin": "eth",
         "first_at": "2026-05-12T12:00:00.000Z", "last_at": "2026-05-12T12:00:07.000Z", "state": "open",
         "resolved_at": null, "resolved_by": null, "resolution_note": null,
     });
@@ -83,7 +86,39 @@ async fn an_item_is_shown_with_everything_that_is_known_of_it(engine: Engine) {
     let mut child = payment(&silent, "1005", "waiting");
     child["parent_payment_id"] = json!("1004");
     app.ipn(&child).await;
-    assert_eq!(app.walk(&format!("{PATH}?order_id={silent}"), 9).await[0]["kind"], "child_payment");
+    let unbound = &app.walk(&format!("{PATH}?order_id={silent}"), 9).await[0];
+    assert_eq!([&unbound["kind"], &unbound["payment"]["role"]], ["child_payment", "child"]);
+    assert_eq!([&unbound["owed"], &unbound["owed_coin"]], [&Value::Null, &Value::Null]);
+}
+
+async fn an_item_is_shown_with_the_numbers_of_its_payment(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let (order, other) = (app.order().await, paid(&app, "1002").await);
+    let short = json!({ "pay_amount": "0.500000000000000001", "actually_paid": "0.2000" });
+    told(&app, &order, ["1001", "finished"], short).await;
+    let in_btc = json!({ "pay_currency": "BTC", "actually_paid": "0.0100" });
+    told(&app, &order, ["1001", "finished"], in_btc).await;
+    let child = json!({ "parent_payment_id": "1001", "pay_currency": "usdt", "pay_amount": 13, "actually_paid": 13 });
+    told(&app, &order, ["1003", "finished"], child).await;
+    // Another order's payment is none of this one's numbers.
+    mismatch(&app, &order, "1002", 1).await;
+    let numbers = |role: &str, coin: &str, amounts: [&str; 2], other: [Value; 2]| {
+        json!({ "role": role, "provider_status": "finished", "coin": coin, "pay_amount": amounts[0],
+            "received": amounts[1], "other_coin": other[0], "other_received": other[1] })
+    };
+    let bound = numbers("bound", "eth", ["0.500000000000000001", "0.2000"], [json!("btc"), json!("0.0100")]);
+    let further = numbers("child", "usdt", ["13", "13"], [Value::Null, Value::Null]);
+    let items = app.walk(&format!("{PATH}?order_id={order}"), 2).await;
+    for item in &items {
+        assert_eq!([&item["owed"], &item["owed_coin"]], ["0.500000000000000001", "eth"], "{item}");
+    }
+    let shown =
+        |kind: &str| &items.iter().find(|item| item["kind"] == kind).unwrap_or_else(|| panic!("{kind}"))["payment"];
+    assert_eq!([shown("underpaid"), shown("currency_mismatch"), shown("child_payment")], [&bound, &bound, &further]);
+    assert_eq!((shown("payment_mismatch"), items.len()), (&Value::Null, 4));
+    let id = text(&items[0], "id");
+    assert_eq!(resolve(&app, &id, &done()).await.json()["payment"], items[0]["payment"]);
+    assert_eq!(app.look(&other).await["status"], "paid");
 }
 
 /// Items of several kinds and orders, many of them of one millisecond, some resolved; newest first.

@@ -112,6 +112,9 @@ async fn what_is_refused_or_only_tried_or_read_is_not_on_it(engine: Engine) {
         (Method::POST, format!("/{nobody}/apply-ipn"), good.clone(), 404),
         (Method::PATCH, format!("/{nobody}/internal-note"), good.clone(), 404),
         (Method::POST, format!("/{nobody}/accept"), good.clone(), 404),
+        (Method::POST, format!("/{nobody}/top-up"), good.clone(), 404),
+        (Method::POST, format!("/{order}/top-up"), good.clone(), 409),
+        (Method::POST, format!("/{order}/top-up"), json!({ "reason": 7 }), 400),
         (Method::POST, format!("/{order}/apply-ipn"), json!({ "payment_id": "1" }), 400),
         (Method::PATCH, format!("/{order}/internal-note"), json!({}), 400),
         (Method::POST, format!("/{order}/accept"), json!({}), 400),
@@ -127,7 +130,8 @@ async fn what_is_refused_or_only_tried_or_read_is_not_on_it(engine: Engine) {
         let by_customer = format!("/v1/admin/crypto-orders{path}");
         assert_eq!(app.call(method, &by_customer, &good).await.code(), 403, "{path}");
     }
-    for read in ["", &format!("/{order}"), &format!("/{order}/events"), &format!("/{order}/ipns"), "/attention"] {
+    let of = ["", "/events", "/ipns", "/payments"].map(|rest| format!("/{order}{rest}"));
+    for read in of.iter().map(String::as_str).chain(["", "/attention"]) {
         assert_eq!(app.admin(read).await.code(), 200, "{read}");
     }
     assert_eq!(app.walk(PATH, 9).await, Vec::<Value>::new());

@@ -29,7 +29,10 @@ const ASKED: &[(&str, &str)] = &[
     ("orders", "/v1/admin/crypto-orders/{order}"),
     ("order_events", "/v1/admin/crypto-orders/{order}/events"),
     ("received_ipns", "/v1/admin/crypto-orders/{order}/ipns?limit=1"),
+    ("order_payments", "/v1/admin/crypto-orders/{order}/payments?limit=1"),
     ("attention_items", "/v1/admin/crypto-orders/attention?limit=3"),
+    // Each item with the numbers of its payment.
+    ("order_payments", "/v1/admin/crypto-orders/attention?limit=200"),
     ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&state=resolved"),
     ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&kind=underpaid"),
     ("attention_items", "/v1/admin/crypto-orders/attention?limit=3&state=resolved&kind=underpaid"),

@@ -9,7 +9,9 @@ use crypto_orders::domain::time::Span;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
+use crate::harness::responder::{Responder, Said};
 use crate::harness::{TestApp, eventually, order_body, payment};
+use crate::top_up::{made, provided};
 
 on_both_engines![
     a_payment_id_finds_its_one_order,
@@ -18,6 +20,7 @@ on_both_engines![
     two_charges_are_told_apart_by_their_keys,
     the_log_tells_what_happened_in_order,
     money_that_needs_a_decision_is_shown_and_accepted,
+    the_payments_of_a_short_order_are_shown_and_the_rest_is_asked_for,
     a_day_of_paid_orders_is_exported,
     a_misused_key_shows_in_the_metrics,
 ];
@@ -191,6 +194,32 @@ async fn money_that_needs_a_decision_is_shown_and_accepted(engine: Engine) {
     let done: Vec<_> = audit["data"].as_array().expect("entries").iter().map(|entry| &entry["action"]).collect();
     assert_eq!(done, ["attention.resolved", "crypto_order.accepted"], "{audit}");
     assert_eq!(audit["data"][1]["target"], json!(case.order), "{audit}");
+}
+
+async fn the_payments_of_a_short_order_are_shown_and_the_rest_is_asked_for(engine: Engine) {
+    const SHORT: &str = "Less arrived than was owed";
+    let provider = Responder::start().await;
+    let app = TestApp::spawn_with(engine, |settings| provided(settings, &provider)).await;
+    // What the provider cannot make now, evidence brings.
+    let case = of(&app.order().await, "75");
+    app.ipn(&payment(&case.order, "75", "waiting")).await;
+    let mut short = payment(&case.order, "75", "partially_paid");
+    short["actually_paid"] = json!(0.2);
+    app.ipn(&short).await;
+    let ledger = paste_json(&app, &case, command(SHORT, "/payments")).await;
+    let sums = ["owed", "received", "missing", "coin"].map(|field| ledger[field].as_str().unwrap_or("-"));
+    assert_eq!(sums, ["0.5", "0.2", "0.3", "eth"], "{ledger}");
+    let known = json!({ "payment_id": "75", "payment_status": "partially_paid", "pay_address": "0xabc75",
+        "order_id": case.order, "pay_amount": 0.5, "actually_paid": 0.2, "pay_currency": "eth", "purchase_id": 77 });
+    provider.always("GET /v1/payment/75", Said::new(200, known.to_string()));
+    app.clock.advance(Span::minutes(1));
+    provider.upon("POST /v1/payment", made("76", "0.3"));
+    let rest = paste_json(&app, &case, command(SHORT, "/top-up")).await;
+    let told = ["payment_id", "payment_address", "pay_amount"].map(|field| rest[field].as_str().unwrap_or("-"));
+    assert_eq!(told, ["76", "0xabc76", "0.3"], "{rest}");
+    assert_eq!(paste_json(&app, &case, command(SHORT, "/top-up")).await, rest);
+    let sent = &provider.asked("POST /v1/payment").pop().expect("a creation").body;
+    assert!(sent.contains("\"purchase_id\":\"77\""), "{sent}");
 }
 
 async fn a_day_of_paid_orders_is_exported(engine: Engine) {

@@ -1,7 +1,8 @@
 //! A further payment for an order whose first one fell short.
 //!
 //! It goes under the same purchase, with the same claim and the same search for a lost one as the first, and joins
-//! the order's ledger beside it. Whether a rest may be asked for, and how much it is, the caller knows.
+//! the order's ledger beside it. How much the rest is the caller has found by `domain::topup`; it is found again under
+//! the claim, because somebody else may have asked for it, or the order may have moved, a moment ago.
 
 use super::errand::{Errand, TopUp};
 use super::{Attempt, Held, PaymentDesk};
@@ -9,18 +10,9 @@ use crate::actors::OrderError;
 use crate::actors::order::Operation;
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::ledger::Payment;
-use crate::domain::money::CoinAmount;
 use crate::domain::order::Order;
+use crate::domain::topup::{self, Rest};
 use crate::provider::client::CallError;
-
-/// What is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rest {
-    /// In the bound coin.
-    pub pay_amount: CoinAmount,
-    /// The same part of the order's price, in its currency.
-    pub price_amount: CoinAmount,
-}
 
 /// Why a further payment was not made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -43,7 +35,8 @@ pub enum TopUpError {
 }
 
 impl PaymentDesk {
-    /// Makes a further payment of this rest under the bound payment's purchase. Answers its id once it is in the order's ledger. The work goes on if the caller gives up.
+    /// Makes a further payment of this rest under the bound payment's purchase. Answers its id once it is in the
+    /// order's ledger. The work goes on if the caller gives up.
     ///
     /// # Errors
     /// [`TopUpError`].
@@ -60,6 +53,15 @@ impl PaymentDesk {
         let work = self.store.work_claim(id, claim.clone()).await.map_err(OrderError::from)?;
         let held = Held::claimed(work.ok_or(TopUpError::Busy)?, claim);
         let order = self.order(id).await?;
+        let wanted = Rest { pay_amount: rest.pay_amount.clone(), price_amount: rest.price_amount.clone() };
+        if let Some(before) = topup::asked_before(&order, &wanted, self.clock.now()) {
+            self.give_back(held).await;
+            return Ok(before.id.clone());
+        }
+        if topup::rest_of(&order) != Ok(wanted) {
+            self.give_back(held).await;
+            return Err(TopUpError::Busy);
+        }
         let Some((bound, coin)) = order.ledger.bound().and_then(|bound| Some((bound, bound.coin.clone()?))) else {
             self.give_back(held).await;
             return Err(TopUpError::Refused { message: "the order has no payment to be added to".to_owned() });

@@ -2,9 +2,10 @@
 //! of two reports is the newer. The table itself is `tests/data/lifecycle.txt`.
 
 use super::samples::*;
-use super::{Input, Moment, Refusal, decide};
+use super::{Input, Made, Moment, Refusal, decide};
 use crate::domain::attention::AttentionKind as Kind;
 use crate::domain::evidence::{Evidence, Outcome, Ownership, ProviderWord};
+use crate::domain::ledger::{PayTo, Role};
 use crate::domain::order::{AmountCheck, FailureReason, Order, Source, Status, StatusName};
 use crate::domain::time::Span;
 
@@ -259,4 +260,54 @@ fn a_note_moves_updated_at_within_the_same_millisecond_and_the_same_note_does_no
     let noted = decide(&placed(), &input, &moment("12:30")).unwrap().order;
     assert_eq!((noted.updated_at, noted.version), (at("12:30:00.001"), 2));
     assert_eq!(decide(&noted, &input, &moment("13:00")).unwrap().order, noted);
+}
+
+#[test]
+fn a_made_payment_that_was_heard_of_before_keeps_its_place_and_learns_how_it_is_paid() {
+    let heard = hearing(&placed(), about_made("confirming")).order;
+    let decision = decide(&heard, &made(fresh("waiting")), &moment("13:01")).unwrap();
+    assert_eq!((decision.event, decision.order.payment_id()), (None, Some(&payment_id("made"))));
+    let bound = decision.order.ledger.bound().unwrap();
+    assert_eq!((bound.pay_to.as_ref(), &bound.word), (Some(&pay_to("bc1-made")), &ProviderWord::Confirming));
+    // A word nobody knows takes back nothing that is known either.
+    let strange = decide(&heard, &made(fresh("spending")), &moment("13:01")).unwrap();
+    assert_eq!((strange.order.ledger.bound(), raised(&strange)), (Some(bound), vec![Kind::UnknownStatus]));
+}
+
+fn about_made(word: &str) -> Evidence {
+    Evidence { actually_paid: Some(btc("0")), ..fresh(word) }
+}
+
+#[test]
+fn an_address_once_given_never_becomes_another() {
+    let adopted = decide(&placed(), &made(fresh("waiting")), &moment("13:00")).unwrap().order;
+    let elsewhere = Made { evidence: fresh("waiting"), pay_to: PayTo { decimals: Some(2), ..pay_to("bc1-else") } };
+    let again = decide(&adopted, &Input::Made(Box::new(elsewhere), Ownership::Free), &moment("13:01")).unwrap();
+    assert_eq!(again.order, adopted);
+}
+
+#[test]
+fn a_top_up_neither_binds_nor_changes_what_is_owed() {
+    let quoted = Order { owed: None, ..half_paid() };
+    let rest = Evidence { pay_amount: Some(btc("50")), ..fresh("waiting") };
+    for order in [half_paid(), quoted] {
+        let joined = decide(&order, &made(rest.clone()), &moment("13:00")).unwrap().order;
+        assert_eq!((joined.owed, joined.ledger.bound()), (Some(btc("100")), order.ledger.bound()));
+        assert_eq!(joined.ledger.find(&payment_id("made")).unwrap().role, Role::Own);
+    }
+}
+
+#[test]
+fn a_wrong_asset_is_recorded_with_its_numbers_and_no_sum_knows_it() {
+    let usdt = |evidence: Evidence| Evidence { coin: coin("usdtbsc"), ..evidence };
+    let further = hearing(&half_paid(), usdt(child("wrong_asset_confirmed", "100"))).order;
+    let deposit = further.ledger.find(&payment_id("child")).unwrap();
+    assert_eq!((&deposit.received, &deposit.coin), (&Some(btc("100")), &coin("usdtbsc")));
+    assert_eq!(further.ledger.received(), btc("50"));
+    // In the bound coin too: a word that nobody knows settles nothing.
+    assert_eq!(hearing(&half_paid(), child("wrong_asset_confirmed", "50")).order.ledger.received(), btc("50"));
+    let same_payment = hearing(&half_paid(), usdt(paying("wrong_asset_confirmed", "13"))).order;
+    let bound = same_payment.ledger.bound().unwrap();
+    assert_eq!(bound.other.as_ref().map(|other| &other.received), Some(&btc("13")));
+    assert_eq!((&bound.word, &bound.received), (&ProviderWord::PartiallyPaid, &Some(btc("50"))));
 }

@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::samples::*;
-use super::{Decision, Input, LatePayments, Moment, Rules, ZeroReceived, decide};
-use crate::domain::evidence::{Evidence, NamedPrice, Ownership, Witness, WitnessKind};
+use super::{Decision, Input, LatePayments, Made, Moment, Rules, ZeroReceived, decide};
+use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, Witness, WitnessKind};
 use crate::domain::ids::KeyId;
+use crate::domain::ledger::{PayTo, Role};
 use crate::domain::money::CoinAmount;
 use crate::domain::order::{FailureReason, Order, Source, Status, StatusName};
 use crate::domain::time::{Span, Timestamp};
@@ -61,9 +62,16 @@ fn any_report() -> impl Strategy<Value = Evidence> {
     })
 }
 
+fn any_pay_to() -> impl Strategy<Value = PayTo> {
+    (select(vec!["bc1-a", "bc1-a", "bc1-b"]), select(vec![None, Some("7".to_owned())]), prop::option::of(0_u32..12))
+        .prop_map(|(address, purchase_id, decimals)| PayTo { purchase_id, decimals, ..pay_to(address) })
+}
+
 fn any_input() -> impl Strategy<Value = Input> {
     let ownership = select(vec![Ownership::Free, Ownership::Free, Ownership::Free, Ownership::Another]);
+    let made = (any_report(), any_pay_to()).prop_map(|(evidence, pay_to)| Made { evidence, pay_to });
     prop_oneof![
+        3 => (made, ownership.clone()).prop_map(|(made, whose)| Input::Made(Box::new(made), whose)),
         12 => (any_report(), ownership).prop_map(|(report, whose)| Input::Evidence(Box::new(report), whose)),
         2 => Just(Input::Tick),
         1 => (0_i64..120).prop_map(|minutes| {
@@ -214,7 +222,7 @@ proptest! {
     #[test]
     fn the_same_report_again_does_nothing_however_late((order, steps) in any_history(), again_at in any_now()) {
         walk(order, &steps, |_, (input, moment), decision| {
-            if let Input::Evidence(..) = input {
+            if let Input::Evidence(..) | Input::Made(..) = input {
                 let order = &decision.order;
                 let again = decide(order, input, &Moment { now: again_at, ..*moment }).unwrap();
                 assert_eq!((&again.order, &again.event, again.announcement), (order, &None, None));
@@ -239,6 +247,42 @@ proptest! {
         // No report names more than 102 btc of one payment.
         let most = (0..ids.len()).fold(CoinAmount::zero(), |sum, _| sum.plus(&btc("102")));
         assert!(last.ledger.received() <= most);
+    }
+
+    #[test]
+    fn a_made_payment_binds_only_an_order_that_has_none_and_else_joins_as_our_own((order, steps) in any_history()) {
+        walk(order, &steps, |before, (input, _), decision| {
+            let Input::Made(made, _) = input else { return };
+            let id = &made.evidence.payment_id;
+            let (known, joined) = (before.ledger.find(id), decision.order.ledger.find(id));
+            let role = joined.map(|payment| payment.role.clone());
+            match (known, &made.evidence.parent_payment_id) {
+                _ if decision.outcome == Outcome::Mismatch => assert_eq!(decision.order, *before),
+                (Some(known), _) => assert_eq!(role, Some(known.role.clone())),
+                (None, Some(parent)) => assert_eq!(role, Some(Role::Child(parent.clone()))),
+                (None, None) if before.payment_id().is_none() => assert_eq!(role, Some(Role::Bound)),
+                (None, None) => assert_eq!(role, Some(Role::Own)),
+            }
+            let kept = joined.filter(|payment| !matches!(payment.role, Role::Child(_)));
+            assert!(kept.is_none_or(|payment| decision.outcome == Outcome::Mismatch || payment.pay_to.is_some()));
+        });
+    }
+
+    #[test]
+    fn where_a_payment_is_paid_never_changes_and_what_is_owed_is_the_bound_ones((order, steps) in any_history()) {
+        walk(order, &steps, |before, _, decision| {
+            let after = &decision.order;
+            for (payment, known) in before.ledger.iter().filter_map(|payment| Some((payment, payment.pay_to.as_ref()?))) {
+                let now = after.ledger.find(&payment.id).and_then(|payment| payment.pay_to.as_ref()).unwrap();
+                assert_eq!(now.address, known.address);
+                for (known, now) in [(&known.extra_id, &now.extra_id), (&known.purchase_id, &now.purchase_id)] {
+                    assert!(known.is_none() || known == now);
+                }
+            }
+            if before.owed.is_none() {
+                assert_eq!(after.owed, after.ledger.bound().and_then(|bound| bound.pay_amount.clone()));
+            }
+        });
     }
 
     #[test]
@@ -279,7 +323,7 @@ proptest! {
     #[test]
     fn money_on_its_way_is_neither_expired_nor_swept_nor_cancelled((order, steps) in any_history()) {
         walk(order, &steps, |before, (input, _), decision| {
-            let by_evidence = matches!(input, Input::Evidence(..) | Input::Accept { .. });
+            let by_evidence = matches!(input, Input::Evidence(..) | Input::Made(..) | Input::Accept { .. });
             if !by_evidence && before.status.name() != StatusName::Pending {
                 assert_eq!(decision.order.status, before.status);
             }

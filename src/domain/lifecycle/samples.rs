@@ -5,12 +5,12 @@
 
 use uuid::Uuid;
 
-use super::{Decision, Input, LatePayments, Moment, Rules, ZeroReceived, decide};
+use super::{Decision, Input, LatePayments, Made, Moment, Rules, ZeroReceived, decide};
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::{Evidence, NamedPrice, Ownership, ProviderWord, Witness};
 use crate::domain::ids::{AccountId, OrderId, PaymentId};
-use crate::domain::ledger::{Ledger, Payment, Role};
+use crate::domain::ledger::{Ledger, PayTo, Payment, Role};
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
 use crate::domain::order::{NewOrder, Order, Status};
 use crate::domain::time::{Span, Timestamp};
@@ -147,6 +147,23 @@ pub(super) fn replayed(word: &str) -> Evidence {
 /// The evidence without the provider's time, as many notifications come.
 pub(super) fn untimed(evidence: Evidence) -> Evidence {
     Evidence { provider_at: None, ..evidence }
+}
+
+/// A payment `made` that this service has just made: the whole price, nothing received.
+pub(super) fn fresh(word: &str) -> Evidence {
+    Evidence { payment_id: payment_id("made"), actually_paid: None, ..says(word) }
+}
+
+/// How the payments of these tests are paid.
+pub(super) fn pay_to(address: &str) -> PayTo {
+    let (extra_id, network, purchase_id) = (None, Some("btc".to_owned()), Some("77".to_owned()));
+    PayTo { address: address.to_owned(), extra_id, network, purchase_id, decimals: Some(8) }
+}
+
+/// The payment was made for the order, or found made.
+pub(super) fn made(evidence: Evidence) -> Input {
+    let pay_to = pay_to("bc1-made");
+    Input::Made(Box::new(Made { evidence, pay_to }), Ownership::Free)
 }
 
 pub(super) fn free(evidence: Evidence) -> Input {

@@ -11,10 +11,12 @@ use utoipa::ToSchema;
 
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::{AttentionId, KeyId, OrderId, PaymentId};
+use crate::domain::ledger::Payment;
 use crate::domain::time::Timestamp;
 use crate::http::cursor::Records;
 use crate::http::error::ApiError;
 use crate::http::openapi::problems::{self, example};
+use crate::http::openapi::schemas::ExactAmount;
 use crate::http::paging::{Asked, Paged};
 use crate::http::problem::ProblemDocument;
 use crate::http::query::Query;
@@ -23,6 +25,32 @@ use crate::store::changeset::AuditEntry;
 use crate::store::records::{AttentionFilter, AttentionItem, AttentionState, Place, Resolution, Resolved};
 
 const NOTE_CHARS_MAX: usize = 2000;
+
+/// What the ledger of an order says of the payment that an item is about.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AttentionPayment)]
+pub struct ItemPayment {
+    /// The order's own payment, a further one that the service made for it, or a further deposit.
+    #[schema(pattern = "^(bound|own|child)$", example = "child")]
+    role: &'static str,
+    /// The provider's newest word.
+    #[schema(example = "finished")]
+    provider_status: String,
+    #[schema(required = true, example = "btc")]
+    coin: Option<String>,
+    /// What was asked for; of a further deposit, what arrived.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    pay_amount: Option<String>,
+    /// What arrived in its coin.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    received: Option<String>,
+    /// The other coin, where money came in another.
+    #[schema(required = true, example = "usdtbsc")]
+    other_coin: Option<String>,
+    /// What arrived in that.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    other_received: Option<String>,
+}
 
 /// Something raised to the operator.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,6 +65,15 @@ pub struct Item {
     /// The payment it is about.
     #[schema(required = true)]
     payment_id: Option<PaymentId>,
+    /// That payment's numbers; null where it is none of the order's.
+    #[schema(required = true)]
+    payment: Option<ItemPayment>,
+    /// What is owed for the order, once that is known.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    owed: Option<String>,
+    /// The coin in which it is owed.
+    #[schema(required = true, example = "btc")]
+    owed_coin: Option<String>,
     /// How often it was raised while it was open.
     #[schema(minimum = 1)]
     count: i64,
@@ -140,6 +177,18 @@ pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared
     }
 }
 
+fn numbers(payment: &Payment) -> ItemPayment {
+    ItemPayment {
+        role: payment.role.as_str(),
+        provider_status: payment.word.as_str().to_owned(),
+        coin: payment.coin.as_ref().map(ToString::to_string),
+        pay_amount: payment.pay_amount.as_ref().map(ToString::to_string),
+        received: payment.received.as_ref().map(ToString::to_string),
+        other_coin: payment.other.as_ref().map(|other| other.coin.to_string()),
+        other_received: payment.other.as_ref().map(|other| other.received.to_string()),
+    }
+}
+
 fn shown(item: AttentionItem) -> Item {
     let state = if item.resolution.is_some() { AttentionState::Resolved } else { AttentionState::Open };
     let resolved_at = item.resolution.as_ref().map(|resolution| resolution.at);
@@ -149,6 +198,9 @@ fn shown(item: AttentionItem) -> Item {
         kind: item.kind.as_str(),
         order_id: item.order_id,
         payment_id: item.payment_id,
+        payment: item.payment.as_ref().map(numbers),
+        owed: item.owed.as_ref().map(ToString::to_string),
+        owed_coin: item.owed_coin.as_ref().map(ToString::to_string),
         count: item.count,
         first_at: item.first_at,
         last_at: item.last_at,

@@ -13,9 +13,11 @@ pub mod idempotency_metrics;
 pub mod internal_note;
 pub mod ipns;
 pub mod list;
+pub mod payments;
 pub mod pending_age;
 pub mod stats;
 pub mod sweep;
+pub mod top_up;
 
 use actix_web::HttpRequest;
 

@@ -16,8 +16,9 @@ use crate::domain::access::{Scope, Tier};
 use crate::domain::ids::AttentionId;
 use crate::domain::lifecycle::Refusal;
 use crate::domain::order::StatusName;
+use crate::domain::topup::NoTopUp;
 use crate::http::body::BODY_BYTES_MAX;
-use crate::http::error::{ApiError, ApiKeyError, KeyRefusal};
+use crate::http::error::{ApiError, ApiKeyError, KeyRefusal, TopUpRefusal};
 use crate::http::problem::Issues;
 use crate::provider::IpnRefusal;
 
@@ -187,6 +188,12 @@ pub fn not_cancellable() -> ApiError {
 #[must_use]
 pub fn not_acceptable() -> ApiError {
     ApiError::Order(ORDER_ID.to_owned(), OrderError::Refused(Refusal::NoMoney(StatusName::Cancelled)))
+}
+
+/// A rest asked for of an order that lacks none.
+#[must_use]
+pub fn no_top_up() -> ApiError {
+    TopUpRefusal::None(NoTopUp::NotPartial(StatusName::Paid)).into()
 }
 
 /// An attention item that somebody else was faster with.

@@ -48,6 +48,21 @@ pub fn checkout() -> Value {
     })
 }
 
+/// The rest of an order of which less arrived than was asked for.
+#[must_use]
+pub fn top_up() -> Value {
+    json!({
+        "order_id": "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b",
+        "payment_id": "5077125052",
+        "payment_address": "3EZ2uTdVDAMFXTfc6uLDDKR6o8qKBZXVkj",
+        "pay_currency": "btc",
+        "pay_amount": "0.0009",
+        "payin_extra_id": null,
+        "network": "btc",
+        "created_at": "2026-05-12T14:00:00.000Z",
+    })
+}
+
 /// What the provider reports once that order is paid.
 #[must_use]
 pub fn ipn() -> Value {

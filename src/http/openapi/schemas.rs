@@ -86,6 +86,10 @@ pub enum ParentId {}
 #[derive(Debug)]
 pub enum Amount {}
 
+/// An amount as answers write it.
+#[derive(Debug)]
+pub enum ExactAmount {}
+
 /// An object of any fields.
 #[derive(Debug)]
 pub enum AnyObject {}
@@ -185,6 +189,11 @@ shaped! {
         ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^(null|[0-9]+(\.[0-9]+)?)$")).max_length(Some(128)),
         ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)),
     ]);
+    ExactAmount => Text {
+        description: "An exact decimal of a coin as text, every digit kept: a number would lose some.",
+        pattern: r"^[0-9]+(\.[0-9]+)?$",
+        example: "0.0024",
+    }.into();
     AnyObject => ObjectBuilder::new().schema_type(Type::Object).into();
     Timestamp => Text {
         description: "ISO-8601 in UTC with milliseconds.",

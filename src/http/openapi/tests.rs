@@ -160,7 +160,7 @@ fn samples_have_all_the_fields_of_what_they_stand_for() {
     let ipn = &document["components"]["schemas"]["IpnBody"];
     let keys = |object: &Value| object.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&ipn["example"]), keys(&ipn["properties"]));
-    for name in ["CustomerOrder", "AdminOrder", "CheckoutAnswer"] {
+    for name in ["CustomerOrder", "AdminOrder", "CheckoutAnswer", "TopUpAnswer"] {
         let shape = &document["components"]["schemas"][name];
         let sample: BTreeSet<_> = shape["example"].as_object().unwrap().keys().collect();
         let fields: BTreeSet<_> = shape["properties"].as_object().unwrap().keys().collect();

@@ -1,6 +1,8 @@
 //! What was raised to the operator: the list of items, and how one is disposed of.
 //!
-//! Items are opened and counted up in the transition's own transaction (`commit.rs`), never here.
+//! An item is read with the numbers of its payment and its order: two look-ups for a whole page. Items are opened and counted up in the transition's own transaction (`commit.rs`), never here.
+
+use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -9,12 +11,13 @@ use uuid::Uuid;
 use super::{Conn, Db, records};
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::{AttentionId, KeyId, OrderId, PaymentId};
+use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::changeset::AuditEntry;
 use crate::store::records::{AttentionFilter, AttentionItem, AttentionState, Resolution, Resolved, Stretch};
-use crate::store::rows::broken;
-use crate::store::schema::attention_items;
+use crate::store::rows::{PaymentRow, broken};
+use crate::store::schema::{attention_items, order_payments, orders};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = attention_items)]
@@ -31,8 +34,75 @@ struct ItemRow {
     resolution_note: Option<String>,
 }
 
+/// What an order owes, and by which payment.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = orders)]
+struct OwedRow {
+    id: String,
+    owed: Option<String>,
+    payment_id: Option<String>,
+}
+
+/// What is known of the money behind some items.
+#[derive(Default)]
+struct Numbers {
+    orders: HashMap<String, OwedRow>,
+    payments: HashMap<String, PaymentRow>,
+}
+
+impl Numbers {
+    /// Looks up the orders and payments that these items name, and the payments by which those orders owe.
+    async fn behind(conn: &mut Conn, items: &[ItemRow]) -> Result<Self, StoreError> {
+        let named = |text: &&String| !text.is_empty();
+        let mut ids: Vec<&String> = items.iter().map(|item| &item.order_id).filter(named).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            // What is asked for no order at all, the engines look for in everything.
+            return Ok(Self::default());
+        }
+        let found: Vec<OwedRow> =
+            orders::table.filter(orders::id.eq_any(ids)).select(OwedRow::as_select()).load(conn).await?;
+        let bound = found.iter().filter_map(|order| order.payment_id.as_ref());
+        let mut ids: Vec<&String> = items.iter().map(|item| &item.payment_id).filter(named).chain(bound).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let payments: Vec<PaymentRow> = if ids.is_empty() {
+            Vec::new()
+        } else {
+            let rows = order_payments::table.filter(order_payments::payment_id.eq_any(ids));
+            rows.select(PaymentRow::as_select()).load(conn).await?
+        };
+        Ok(Self {
+            orders: found.into_iter().map(|order| (order.id.clone(), order)).collect(),
+            payments: payments.into_iter().map(|payment| (payment.payment_id.clone(), payment)).collect(),
+        })
+    }
+
+    /// The payment, if it is one of the order's.
+    fn payment(&self, item: &ItemRow) -> Option<PaymentRow> {
+        self.payments.get(&item.payment_id).filter(|payment| payment.order_id == item.order_id).cloned()
+    }
+
+    /// What the order owes; in which coin is told apart.
+    fn owed(&self, item: &ItemRow) -> Option<CoinAmount> {
+        self.orders.get(&item.order_id)?.owed.as_deref().and_then(CoinAmount::parse)
+    }
+
+    fn owed_coin(&self, item: &ItemRow) -> Option<Coin> {
+        let bound = self.orders.get(&item.order_id)?.payment_id.as_ref()?;
+        self.payments.get(bound)?.coin.as_deref().and_then(Coin::parse)
+    }
+}
+
+/// The items of these rows, with their numbers.
+async fn with_numbers(conn: &mut Conn, rows: Vec<ItemRow>) -> Result<Vec<AttentionItem>, StoreError> {
+    let numbers = Numbers::behind(conn, &rows).await?;
+    rows.into_iter().map(|row| row.into_item(&numbers)).collect()
+}
+
 impl ItemRow {
-    fn into_item(self) -> Result<AttentionItem, StoreError> {
+    fn into_item(self, numbers: &Numbers) -> Result<AttentionItem, StoreError> {
         let broken = |column| broken(column, &self.id);
         let order = || OrderId::parse(&self.order_id).ok_or_else(|| broken("order_id"));
         let payment = || PaymentId::parse(&self.payment_id).ok_or_else(|| broken("payment_id"));
@@ -47,6 +117,9 @@ impl ItemRow {
             // Empty text where there is none: a unique index knows no null.
             order_id: if self.order_id.is_empty() { None } else { Some(order()?) },
             payment_id: if self.payment_id.is_empty() { None } else { Some(payment()?) },
+            payment: numbers.payment(&self).map(PaymentRow::into_payment).transpose()?,
+            owed: numbers.owed(&self),
+            owed_coin: numbers.owed_coin(&self),
             count: self.count,
             first_at: Timestamp::from_micros(self.first_at),
             last_at: Timestamp::from_micros(self.last_at),
@@ -83,7 +156,7 @@ pub async fn attention_page(
         .select(ItemRow::as_select())
         .load(conn)
         .await?;
-    rows.into_iter().map(ItemRow::into_item).collect()
+    with_numbers(conn, rows).await
 }
 
 /// Resolves an open item and audits it, in one transaction; one that is resolved keeps its first resolution.
@@ -106,7 +179,8 @@ pub async fn attention_resolve(
             .execute(conn)
             .await?;
         let found: Option<ItemRow> = a::table.find(&row).select(ItemRow::as_select()).first(conn).await.optional()?;
-        let Some(item) = found.map(ItemRow::into_item).transpose()? else { return Ok(Resolved::Unknown) };
+        let found = with_numbers(conn, found.into_iter().collect()).await?;
+        let Some(item) = found.into_iter().next() else { return Ok(Resolved::Unknown) };
         if written == 0 {
             return Ok(Resolved::Before(item));
         }
