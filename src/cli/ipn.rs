@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{Secret, known_ipn_secret, local_url};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::money::{Coin, CoinAmount};
+use crate::provider::dial;
 use crate::provider::signature::sign;
 
 use super::error::CliError;
@@ -115,12 +116,8 @@ fn secret(send: &SendIpn, shell: &Shell<'_>) -> Result<Secret, CliError> {
     })
 }
 
-/// A client that dials the server itself: a proxy of the environment would not find a loopback address.
 fn client() -> Result<reqwest::Client, CliError> {
-    // A second installation is refused, and the first one serves.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
+    dial::builder()
         .timeout(ANSWER_WITHIN)
         .build()
         .map_err(|error| CliError::Failed(format!("no HTTP client can be made: {error}")))

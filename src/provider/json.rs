@@ -102,18 +102,32 @@ impl<'a> Document<'a> {
     /// The value of a field of the outermost object.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<Value<'a>> {
+        self.index_of(name).map(|value| self.value(value))
+    }
+
+    /// The values of an array in a field of the outermost object; none if something else stands there.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Option<Vec<Value<'a>>> {
+        let array = self.index_of(name).filter(|value| self.node(*value).kind == Kind::Array)?;
+        Some(self.values(array).map(|value| self.value(value)).collect())
+    }
+
+    fn index_of(&self, name: &str) -> Option<usize> {
         if !self.is_object() {
             return None;
         }
         let key = self.keys(0).find(|key| self.text(*key).is(name))?;
-        let value = key.saturating_add(1);
-        Some(match self.node(value).kind {
+        Some(key.saturating_add(1))
+    }
+
+    fn value(&self, value: usize) -> Value<'a> {
+        match self.node(value).kind {
             Kind::Null => Value::Null,
             Kind::Bool => Value::Bool,
             Kind::Number => Value::Number(self.lexeme(value)),
             Kind::Text => Value::Text(self.text(value)),
             Kind::Array | Kind::Object => Value::Container,
-        })
+        }
     }
 
     /// The length of the text it was read from.

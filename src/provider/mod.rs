@@ -1,12 +1,17 @@
-//! How the provider, NOWPayments, speaks: its signatures and the types its fields really have.
+//! How the provider, NOWPayments, speaks: its signatures, its API, and the types its fields really have.
 //!
 //! An IPN comes in as raw bytes: [`signature`] says whether the provider signed them and in which form,
-//! [`wire`] reads the evidence out of the verified document. Both work on [`json`], which keeps every
-//! number as the text it was. Nothing here stores, decides or waits; the story goes on in
+//! [`wire`] reads the evidence out of the verified document. [`client`] asks the provider's API, and
+//! [`report`] reads the same evidence out of its answers. All work on [`json`], which keeps every
+//! number as the text it was. Nothing here stores or decides; the story goes on in
 //! `domain/evidence.rs`.
 
 pub mod canonical;
+pub mod client;
+pub mod dial;
+mod fields;
 pub mod json;
+pub mod report;
 pub mod signature;
 pub mod wire;
 

@@ -7,7 +7,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::provider::canonical;
+use crate::domain::evidence::ProviderWord;
+use crate::domain::ids::{OrderId, PaymentId};
+use crate::domain::money::{Coin, CoinAmount};
+use crate::domain::time::Timestamp;
+use crate::provider::canonical::{self, Form};
+use crate::provider::json::Document;
 use crate::provider::signature::{Verifier, sign};
 
 const SECRET: &str = "test-ipn-secret-0001";

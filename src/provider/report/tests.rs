@@ -1,0 +1,1 @@
+//! Every body of the provider, read and written back.
