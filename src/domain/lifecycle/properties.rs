@@ -8,7 +8,8 @@ use proptest::sample::select;
 
 use super::samples::*;
 use super::{Decision, Input, LatePayments, Moment, Rules, ZeroReceived, decide};
-use crate::domain::evidence::{Evidence, NamedPrice, Ownership, Witness};
+use crate::domain::attention::AttentionKind;
+use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, Witness};
 use crate::domain::money::CoinAmount;
 use crate::domain::order::{FailureReason, Order, Source, Status, StatusName};
 use crate::domain::time::{Span, Timestamp};
@@ -253,8 +254,36 @@ proptest! {
         walk(order, &steps, |before, _, decision| {
             let items = &decision.attention;
             for (nth, item) in items.iter().enumerate() {
-                assert_eq!(item.order, Some(before.id));
+                // Silence is nothing about one order.
+                let about = (item.kind != AttentionKind::IpnSilence).then_some(before.id);
+                assert_eq!(item.order, about);
                 assert!(!items[..nth].contains(item));
+            }
+        });
+    }
+
+    #[test]
+    fn a_poll_raises_silence_exactly_where_it_moves_what_an_ipn_should_have((order, steps) in any_history()) {
+        walk(order, &steps, |before, (input, moment), decision| {
+            let now = before.events.last().map_or(moment.now, |last| moment.now.max(last.at));
+            let late = match input {
+                Input::Evidence(evidence, _) => evidence.provider_at.is_none_or(|at| at.after(Span::minutes(1)) < now),
+                _ => false,
+            };
+            let raised = decision.attention.iter().any(|item| item.kind == AttentionKind::IpnSilence);
+            assert_eq!(raised, late && decision.event.is_some());
+        });
+    }
+
+    #[test]
+    fn what_a_poll_finds_again_of_a_known_payment_is_not_raised_again((order, steps) in any_history()) {
+        walk(order, &steps, |_, (input, moment), decision| {
+            let Input::Evidence(evidence, _) = input else { return };
+            let newest = decision.order.ledger.find(&evidence.payment_id).map(|payment| &payment.word);
+            let recorded = matches!(decision.outcome, Outcome::Applied | Outcome::Refreshed | Outcome::Child);
+            if recorded && newest == Some(&evidence.word) {
+                let again = decide(&decision.order, input, moment).unwrap();
+                assert_eq!(again.attention, []);
             }
         });
     }
