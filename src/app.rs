@@ -19,11 +19,13 @@ use crate::actors::directory::OrderDirectory;
 use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
 use crate::actors::order::Surroundings;
-use crate::actors::sweeper::{SweepRequest, Sweeper, SweeperActor, Swept, Wake};
+use crate::actors::poller::{Poller, PollerActor};
+use crate::actors::sweeper::{Lookout, SweepRequest, Sweeper, SweeperActor, Swept, Wake};
 use crate::actors::waiting::ChangeBoard;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::{self, Parts, Shared};
+use crate::provider::client::Client;
 use crate::store::Store;
 
 /// How often idle order actors are let go.
@@ -37,6 +39,7 @@ pub struct App {
     server: ServerHandle,
     ended: JoinHandle<io::Result<()>>,
     sweeping: Addr<SweeperActor>,
+    polling: Option<Addr<PollerActor>>,
     retiring: JoinHandle<()>,
     actors: Actors,
     store: Store,
@@ -58,11 +61,15 @@ impl App {
         let listener = TcpListener::bind(settings.listen)?;
         let local_addr = listener.local_addr()?;
         let settings = settings.listening_on(local_addr);
-        let actors = Actors::start(&settings, &clock, &store);
+        let client = Client::new(&settings).map_err(io::Error::other)?;
+        let actors = Actors::start(&settings, &clock, &store, client);
         let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
         let keys = IdempotencyActor::start_in_arbiter(&actors.first_arbiter(), move |_| keys);
         let sweeper = actors.sweeper.clone();
         let sweeping = SweeperActor::start_in_arbiter(&actors.first_arbiter(), move |_| SweeperActor(sweeper));
+        let polling = actors.poller().cloned();
+        let polling =
+            polling.map(|poller| PollerActor::start_in_arbiter(&actors.first_arbiter(), move |_| PollerActor(poller)));
         let desk = CheckoutDesk {
             directory: actors.directory.clone(),
             keys,
@@ -85,7 +92,7 @@ impl App {
         let handle = server.handle();
         let ended = actix::spawn(server);
         let retiring = actix::spawn(retire_idle(actors.directory.clone()));
-        Ok(Self { local_addr, server: handle, ended, sweeping, retiring, actors, store })
+        Ok(Self { local_addr, server: handle, ended, sweeping, polling, retiring, actors, store })
     }
 
     /// Where it listens.
@@ -104,6 +111,21 @@ impl App {
     pub async fn wake_sweeper(&self) {
         if self.sweeping.send(Wake).await.is_err() {
             tracing::warn!("the sweeper has stopped");
+        }
+    }
+
+    /// Who asks the provider, with its counters; nobody where no provider is configured.
+    #[must_use]
+    pub fn poller(&self) -> Option<&Poller> {
+        self.actors.poller()
+    }
+
+    /// Lets the poller look now, and waits until it has.
+    pub async fn wake_poller(&self) {
+        if let Some(polling) = &self.polling
+            && polling.send(Wake).await.is_err()
+        {
+            tracing::warn!("the poller has stopped");
         }
     }
 
@@ -130,7 +152,7 @@ impl App {
 }
 
 impl Actors {
-    fn start(settings: &Settings, clock: &Clock, store: &Store) -> Self {
+    fn start(settings: &Settings, clock: &Clock, store: &Store, client: Option<Client>) -> Self {
         let arbiters: Vec<Arbiter> = (0..threads()).map(|_| Arbiter::new()).collect();
         let surroundings = Surroundings {
             store: store.clone(),
@@ -140,15 +162,30 @@ impl Actors {
         };
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let directory = OrderDirectory::new(surroundings, handles);
+        let poller = client.map(|client| Poller {
+            directory: directory.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: settings.poller,
+            client,
+            counters: Arc::default(),
+            memory: Arc::default(),
+        });
+        let late_payments = settings.orders.rules.late_payments;
         let sweeper = Sweeper {
             directory: directory.clone(),
             store: store.clone(),
             clock: clock.clone(),
             settings: settings.sweeper,
             idempotency: settings.idempotency,
+            lookout: Lookout { poller, late_payments, waiting: Arc::default() },
             counters: Arc::default(),
         };
         Self { arbiters, directory, sweeper }
+    }
+
+    fn poller(&self) -> Option<&Poller> {
+        self.sweeper.lookout.poller.as_ref()
     }
 
     fn first_arbiter(&self) -> ArbiterHandle {
@@ -174,7 +211,7 @@ pub async fn sweep_once(
     store: &Store,
     request: SweepRequest,
 ) -> Result<Swept, OrderError> {
-    let actors = Actors::start(settings, clock, store);
+    let actors = Actors::start(settings, clock, store, None);
     let swept = actors.sweeper.sweep(request).await;
     store.flush().await;
     actors.stop();

@@ -1,7 +1,8 @@
 //! Who serialises what.
 //!
 //! One actor per live order ([`order`]), found through the [`directory`]; one that holds idempotency keys
-//! in use ([`idempotency`]); one that sweeps by the clock ([`sweeper`]). [`checkout`] and [`intake`] are the
+//! in use ([`idempotency`]); one that sweeps by the clock ([`sweeper`]) and one that asks the provider about
+//! what is not paid ([`poller`]). [`checkout`] and [`intake`] are the
 //! two straight lines through them; [`waiting`] tells who waits for an order's next change.
 //!
 //! Conventions: one message, one struct, one doc line for what the answer means. Messages carry ids, not
@@ -12,6 +13,7 @@ pub mod directory;
 pub mod idempotency;
 pub mod intake;
 pub mod order;
+pub mod poller;
 pub mod sweeper;
 pub mod waiting;
 

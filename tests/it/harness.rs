@@ -176,6 +176,7 @@ impl TestApp {
     pub async fn advance(&self, span: Span) {
         self.clock.advance(span);
         self.app.wake_sweeper().await;
+        self.app.wake_poller().await;
     }
 
     /// A request without a key.

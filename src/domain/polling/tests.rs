@@ -106,9 +106,8 @@ fn an_order_without_a_payment_or_that_is_paid_is_not_asked_after() {
 #[test]
 fn unanswered_questions_are_repeated_soon_then_every_ten_minutes_and_never_past_the_end() {
     let order = order(Span::minutes(60), None);
-    let pauses: Vec<_> = (0..8)
-        .map(|times| next_try(&order, times, noon()).unwrap().since(noon()).as_millis() / 1_000)
-        .collect();
+    let pauses: Vec<_> =
+        (0..8).map(|times| next_try(&order, times, noon()).unwrap().since(noon()).as_millis() / 1_000).collect();
     assert_eq!(pauses, [30, 30, 60, 120, 240, 480, 600, 600]);
     let over = Order { status: Status::Cancelled, ..order };
     assert_eq!(next_try(&over, 1, noon().after(ADDRESS_WATCHED_FOR)), None);
