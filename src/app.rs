@@ -19,6 +19,7 @@ use crate::actors::directory::OrderDirectory;
 use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
 use crate::actors::order::Surroundings;
+use crate::actors::payments::{Minima, PaymentDesk};
 use crate::actors::poller::{Poller, PollerActor};
 use crate::actors::sweeper::{Lookout, SweepRequest, Sweeper, SweeperActor, Swept, Wake};
 use crate::actors::waiting::ChangeBoard;
@@ -56,7 +57,7 @@ impl App {
     /// Starts everything on an open store; requests are answered from here on.
     ///
     /// # Errors
-    /// The address cannot be listened on.
+    /// The address cannot be listened on, or the provider's settings cannot be used.
     pub fn start(settings: Settings, clock: Clock, store: Store) -> io::Result<Self> {
         let listener = TcpListener::bind(settings.listen)?;
         let local_addr = listener.local_addr()?;
@@ -67,9 +68,11 @@ impl App {
         let keys = IdempotencyActor::start_in_arbiter(&actors.first_arbiter(), move |_| keys);
         let sweeper = actors.sweeper.clone();
         let sweeping = SweeperActor::start_in_arbiter(&actors.first_arbiter(), move |_| SweeperActor(sweeper));
-        let polling = actors.poller().cloned();
-        let polling =
-            polling.map(|poller| PollerActor::start_in_arbiter(&actors.first_arbiter(), move |_| PollerActor(poller)));
+        let payments = actors.poller().map(|poller| poller.payments.clone());
+        let polling = actors.poller().cloned().map(|poller| {
+            let arbiter = actors.first_arbiter();
+            PollerActor::start_in_arbiter(&arbiter, move |_| PollerActor(poller))
+        });
         let desk = CheckoutDesk {
             directory: actors.directory.clone(),
             keys,
@@ -77,6 +80,7 @@ impl App {
             clock: clock.clone(),
             orders: Arc::new(settings.orders.clone()),
             idempotency: settings.idempotency,
+            payments: payments.clone(),
         };
         let intake = Intake { directory: actors.directory.clone(), store: store.clone(), clock: clock.clone() };
         let shared = Arc::new(Shared::new(Parts {
@@ -87,6 +91,7 @@ impl App {
             desk,
             intake,
             sweeper: actors.sweeper.clone(),
+            payments,
         }));
         let server = http::serve(listener, shared)?;
         let handle = server.handle();
@@ -162,12 +167,17 @@ impl Actors {
         };
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let directory = OrderDirectory::new(surroundings, handles);
-        let poller = client.map(|client| Poller {
+        let payments = client.map(|client| PaymentDesk {
+            minima: Minima::new(client.clone(), clock.clone(), settings.nowpayments.payout_currency.clone()),
+            client,
             directory: directory.clone(),
             store: store.clone(),
             clock: clock.clone(),
+            default_coin: settings.orders.pay_currency.clone(),
+        });
+        let poller = payments.map(|payments| Poller {
+            payments,
             settings: settings.poller,
-            client,
             counters: Arc::default(),
             memory: Arc::default(),
         });

@@ -5,7 +5,7 @@
 //! the order's commit carries (`store/queries/commit.rs`). Counters are committed before a replay is
 //! answered. Rules: contract, section 3.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 
 use actix::prelude::*;
@@ -37,7 +37,7 @@ pub struct IdempotencyActor {
     store: Store,
     clock: Clock,
     settings: IdempotencySettings,
-    held: HashMap<Name, Vec<oneshot::Sender<Option<KeyRecord>>>>,
+    held: HashMap<Name, VecDeque<oneshot::Sender<Turn>>>,
     waiting: usize,
     used: LruCache<Name, KeyRecord>,
 }
@@ -88,7 +88,7 @@ pub struct Again {
     pub kind: KeyUseKind,
 }
 
-/// The holder is done: the key's first use, or none if it came to nothing. Wakes those who wait.
+/// The holder is done. Wakes those who wait.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Finish {
@@ -96,8 +96,29 @@ pub struct Finish {
     pub account_id: AccountId,
     /// The key.
     pub key: IdempotencyKey,
-    /// Its first use.
-    pub record: Option<KeyRecord>,
+    /// What the holder came to.
+    pub came_to: CameTo,
+}
+
+/// What the holder of a key came to.
+#[derive(Debug)]
+pub enum CameTo {
+    /// An order: the key's first use.
+    Use(KeyRecord),
+    /// A refusal before anything was written: the key is unused, and the next who waits may try for itself.
+    Refusal,
+    /// A failure, which would be everybody's.
+    Nothing,
+}
+
+/// What one who waits for a key gets.
+enum Turn {
+    /// It was used.
+    Used(KeyRecord),
+    /// It is theirs now.
+    Yours,
+    /// It came to nothing.
+    Lost,
 }
 
 impl Handler<Begin> for IdempotencyActor {
@@ -115,7 +136,7 @@ impl Handler<Begin> for IdempotencyActor {
             self.used.pop(&name);
         }
         let Some(waiters) = self.held.get_mut(&name) else {
-            self.held.insert(name, Vec::new());
+            self.held.insert(name, VecDeque::new());
             return Box::pin(std::future::ready(Ok(Begun::First)));
         };
         if self.waiting >= WAITING_MAX {
@@ -123,11 +144,12 @@ impl Handler<Begin> for IdempotencyActor {
         }
         self.waiting = self.waiting.saturating_add(1);
         let (settled, wait) = oneshot::channel();
-        waiters.push(settled);
+        waiters.push_back(settled);
         Box::pin(async move {
             match wait.await {
-                Ok(Some(record)) => counter.count(begin, record).await,
-                Ok(None) | Err(_) => {
+                Ok(Turn::Used(record)) => counter.count(begin, record).await,
+                Ok(Turn::Yours) => Ok(Begun::First),
+                Ok(Turn::Lost) | Err(_) => {
                     let cause = "the first request of this key was not stored".to_owned();
                     Err(CommitError::Unavailable(cause).into())
                 }
@@ -141,12 +163,21 @@ impl Handler<Finish> for IdempotencyActor {
 
     fn handle(&mut self, finish: Finish, _: &mut Context<Self>) {
         let name = (finish.account_id, finish.key);
-        for waiter in self.held.remove(&name).unwrap_or_default() {
+        let mut waiters = self.held.remove(&name).unwrap_or_default();
+        while let Some(waiter) = waiters.pop_front() {
             self.waiting = self.waiting.saturating_sub(1);
-            // One that gave up meanwhile needs no answer.
-            drop(waiter.send(finish.record.clone()));
+            // One that gave up meanwhile needs no answer, and takes no key.
+            let heard = waiter.send(match &finish.came_to {
+                CameTo::Use(record) => Turn::Used(record.clone()),
+                CameTo::Refusal => Turn::Yours,
+                CameTo::Nothing => Turn::Lost,
+            });
+            if heard.is_ok() && matches!(finish.came_to, CameTo::Refusal) {
+                self.held.insert(name, waiters);
+                return;
+            }
         }
-        if let Some(record) = finish.record {
+        if let CameTo::Use(record) = finish.came_to {
             self.used.put(name, record);
         }
     }

@@ -15,17 +15,16 @@ use std::time::Duration;
 use actix::prelude::*;
 use futures_util::{StreamExt, stream};
 
-use super::directory::OrderDirectory;
+use super::payments::PaymentDesk;
 use super::sweeper::Wake;
-use crate::clock::{Clock, fresh_uuid};
+use crate::clock::fresh_uuid;
 use crate::config::PollerSettings;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Order, Status};
-use crate::domain::polling::{ADDRESS_WATCHED_FOR, next_look, next_try};
+use crate::domain::polling::{next_look, next_try};
 use crate::domain::time::{Span, Timestamp};
-use crate::provider::client::Client;
+use crate::store::StoreError;
 use crate::store::work::{Claim, Pace, ProviderWork};
-use crate::store::{Store, StoreError};
 
 use inquiry::{Inquiry, Reply};
 
@@ -70,16 +69,10 @@ pub struct PollCounters {
 /// What the timer's passes and the sweeper's looks share. Clones share it.
 #[derive(Clone)]
 pub struct Poller {
-    /// Where an order's actor is found.
-    pub directory: OrderDirectory,
-    /// Where due orders are read.
-    pub store: Store,
-    /// The time.
-    pub clock: Clock,
+    /// Who makes payments, with the provider, the orders and the time.
+    pub payments: PaymentDesk,
     /// Whether, how often and how fast the timer asks.
     pub settings: PollerSettings,
-    /// Who is asked.
-    pub client: Client,
     /// What was done so far.
     pub counters: Arc<PollCounters>,
     /// What it remembers from one pass to the next.
@@ -143,7 +136,7 @@ impl Poller {
         if self.is_paused() {
             return Looked::NotTold;
         }
-        let order = match self.store.order_load(id).await {
+        let order = match self.payments.store.order_load(id).await {
             Ok(Some(order)) => order,
             Ok(None) => return Looked::NotTold,
             Err(error) => {
@@ -187,17 +180,17 @@ impl Poller {
     }
 
     async fn walk(&self) -> Result<(), StoreError> {
-        let ends_at = self.clock.now().after(PASS_LASTS);
+        let ends_at = self.now().after(PASS_LASTS);
         self.memory.unanswered.store(0, Ordering::Relaxed);
         let (errors, mut free) = (self.counters.errors.load(Ordering::Relaxed), 0);
         for _ in 0..PAGES_MAX {
-            let now = self.clock.now();
-            let mut due = self.store.work_due(now, PAGE_ORDERS).await?;
+            let now = self.now();
+            let mut due = self.payments.store.work_due(now, PAGE_ORDERS).await?;
             if due.is_empty() || ends_at < now || self.is_interrupted() {
                 break;
             }
             let wanted = i64::try_from(due.len()).unwrap_or(0).saturating_sub(free);
-            free = free.saturating_add(self.store.pace_take(now, self.pace(wanted)).await?);
+            free = free.saturating_add(self.payments.store.pace_take(now, self.pace(wanted)).await?);
             if free == 0 {
                 break;
             }
@@ -232,40 +225,39 @@ impl Poller {
     }
 
     async fn visit_claimed(&self, id: OrderId) -> Result<i64, StoreError> {
-        let now = self.clock.now();
+        let now = self.now();
         let claim = Claim { token: fresh_uuid(now).to_string(), until: now.after(CLAIM_LASTS) };
         let held = claim.token.clone();
-        let Some(row) = self.store.work_claim(id, claim).await? else { return Ok(0) };
+        let Some(row) = self.payments.store.work_claim(id, claim).await? else { return Ok(0) };
         if now < row.due_at {
             // Another node has just looked.
-            self.store.work_update(held, ProviderWork { claim: None, ..row }).await?;
+            self.payments.store.work_update(held, ProviderWork { claim: None, ..row }).await?;
             return Ok(0);
         }
-        let Some(order) = self.store.order_load(id).await? else {
-            self.store.work_end(id, held).await?;
+        let Some(order) = self.payments.store.order_load(id).await? else {
+            self.payments.store.work_end(id, held).await?;
             return Ok(0);
         };
         if matches!(order.status, Status::Paid { .. }) {
-            self.store.work_end(id, held).await?;
+            self.payments.store.work_end(id, held).await?;
             return Ok(0);
         }
         if order.payment_id().is_none() {
-            self.without_payment(&order, row, held).await?;
-            return Ok(0);
+            return self.make_payment(&order, row, held).await;
         }
         let mut inquiry = Inquiry::new(self, order);
         inquiry.ask().await;
         let next = self.afterwards(&inquiry, &row);
         match next {
-            Some(next) => drop(self.store.work_update(held, next).await?),
-            None => self.store.work_end(id, held).await?,
+            Some(next) => drop(self.payments.store.work_update(held, next).await?),
+            None => self.payments.store.work_end(id, held).await?,
         }
         Ok(inquiry.questions())
     }
 
     /// The row of an order after it was asked about; none if nothing is to be asked any more.
     fn afterwards(&self, inquiry: &Inquiry<'_>, row: &ProviderWork) -> Option<ProviderWork> {
-        let (order, now) = (inquiry.order(), self.clock.now());
+        let (order, now) = (inquiry.order(), self.now());
         let row = ProviderWork { claim: None, ..row.clone() };
         match inquiry.reply() {
             Some(Reply::TooOften) | None => Some(row),
@@ -279,24 +271,35 @@ impl Poller {
         }
     }
 
-    /// An order whose payment is still to be made; nobody was ever shown an address of one that has ended.
-    async fn without_payment(&self, order: &Order, row: ProviderWork, held: String) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let too_old = order.created_at.after(ADDRESS_WATCHED_FOR) <= now;
-        if !matches!(order.status, Status::Pending { .. }) || too_old {
-            return self.store.work_end(order.id, held).await;
+    /// An order whose payment is still to be made; nobody was ever shown an address of one that has ended. Answers
+    /// how many questions it cost.
+    async fn make_payment(&self, order: &Order, row: ProviderWork, held: String) -> Result<i64, StoreError> {
+        if !matches!(order.status, Status::Pending { .. }) {
+            self.payments.store.work_end(order.id, held).await?;
+            return Ok(0);
         }
-        let row = ProviderWork { claim: None, due_at: now.after(UNBOUND_AGAIN), ..row };
-        self.store.work_update(held, row).await.map(drop)
+        // The desk takes a claim of its own, and says itself when to look again; this is in case that it cannot.
+        let again = ProviderWork { claim: None, due_at: self.now().after(UNBOUND_AGAIN), ..row };
+        self.payments.store.work_update(held, again).await?;
+        self.counters.questions.fetch_add(1, Ordering::Relaxed);
+        match self.payments.finish(order.id, None).await {
+            Ok(order) if order.payment_id().is_some() => self.memory.unanswered.store(0, Ordering::Relaxed),
+            Ok(_) => drop(self.memory.unanswered.fetch_add(1, Ordering::Relaxed)),
+            Err(error) => {
+                self.counters.errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, order.id = %order.id, "an order's payment was not made; trying again");
+            }
+        }
+        Ok(1)
     }
 
     /// Takes in orders that no checkout of this configuration has made, now and then.
     async fn adopt(&self) {
-        let now = self.clock.now();
+        let now = self.now();
         if now.millis() < self.memory.adopts_at.load(Ordering::Relaxed) {
             return;
         }
-        match self.store.work_adopt(now).await {
+        match self.payments.store.work_adopt(now).await {
             Ok(orders) => {
                 self.memory.adopts_at.store(now.after(ADOPT_EVERY).millis(), Ordering::Relaxed);
                 if 0 < orders {
@@ -312,7 +315,7 @@ impl Poller {
         if questions <= 0 {
             return;
         }
-        if let Err(error) = self.store.pace_push(self.clock.now(), self.pace(questions)).await {
+        if let Err(error) = self.payments.store.pace_push(self.now(), self.pace(questions)).await {
             tracing::debug!(%error, "questions could not be counted against the pace");
         }
     }
@@ -326,18 +329,22 @@ impl Poller {
         Pace { wanted, each: Span::millis(each), burst: saved.clamp(1, per_minute) }
     }
 
+    fn now(&self) -> Timestamp {
+        self.payments.clock.now()
+    }
+
     /// Whether asking on makes no sense in this pass.
     fn is_interrupted(&self) -> bool {
         self.is_paused() || UNANSWERED_MAX <= self.memory.unanswered.load(Ordering::Relaxed)
     }
 
     fn is_paused(&self) -> bool {
-        self.clock.now().millis() < self.memory.paused_until.load(Ordering::Relaxed)
+        self.now().millis() < self.memory.paused_until.load(Ordering::Relaxed)
     }
 
     /// Asks nobody for a while: the provider finds that it is asked too often.
     fn pause(&self, asked_for: Option<Span>) {
-        let now: Timestamp = self.clock.now();
+        let now = self.now();
         let until = now.after(asked_for.unwrap_or(PAUSE_USUAL).clamp(Span::seconds(1), PAUSE_MOST));
         self.memory.paused_until.fetch_max(until.millis(), Ordering::Relaxed);
         tracing::warn!(until = %until, "the provider is asked too often; asking nothing for a while");

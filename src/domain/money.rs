@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bigdecimal::num_bigint::BigInt;
-use bigdecimal::{BigDecimal, Signed, Zero};
+use bigdecimal::{BigDecimal, RoundingMode, Signed, Zero};
 
 /// The most characters a number on the wire may have; no coin comes near it.
 const LEXEME_BYTES_MAX: usize = 128;
@@ -134,7 +134,9 @@ impl CoinAmount {
             }
         }
         let amount = BigDecimal::from_str(lexeme).ok()?;
-        (!amount.is_negative()).then_some(Self(amount))
+        // Nothing of tens is nothing: written plainly it would have two zeros, which is no number in JSON.
+        let is_round_nothing = amount.is_zero() && amount.fractional_digit_count() < 0;
+        (!amount.is_negative()).then(|| if is_round_nothing { Self::zero() } else { Self(amount) })
     }
 
     /// Nothing at all.
@@ -159,6 +161,13 @@ impl CoinAmount {
     #[must_use]
     pub fn times_basis_points(&self, parts: u32) -> Self {
         Self(&self.0 * BigDecimal::new(BigInt::from(parts), 4))
+    }
+
+    /// At least this amount, with just the decimals that people write in this currency: `94.2` USD is `94.20`.
+    #[must_use]
+    pub fn as_money(&self, currency: Currency) -> Self {
+        let scale = i64::from(currency.exponent());
+        Self(self.0.with_scale_round(scale, RoundingMode::Up))
     }
 }
 
@@ -200,6 +209,21 @@ mod tests {
     fn absurd_numbers_are_refused_before_they_cost_anything() {
         for text in ["", "-1", "1e999999999", "1e-129", "NaN", "0x1", "1e", &"9".repeat(129)] {
             assert_eq!(CoinAmount::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_of_money_has_the_decimals_of_its_currency_and_is_never_less() {
+        let shown = |text: &str, currency| amount(text).as_money(Currency::parse(currency).unwrap()).to_string();
+        let usd = ["94.2", "94.2001", "94", "0"].map(|text| shown(text, "USD"));
+        assert_eq!(usd, ["94.20", "94.21", "94.00", "0.00"]);
+        assert_eq!((shown("94.2", "JPY"), shown("94.2", "KWD")), ("95".to_owned(), "94.200".to_owned()));
+    }
+
+    #[test]
+    fn nothing_is_written_as_one_number_however_it_was_spelled() {
+        for (text, plain) in [("0e1", "0"), ("0E+99", "0"), ("0.0e9", "0"), ("0.00", "0.00"), ("0e-2", "0.00")] {
+            assert_eq!(amount(text).to_string(), plain, "{text}");
         }
     }
 

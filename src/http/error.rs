@@ -16,6 +16,7 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
+use crate::actors::payments::BelowMinimum;
 use crate::domain::access::{Scope, Tier};
 use crate::domain::ids::AttentionId;
 use crate::domain::lifecycle::Refusal;
@@ -201,10 +202,23 @@ fn of_checkout(error: &CheckoutError) -> Problem {
             let extensions = Extensions { field: Some(field), ..Extensions::default() };
             extended(Slug::IdempotencyMismatch, detail, extensions)
         }
+        CheckoutError::NotOffered(coin) => {
+            ApiError::field("pay_currency", format!("pay_currency {coin} is not offered.")).problem()
+        }
+        CheckoutError::BelowMinimum(below) => ApiError::field("pay_currency", below_minimum(below)).problem(),
         // The order was made by this very request: that it is gone is a fault of ours.
         CheckoutError::Order(OrderError::NotFound) => internal(chain(error)),
         CheckoutError::Order(inner) => of_order("", inner),
     }
+}
+
+fn below_minimum(below: &BelowMinimum) -> String {
+    let BelowMinimum { coin, minimum, product, price } = below;
+    let (currency, minimum, costs) = (price.currency, minimum.as_money(price.currency), price.in_major_units());
+    format!(
+        "pay_currency {coin} has a minimum of {minimum} {currency}; {product} costs {costs} {currency}. \
+         Choose another coin."
+    )
 }
 
 fn of_order(id: &str, error: &OrderError) -> Problem {

@@ -45,6 +45,7 @@ use actix_web::{App, Error, HttpRequest, web};
 use crate::actors::checkout::CheckoutDesk;
 use crate::actors::directory::OrderDirectory;
 use crate::actors::intake::Intake;
+use crate::actors::payments::PaymentDesk;
 use crate::actors::sweeper::Sweeper;
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
@@ -75,6 +76,8 @@ pub struct Parts {
     pub intake: Intake,
     /// Sweeps by hand.
     pub sweeper: Sweeper,
+    /// Makes payments; none where nobody does.
+    pub payments: Option<PaymentDesk>,
 }
 
 /// What all handlers of all workers share.
@@ -86,6 +89,7 @@ pub struct Shared {
     desk: CheckoutDesk,
     intake: Intake,
     sweeper: Sweeper,
+    payments: Option<PaymentDesk>,
     gate: Gate,
     keyring: Keyring,
     limits: Limits,
@@ -113,6 +117,7 @@ impl Shared {
             desk: parts.desk,
             intake: parts.intake,
             sweeper: parts.sweeper,
+            payments: parts.payments,
         }
     }
 

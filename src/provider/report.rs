@@ -7,11 +7,13 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, OrderReference, Unreadable, plain_integer, read_body};
+use super::fields::{Fields, OrderReference, plain_integer, read_body};
 use crate::domain::evidence::{Evidence, Witness};
 use crate::domain::ids::PaymentId;
 use crate::domain::ledger::PayTo;
 use crate::domain::time::Timestamp;
+
+pub use super::fields::Unreadable;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::archive::{Beside, BesidePage, OrdersPage, Window};
-use super::changeset::{AuditEntry, Changeset, CommitError, Committed};
+use super::changeset::{AuditEntry, Changeset, CommitError, Committed, KeyRecord};
 use super::filter::{Due, DueOrder, DuePage, LinePage, OrderFilter, OrderPage, Page, Position};
 use super::records::{
     AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, Resolution, Resolved, Stretch,
@@ -13,6 +13,7 @@ use super::work::{Claim, Pace, ProviderWork};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
 use crate::domain::access::{Account, ApiKey};
+use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{AccountId, AttentionId, KeyId, OrderId, PaymentId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
@@ -198,6 +199,11 @@ impl Store {
     /// Takes as much of the pace of all nodes as is free; answers how many questions may be asked at once.
     pub async fn pace_take(&self, now: Timestamp, asked: Pace) -> Result<i64, StoreError> {
         write!(self.access, work::pace_take(now, asked))
+    }
+
+    /// What the first use of a key was.
+    pub async fn key_record(&self, account: AccountId, key: IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
+        read!(self.access, idempotency::key_record(account, &key))
     }
 
     /// Counters of idempotency keys: of one account, or of all.

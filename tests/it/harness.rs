@@ -7,6 +7,7 @@ pub mod door;
 pub mod load;
 pub mod pages;
 pub mod process;
+pub mod responder;
 pub mod sql;
 pub mod stock;
 

@@ -46,6 +46,8 @@ mod permissions;
 mod plans;
 mod postgres;
 mod problems;
+mod provider_client;
+mod provider_login;
 mod readme;
 mod receipts;
 mod received_ipns;

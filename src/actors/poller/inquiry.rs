@@ -77,12 +77,12 @@ impl<'a> Inquiry<'a> {
 
     /// Asks, and tells the order what is learned.
     pub async fn ask(&mut self) {
-        let clock = &self.poller.clock;
-        let ends_at = clock.now().after(INQUIRY_LASTS);
+        let poller = self.poller;
+        let ends_at = poller.now().after(INQUIRY_LASTS);
         let mut waiting: Vec<Asked> =
-            polling::questions(&self.order, clock.now()).into_iter().rev().map(Asked::Known).collect();
+            polling::questions(&self.order, poller.now()).into_iter().rev().map(Asked::Known).collect();
         while let Some(asked) = waiting.pop() {
-            let over = QUESTIONS_MAX <= self.questions || ends_at < clock.now() || self.stopped.is_some();
+            let over = QUESTIONS_MAX <= self.questions || ends_at < poller.now() || self.stopped.is_some();
             if over || self.is_settled() {
                 break;
             }
@@ -107,7 +107,7 @@ impl<'a> Inquiry<'a> {
         self.questions = self.questions.saturating_add(1);
         self.poller.counters.questions.fetch_add(1, Ordering::Relaxed);
         let is_bound = self.order.payment_id() == Some(&id);
-        let (reply, report) = match self.poller.client.payment(&id).await {
+        let (reply, report) = match self.poller.payments.client.payment(&id).await {
             Ok(mut report) => {
                 // The payment at whose address it arrived names it; an answer that forgets to say so is no other.
                 let evidence = &mut report.evidence;
@@ -143,7 +143,7 @@ impl<'a> Inquiry<'a> {
         };
         let evidence = report.evidence.clone();
         let told = Told { evidence, ipn: None, operation: None, ownership };
-        match self.poller.directory.tell(self.order.id, told).await {
+        match self.poller.payments.directory.tell(self.order.id, told).await {
             Ok(heard) => {
                 if heard.outcome == Outcome::Applied {
                     self.count_move(&report.evidence);
@@ -161,7 +161,7 @@ impl<'a> Inquiry<'a> {
 
     fn count_move(&self, evidence: &Evidence) {
         self.poller.counters.news.fetch_add(1, Ordering::Relaxed);
-        if evidence.is_unannounced(self.poller.clock.now()) {
+        if evidence.is_unannounced(self.poller.now()) {
             self.poller.counters.unannounced.fetch_add(1, Ordering::Relaxed);
             self.poller.memory.untold.fetch_add(1, Ordering::Relaxed);
         }

@@ -3,10 +3,13 @@
 //! The evidence goes the same way as an IPN; it carries no amounts, so none are compared. The contract
 //! answers 200 also when nothing moved.
 
+use std::time::Duration;
+
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::actors::order::Told;
@@ -16,11 +19,14 @@ use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
 use crate::http::{Shared, answer, body};
+use crate::provider::wire::OrderReference;
 
 use super::order_id;
 
 const PAYMENT_ID_CHARS_MAX: usize = 128;
 const WORD_CHARS_MAX: usize = 64;
+/// For how long the provider is asked: a server that is told to stop waits 5 s for its requests.
+const ASK_WITHIN: Duration = Duration::from_secs(4);
 
 /// The order, and what became of the evidence.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,8 +57,9 @@ struct Said {
 
 /// Applies the provider's word by hand.
 ///
-/// For a report that got lost: what the provider's dashboard says of the payment. The evidence goes the same way as an IPN without amounts, is on the audit log, and answers 200 also when
-/// nothing moved: see `applied` and `outcome`.
+/// For a report that got lost: what the provider's dashboard says of the payment. The evidence goes the same way
+/// as an IPN without amounts, is on the audit log, and answers 200 also when nothing moved: see `applied` and
+/// `outcome`. Where a provider is configured it is asked first: a payment that names another order is a `mismatch`.
 #[utoipa::path(post, path = "/v1/admin/crypto-orders/{order_id}/apply-ipn", operation_id = "apply_ipn",
     tag = "Operators", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order.")),
@@ -76,11 +83,32 @@ pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>)
         coin: None,
         provider_at: None,
     };
+    let ownership = ownership(&shared, id, &evidence.payment_id).await;
     let operation = Some(operator.operation("crypto_order.ipn_applied", &input));
-    let heard = shared.orders.tell(id, Told { evidence, ipn: None, operation, ownership: Ownership::Free }).await;
+    let heard = shared.orders.tell(id, Told { evidence, ipn: None, operation, ownership }).await;
     let heard = heard.map_err(|error| ApiError::Order(id.to_string(), error))?;
     let applied = heard.outcome == Outcome::Applied;
     answer::ok(&Applied { order: for_admin(&heard.order), applied, outcome: heard.outcome.as_str() })
+}
+
+/// Whose the payment is by the provider's own word. Where it gives none in time, the operator's counts.
+async fn ownership(shared: &Shared, order: OrderId, payment: &PaymentId) -> Ownership {
+    let Some(payments) = &shared.payments else { return Ownership::Free };
+    match timeout(ASK_WITHIN, payments.client.payment(payment)).await {
+        Ok(Ok(report)) => match report.order {
+            OrderReference::Ours(id) if id == order => Ownership::Free,
+            OrderReference::None => Ownership::Free,
+            OrderReference::Ours(_) | OrderReference::Foreign => Ownership::Another,
+        },
+        Ok(Err(error)) => {
+            tracing::warn!(order.id = %order, %error, "the provider does not confirm whose the payment is");
+            Ownership::Free
+        }
+        Err(_) => {
+            tracing::warn!(order.id = %order, "the provider does not say in time whose the payment is");
+            Ownership::Free
+        }
+    }
 }
 
 fn read(mut fields: Fields) -> Result<Said, ApiError> {

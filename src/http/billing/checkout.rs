@@ -7,6 +7,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::actors::checkout::{Checkout, CheckoutRequest};
@@ -15,7 +16,7 @@ use crate::domain::access::Permission;
 use crate::domain::catalogue::{Catalogue, ProductCode};
 use crate::domain::idempotency::{Asked, IdempotencyKey};
 use crate::domain::ids::{OrderId, PaymentId};
-use crate::domain::money::Coin;
+use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::order::{Order, StatusName};
 use crate::domain::time::Timestamp;
 use crate::http::error::ApiError;
@@ -37,7 +38,8 @@ const PAY_CURRENCY_CHARS_MAX: usize = 32;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// What a checkout answers. Without a provider the payment's fields are null.
+/// What a checkout answers. The payment's fields are null where no payment was made yet, and once the order is no
+/// longer pending.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!(samples::checkout()))]
 struct CheckoutAnswer<'a> {
@@ -50,8 +52,9 @@ struct CheckoutAnswer<'a> {
     price_currency: &'a str,
     #[schema(value_type = StatusName)]
     status: &'static str,
-    /// `stub` while no provider has made a payment.
-    #[schema(pattern = "^(nowpayments|stub)$", example = "stub")]
+    /// `stub` while no payment was made for the order: no provider is configured, or it could not be reached. The
+    /// same request under the same key tries again.
+    #[schema(pattern = "^(nowpayments|stub)$", example = "nowpayments")]
     provider: &'static str,
     #[schema(required = true)]
     payment_id: Option<&'a PaymentId>,
@@ -63,7 +66,7 @@ struct CheckoutAnswer<'a> {
     pay_currency: Option<&'a str>,
     /// How much of the coin, in the provider's own digits.
     #[schema(required = true, value_type = Option<f64>, minimum = 0)]
-    pay_amount: Option<&'a str>,
+    pay_amount: Option<Box<RawValue>>,
     /// A memo or tag that some networks need beside the address.
     #[schema(required = true)]
     payin_extra_id: Option<&'a str>,
@@ -107,7 +110,8 @@ struct CheckoutBody {
             the first counts. Its scope is the account.")),
     request_body = CheckoutBody,
     responses(
-        (status = 201, description = "The order; payment fields are null while no provider has made a payment.",
+        (status = 201, description = "The order, and how it is paid. Payment fields are null while no payment was made for it, \
+            and once it is no longer pending.",
             body = CheckoutAnswer, headers(("Idempotent-Replayed" = String,
                 description = "`1` if the key was used before, and the order is the one it made; else absent."))),
         (status = 422, description = "The key was used with another body, and this service is set to refuse that \
@@ -121,9 +125,9 @@ pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>
     let key = request.headers().get(IDEMPOTENCY_KEY).map_or(&b""[..], HeaderValue::as_bytes);
     let checkout = read(fields, key, &Buyer { customer, settings: &shared.settings.orders })?;
     match shared.desk.take(checkout).await? {
-        Checkout::Created(order) => answer::created(&stub(&order)),
+        Checkout::Created(order) => answer::created(&CheckoutAnswer::of(&order)?),
         Checkout::Replayed(order) => {
-            let mut response = answer::created(&stub(&order))?;
+            let mut response = answer::created(&CheckoutAnswer::of(&order)?)?;
             response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("1"));
             Ok(response)
         }
@@ -151,13 +155,7 @@ fn read(mut fields: Fields, key: &[u8], buyer: &Buyer<'_>) -> Result<CheckoutReq
     fields.finish()?;
     let asked = Asked { product, price_cents, price_currency };
     report_other_price(&asked, buyer);
-    Ok(CheckoutRequest {
-        account_id: buyer.customer.account_id,
-        asked,
-        pay_currency: pay_currency.or_else(|| settings.pay_currency.clone()),
-        customer_note,
-        key,
-    })
+    Ok(CheckoutRequest { account_id: buyer.customer.account_id, asked, pay_currency, customer_note, key })
 }
 
 /// The product's code, which the catalogue must know.
@@ -204,24 +202,34 @@ fn report_other_price(asked: &Asked, buyer: &Buyer<'_>) {
     }
 }
 
-/// An order for which no provider has made a payment.
-fn stub(order: &Order) -> CheckoutAnswer<'_> {
-    CheckoutAnswer {
-        order_id: order.id,
-        product: &order.product,
-        price_cents: order.price.cents,
-        price_currency: order.price.currency.as_str(),
-        status: order.status.name().as_str(),
-        provider: "stub",
-        payment_id: None,
-        payment_address: None,
-        pay_currency: None,
-        pay_amount: None,
-        payin_extra_id: None,
-        network: None,
-        expires_at: order.expires_at(),
-        created_at: order.created_at,
+impl<'a> CheckoutAnswer<'a> {
+    /// The order, and how it is paid while it is to be paid. Only the bound payment is ever shown, and only if its
+    /// address is known.
+    fn of(order: &'a Order) -> Result<Self, ApiError> {
+        let made = order.ledger.bound().and_then(|payment| Some((payment, payment.pay_to.as_ref()?)));
+        let shown = made.filter(|_| order.expires_at().is_some());
+        Ok(Self {
+            order_id: order.id,
+            product: &order.product,
+            price_cents: order.price.cents,
+            price_currency: order.price.currency.as_str(),
+            status: order.status.name().as_str(),
+            provider: if made.is_some() { "nowpayments" } else { "stub" },
+            payment_id: shown.map(|(payment, _)| &payment.id),
+            payment_address: shown.map(|(_, pay_to)| pay_to.address.as_str()),
+            pay_currency: shown.and_then(|(payment, _)| payment.coin.as_ref()).map(Coin::as_str),
+            pay_amount: shown.and_then(|(payment, _)| payment.pay_amount.as_ref()).map(number).transpose()?,
+            payin_extra_id: shown.and_then(|(_, pay_to)| pay_to.extra_id.as_deref()),
+            network: shown.and_then(|(_, pay_to)| pay_to.network.as_deref()),
+            expires_at: order.expires_at(),
+            created_at: order.created_at,
+        })
     }
+}
+
+/// A JSON number of these very digits.
+fn number(amount: &CoinAmount) -> Result<Box<RawValue>, ApiError> {
+    RawValue::from_string(amount.to_string()).map_err(|error| ApiError::Broken(error.to_string().into()))
 }
 
 #[cfg(test)]

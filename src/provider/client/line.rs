@@ -114,7 +114,7 @@ impl Line {
         let (status, headers) = (answer.status(), answer.headers().clone());
         let verdict = match read(answer, call.bytes_max).await {
             Ok(text) => self.judged(status, &headers, text),
-            Err(why) => Err(CallError::NoAnswer(why)),
+            Err(why) => Err(CallError::NoAnswer(self.clean(&why))),
         };
         if let Err(error) = &verdict {
             log(call.name, status, &headers, error);

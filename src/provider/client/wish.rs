@@ -61,3 +61,37 @@ impl PaymentWish {
 fn number(amount: &CoinAmount) -> Result<Box<RawValue>, serde_json::Error> {
     RawValue::from_string(amount.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_wish_sends_every_digit_of_its_amounts(
+            price in "(0|[1-9][0-9]{0,30})(\\.[0-9]{1,40})?",
+            pay in "(0|[1-9][0-9]{0,30})(\\.[0-9]{1,40})?",
+            exponent in -60_i64..60,
+        ) {
+            let scaled = format!("{pay}e{exponent}");
+            let wish = PaymentWish {
+                order_id: OrderId::parse("ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b").unwrap(),
+                price_amount: CoinAmount::parse(&price).unwrap(),
+                price_currency: Currency::parse("EUR").unwrap(),
+                pay_currency: Coin::parse("btc").unwrap(),
+                pay_amount: CoinAmount::parse(&scaled),
+                purchase_id: None,
+                description: String::new(),
+            };
+            let body = wish.body("https://pay.example.com").unwrap();
+            let sent: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(&body).unwrap();
+            prop_assert_eq!(sent["price_amount"].get(), price);
+            // Another spelling of the same number, and never an exponent that some reader takes for a float.
+            let pay = sent["pay_amount"].get();
+            prop_assert!(pay.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'), "{}", pay);
+            prop_assert_eq!(CoinAmount::parse(pay), CoinAmount::parse(&scaled));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The least that can be paid in a coin, asked of the provider and remembered for a while.
+//!
+//! It is known before an order is written: a price below it would be refused at the creation. Where the provider
+//! does not tell, nothing stands in an order's way. The memory is bounded, and of several callers that miss the
+//! same coin one asks.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lru::LruCache;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::clock::Clock;
+use crate::domain::catalogue::ProductCode;
+use crate::domain::money::{Coin, CoinAmount, Currency, Price};
+use crate::domain::time::{Span, Timestamp};
+use crate::provider::client::{CallError, Client};
+
+/// For how long an answer holds (contract, section 3).
+const REMEMBERED_FOR: Span = Span::minutes(10);
+/// How many answers are remembered.
+const REMEMBERED_MAX: NonZeroUsize = match NonZeroUsize::new(512) {
+    Some(answers) => answers,
+    None => NonZeroUsize::MIN,
+};
+/// How much of a checkout the question may take: the creation needs time too.
+const ASK_WITHIN: Duration = Duration::from_millis(1_200);
+
+/// What the provider takes of a coin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// Payments from this on, in the currency of the price.
+    From(CoinAmount),
+    /// It does not know the coin.
+    NotOffered,
+    /// It did not tell.
+    Untold,
+}
+
+/// A price that is too low for a coin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BelowMinimum {
+    /// The coin.
+    pub coin: Coin,
+    /// The least that can be paid in it, in the currency of the price.
+    pub minimum: CoinAmount,
+    /// What was to be bought.
+    pub product: ProductCode,
+    /// What it costs.
+    pub price: Price,
+}
+
+/// What is remembered of one coin in one currency; whoever holds it asks.
+type Known = Arc<tokio::sync::Mutex<Option<(Offer, Timestamp)>>>;
+
+/// The minima of the provider's coins. Clones share them.
+#[derive(Clone)]
+pub struct Minima(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    clock: Clock,
+    payout: Option<Coin>,
+    known: Mutex<LruCache<(Coin, Currency), Known>>,
+}
+
+impl Minima {
+    /// Knows nothing yet. Minima depend on the coin that the account is paid out in; without one, each coin is
+    /// asked against itself.
+    #[must_use]
+    pub fn new(client: Client, clock: Clock, payout: Option<Coin>) -> Self {
+        let known = Mutex::new(LruCache::new(REMEMBERED_MAX));
+        Self(Arc::new(Inner { client, clock, payout, known }))
+    }
+
+    /// What the provider takes of this coin, as far as it tells in time for an answer that is due then.
+    pub async fn of(&self, coin: &Coin, currency: Currency, due: Instant) -> Offer {
+        let due = due.min(sleep(ASK_WITHIN).deadline());
+        timeout_at(due, self.known_or_asked(coin, currency)).await.unwrap_or(Offer::Untold)
+    }
+
+    async fn known_or_asked(&self, coin: &Coin, currency: Currency) -> Offer {
+        let place = self.known().get_or_insert((coin.clone(), currency), Known::default).clone();
+        let mut known = place.lock().await;
+        let now = self.0.clock.now();
+        if let Some((offer, until)) = known.as_ref()
+            && now < *until
+        {
+            return offer.clone();
+        }
+        let told = self.ask(coin, currency).await;
+        *known = told.clone().map(|offer| (offer, now.after(REMEMBERED_FOR)));
+        told.unwrap_or(Offer::Untold)
+    }
+
+    /// What the provider says; none where it says nothing that is worth to be remembered.
+    async fn ask(&self, coin: &Coin, currency: Currency) -> Option<Offer> {
+        let payout = self.0.payout.as_ref().unwrap_or(coin);
+        match self.0.client.min_amount(coin, payout, currency).await {
+            Ok(minimum) => Some(minimum.fiat.map_or(Offer::Untold, Offer::From)),
+            Err(CallError::Refused { status: 400, .. }) => Some(Offer::NotOffered),
+            Err(error) => {
+                tracing::warn!(pay_currency = %coin, %error, "the minimum of a coin is not known");
+                None
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, LruCache<(Coin, Currency), Known>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

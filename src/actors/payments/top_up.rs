@@ -1,0 +1,86 @@
+//! A further payment for an order whose first one fell short.
+//!
+//! It goes under the same purchase, with the same claim and the same search for a lost one as the first, and joins
+//! the order's ledger beside it. Whether a rest may be asked for, and how much it is, the caller knows.
+
+use super::errand::{Errand, TopUp};
+use super::{Attempt, Held, PaymentDesk};
+use crate::actors::OrderError;
+use crate::actors::order::Operation;
+use crate::domain::ids::{OrderId, PaymentId};
+use crate::domain::ledger::Payment;
+use crate::domain::money::CoinAmount;
+use crate::domain::order::Order;
+use crate::provider::client::CallError;
+
+/// Why a further payment was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TopUpError {
+    /// Somebody else asks the provider about this order just now.
+    #[error("a payment of the order is being made already")]
+    Busy,
+    /// The provider cannot be reached, or nobody knows what came of it.
+    #[error("the provider is away, or what it did is not known yet")]
+    Away,
+    /// The provider says no.
+    #[error("the provider refuses: {message}")]
+    Refused {
+        /// In these words.
+        message: String,
+    },
+    /// The order could not be read or changed.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+}
+
+impl PaymentDesk {
+    /// Makes a further payment of `pay_amount`, worth `price_amount` of the price, under the bound payment's
+    /// purchase. Answers its id once it is in the order's ledger. The work goes on if the caller gives up.
+    ///
+    /// # Errors
+    /// [`TopUpError`].
+    pub async fn top_up(
+        &self,
+        order: &Order,
+        pay_amount: CoinAmount,
+        price_amount: CoinAmount,
+        operation: Operation,
+    ) -> Result<PaymentId, TopUpError> {
+        let (desk, id) = (self.clone(), order.id);
+        let rest = TopUp { pay_amount, price_amount, purchase_id: None, operation };
+        let work = actix::spawn(async move { desk.top_up_claimed(id, rest).await });
+        work.await.unwrap_or(Err(TopUpError::Away))
+    }
+
+    async fn top_up_claimed(&self, id: OrderId, rest: TopUp) -> Result<PaymentId, TopUpError> {
+        let claim = self.claim();
+        let work = self.store.work_claim(id, claim.clone()).await.map_err(OrderError::from)?;
+        let held = Held::claimed(work.ok_or(TopUpError::Busy)?, claim);
+        let order = self.order(id).await?;
+        let Some((bound, coin)) = order.ledger.bound().and_then(|bound| Some((bound, bound.coin.clone()?))) else {
+            self.give_back(held).await;
+            return Err(TopUpError::Refused { message: "the order has no payment to be added to".to_owned() });
+        };
+        let purchase_id = match self.purchase(bound).await {
+            Ok(purchase_id) => purchase_id,
+            Err(_) => {
+                self.give_back(held).await;
+                return Err(TopUpError::Away);
+            }
+        };
+        let errand = Errand { coin, top_up: Some(TopUp { purchase_id, ..rest }), order };
+        match self.make_claimed(held, &errand).await? {
+            Attempt::Taken(_, payment) => Ok(payment),
+            Attempt::Refused(message) => Err(TopUpError::Refused { message }),
+            Attempt::Away => Err(TopUpError::Away),
+        }
+    }
+
+    /// The purchase of a payment. One that was not made by this service is asked about.
+    async fn purchase(&self, bound: &Payment) -> Result<Option<String>, CallError> {
+        match &bound.pay_to {
+            Some(pay_to) => Ok(pay_to.purchase_id.clone()),
+            None => Ok(self.client.payment(&bound.id).await?.pay_to.and_then(|pay_to| pay_to.purchase_id)),
+        }
+    }
+}

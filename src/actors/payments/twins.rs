@@ -1,0 +1,38 @@
+//! Looks for a payment that was made and whose answer was lost, in the provider's list.
+//!
+//! The provider lists by time only, so all payments made around the creation are read, page by page, up to a
+//! bound. What is found goes to the order as any payment of our making.
+
+use super::PaymentDesk;
+use super::errand::Errand;
+use crate::domain::lifecycle::Made;
+use crate::domain::time::{Span, Timestamp};
+use crate::provider::client::{CallError, ListAsked};
+
+/// How far the provider's clock may be from ours.
+const CLOCKS_DIFFER_BY: Span = Span::minutes(10);
+/// The most pages that are read; each has up to 500 payments.
+const PAGES_MAX: u32 = 20;
+
+impl PaymentDesk {
+    /// The payments that earlier tries at this errand have made since then, oldest first.
+    ///
+    /// # Errors
+    /// [`CallError`] if the list cannot be read to its end: then nobody knows.
+    pub(super) async fn twins(&self, errand: &Errand, since: Timestamp) -> Result<Vec<Made>, CallError> {
+        let (from, until) = (since.before(CLOCKS_DIFFER_BY), self.clock.now().after(CLOCKS_DIFFER_BY));
+        let mut found = Vec::new();
+        for page in 0..PAGES_MAX {
+            let listed = self.client.payments(&ListAsked { from, until, page }).await?;
+            if 0 < listed.unreadable {
+                // One of them may be what is looked for.
+                return Err(CallError::NoAnswer("the list has payments that cannot be read".to_owned()));
+            }
+            found.extend(listed.payments.iter().filter_map(|report| errand.twin(report)));
+            if listed.pages <= page.saturating_add(1) {
+                return Ok(found);
+            }
+        }
+        Err(CallError::NoAnswer("the list has more pages than are read".to_owned()))
+    }
+}
