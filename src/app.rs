@@ -23,10 +23,11 @@ use crate::actors::payments::{Minima, PaymentDesk};
 use crate::actors::poller::{Poller, PollerActor};
 use crate::actors::sweeper::{Lookout, SweepRequest, Sweeper, SweeperActor, Swept, Wake};
 use crate::actors::waiting::ChangeBoard;
-use crate::clock::Clock;
-use crate::config::Settings;
+use crate::clock::{Clock, random_bytes};
+use crate::config::{Provider, Settings};
 use crate::http::{self, Parts, Shared};
 use crate::provider::client::Client;
+use crate::provider::simulator::Simulator;
 use crate::store::Store;
 
 /// How often idle order actors are let go.
@@ -44,6 +45,8 @@ pub struct App {
     retiring: JoinHandle<()>,
     actors: Actors,
     store: Store,
+    simulator: Option<Simulator>,
+    playing: Option<JoinHandle<()>>,
 }
 
 /// The actors of orders with the threads they live on, and who sweeps them.
@@ -59,6 +62,20 @@ impl App {
     /// # Errors
     /// The address cannot be listened on, or the provider's settings cannot be used.
     pub fn start(settings: Settings, clock: Clock, store: Store) -> io::Result<Self> {
+        let simulator = simulator(&settings, &clock)?;
+        Self::start_with(settings, clock, store, simulator)
+    }
+
+    /// The same with a simulated provider that is there already: one that outlives a node, or serves two.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn start_with(
+        settings: Settings,
+        clock: Clock,
+        store: Store,
+        simulator: Option<Simulator>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(settings.listen)?;
         let local_addr = listener.local_addr()?;
         let settings = settings.listening_on(local_addr);
@@ -83,6 +100,8 @@ impl App {
             payments: payments.clone(),
         };
         let intake = Intake { directory: actors.directory.clone(), store: store.clone(), clock: clock.clone() };
+        let playing =
+            simulator.as_ref().filter(|_| !clock.is_manual()).cloned().map(|simulator| actix::spawn(simulator.run()));
         let shared = Arc::new(Shared::new(Parts {
             settings: Arc::new(settings),
             clock,
@@ -92,12 +111,13 @@ impl App {
             intake,
             sweeper: actors.sweeper.clone(),
             payments,
+            simulator: simulator.clone(),
         }));
         let server = http::serve(listener, shared)?;
         let handle = server.handle();
         let ended = actix::spawn(server);
         let retiring = actix::spawn(retire_idle(actors.directory.clone()));
-        Ok(Self { local_addr, server: handle, ended, sweeping, polling, retiring, actors, store })
+        Ok(Self { local_addr, server: handle, ended, sweeping, polling, retiring, actors, store, simulator, playing })
     }
 
     /// Where it listens.
@@ -110,6 +130,12 @@ impl App {
     #[must_use]
     pub fn sweeper(&self) -> &Sweeper {
         &self.actors.sweeper
+    }
+
+    /// The provider in the box, where it is the provider.
+    #[must_use]
+    pub fn simulator(&self) -> Option<&Simulator> {
+        self.simulator.as_ref()
     }
 
     /// Lets the sweeper look now, and waits until it has.
@@ -145,6 +171,9 @@ impl App {
         tracing::info!("stopping: requests in flight are finished");
         self.actors.directory.close_waiting();
         self.retiring.abort();
+        self.playing.iter().for_each(JoinHandle::abort);
+        // Whoever was to get no answer would hold the end up.
+        self.simulator.iter().for_each(Simulator::let_go);
         // Graceful: connections are not taken any more, and every request in flight is answered first.
         self.server.stop(true).await;
         if let Ok(Err(error)) = self.ended.await {
@@ -226,6 +255,15 @@ pub async fn sweep_once(
     store.flush().await;
     actors.stop();
     swept
+}
+
+/// The provider in the box, if it is the provider. Its ids never repeat those of an earlier start.
+fn simulator(settings: &Settings, clock: &Clock) -> io::Result<Option<Simulator>> {
+    if settings.provider != Provider::Simulator {
+        return Ok(None);
+    }
+    let seed = u64::from_be_bytes(random_bytes());
+    Simulator::new(seed, clock.clone(), settings.ipn_secrets.first().cloned()).map(Some)
 }
 
 async fn retire_idle(directory: OrderDirectory) {

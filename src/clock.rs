@@ -30,6 +30,12 @@ impl Clock {
         Self(Some(Arc::new(AtomicI64::new(start.millis()))))
     }
 
+    /// True for a time that only moves by hand.
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The time now, whole milliseconds.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -8,7 +8,7 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
-use crate::config::{IpnSecretOrigin, SETTINGS, Settings, settle_ipn_secret, unfit_for_production};
+use crate::config::{IpnSecretOrigin, Provider, SETTINGS, Settings, settle_ipn_secret, unfit_for_production};
 use crate::store::{Opener, Store};
 
 use super::error::CliError;
@@ -87,6 +87,9 @@ async fn open_fit_store(shell: &Shell<'_>) -> Result<Store, CliError> {
 /// What an operator should know of a start.
 fn tell(settings: &Settings, origin: &IpnSecretOrigin) {
     tracing::info!(address = %settings.listen, database = settings.database_shown(), "listening on {}", settings.listen);
+    if settings.provider == Provider::Simulator {
+        tell_of_simulator(settings, origin);
+    }
     match origin {
         IpnSecretOrigin::Configured => {}
         IpnSecretOrigin::Generated(path) => {
@@ -95,6 +98,17 @@ fn tell(settings: &Settings, origin: &IpnSecretOrigin) {
         IpnSecretOrigin::Missing => {
             tracing::warn!("no IPN secret is set: IPNs are answered 404 until CRYPTO_ORDERS_IPN_SECRET is");
         }
+    }
+}
+
+/// Nobody is to take a simulated payment for money.
+fn tell_of_simulator(settings: &Settings, origin: &IpnSecretOrigin) {
+    tracing::warn!("PAYMENTS ARE SIMULATED and worth nothing; pay them with `crypto-orders simulate pay <order>`");
+    if !settings.listens_on_loopback() {
+        tracing::warn!("whoever reaches {} can pay orders with money that is worth nothing", settings.listen);
+    }
+    if *origin == IpnSecretOrigin::Missing {
+        tracing::warn!("without an IPN secret the simulator sends no IPNs, as the provider has it");
     }
 }
 

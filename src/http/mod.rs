@@ -50,6 +50,7 @@ use crate::actors::sweeper::Sweeper;
 use crate::clock::Clock;
 use crate::config::{Secret, Settings};
 use crate::domain::ids::KeyId;
+use crate::provider::simulator::Simulator;
 use crate::store::Store;
 
 use auth::Keyring;
@@ -78,6 +79,8 @@ pub struct Parts {
     pub sweeper: Sweeper,
     /// Makes payments; none where nobody does.
     pub payments: Option<PaymentDesk>,
+    /// The provider in the box, where there is one.
+    pub simulator: Option<Simulator>,
 }
 
 /// What all handlers of all workers share.
@@ -90,6 +93,7 @@ pub struct Shared {
     intake: Intake,
     sweeper: Sweeper,
     payments: Option<PaymentDesk>,
+    simulator: Option<Simulator>,
     gate: Gate,
     keyring: Keyring,
     limits: Limits,
@@ -118,6 +122,7 @@ impl Shared {
             intake: parts.intake,
             sweeper: parts.sweeper,
             payments: parts.payments,
+            simulator: parts.simulator,
         }
     }
 
@@ -137,6 +142,7 @@ pub fn application(
     let origins = &shared.settings.cors_origins;
     App::new()
         .app_data(web::Data::from(Arc::clone(shared)))
+        .configure(|config| shared.simulator.iter().for_each(|simulator| simulator.configure(config)))
         .configure(routes::configure)
         .wrap(Condition::new(!origins.is_empty(), cors(origins)))
         .wrap(Frame(shared.clock.clone()))

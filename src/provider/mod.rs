@@ -13,6 +13,7 @@ mod fields;
 pub mod json;
 pub mod report;
 pub mod signature;
+pub mod simulator;
 pub mod wire;
 
 /// The most bytes an IPN's body may have (contract, section 5).

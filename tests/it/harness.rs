@@ -8,6 +8,7 @@ pub mod load;
 pub mod pages;
 pub mod process;
 pub mod responder;
+mod simulated;
 pub mod sql;
 pub mod stock;
 
@@ -20,6 +21,7 @@ use crypto_orders::domain::access::{Account, ApiKey, KeyKind, PlaintextKey, Scop
 use crypto_orders::domain::ids::{AccountId, KeyId};
 use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::provider::signature::sign;
+use crypto_orders::provider::simulator::Simulator;
 use crypto_orders::store::{Opener, Store};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -106,36 +108,44 @@ impl TestApp {
     pub async fn spawn_with(engine: Engine, set: impl FnOnce(&mut Settings)) -> Self {
         let database = tokio::task::spawn_blocking(move || engine.database(migrate)).await.expect("a database");
         let clock = Clock::manual(Timestamp::parse(START).expect("a time"));
-        Self::start(engine, Arc::new(database), clock, set).await
+        Self::start(engine, Arc::new(database), clock.clone(), simulated::fresh(clock, set)).await
     }
 
-    /// Another node on the same database, with the same clock; its own account and keys.
+    /// Another node on the same database, with the same clock and the same provider; its own account and keys.
     pub async fn beside(&self, set: impl FnOnce(&mut Settings)) -> Self {
+        let set = simulated::shared(&self.app, set);
         Self::start(self.engine, self.database.clone(), self.clock.clone(), set).await
     }
 
     /// A node on a database that is there already.
     pub async fn over(engine: Engine, database: Database, clock: Clock) -> Self {
-        Self::start(engine, Arc::new(database), clock, |_| {}).await
+        Self::start(engine, Arc::new(database), clock, |_| None).await
     }
 
     /// Stops this node in an orderly way and starts it again on what it left behind, with its keys.
     pub async fn restart(self, set: impl FnOnce(&mut Settings)) -> Self {
         let (account, customer, operator) = (self.account, self.customer, self.operator);
         let (engine, database, clock) = (self.engine, self.database, self.clock);
+        let set = simulated::kept(&self.app, set);
         self.app.stop().await;
         drop(self.store);
         let fresh = Self::start(engine, database, clock, set).await;
         Self { account, customer, operator, ..fresh }
     }
 
-    async fn start(engine: Engine, database: Arc<Database>, clock: Clock, set: impl FnOnce(&mut Settings)) -> Self {
+    /// Starts a node with the settings that `set` changes, at the provider that it answers.
+    async fn start(
+        engine: Engine,
+        database: Arc<Database>,
+        clock: Clock,
+        set: impl FnOnce(&mut Settings) -> Option<Simulator>,
+    ) -> Self {
         let mut settings = settings(&database.url);
-        set(&mut settings);
+        let simulator = set(&mut settings);
         let (url, time) = (database.url.clone(), clock.clone());
         let open = tokio::task::spawn_blocking(move || open_when_free(&url, &time));
         let store = open.await.expect("the store opens");
-        let app = App::start(settings, clock.clone(), store.clone()).expect("the app starts");
+        let app = App::start_with(settings, clock.clone(), store.clone(), simulator).expect("the app starts");
         let base = format!("http://{}", app.local_addr());
         let now = clock.now();
         let account = AccountId::new(fresh_uuid(now));
@@ -173,9 +183,12 @@ impl TestApp {
         (id, mint(&self.store, now, Some(id), &[Scope::AccountOwner]).await)
     }
 
-    /// Moves the clock, and lets the sweeper look once.
+    /// Moves the clock, lets happen at the provider what is due, and lets sweeper and poller look once.
     pub async fn advance(&self, span: Span) {
         self.clock.advance(span);
+        if let Some(simulator) = self.app.simulator() {
+            simulator.run_due().await;
+        }
         self.app.wake_sweeper().await;
         self.app.wake_poller().await;
     }

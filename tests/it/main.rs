@@ -57,6 +57,7 @@ mod schema;
 mod search;
 mod seed;
 mod shutdown;
+mod simulator;
 mod smoke;
 mod stats;
 mod storage;
