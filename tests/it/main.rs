@@ -44,6 +44,7 @@ mod nodes;
 mod orders;
 mod permissions;
 mod plans;
+mod poller;
 mod postgres;
 mod problems;
 mod provider_client;
