@@ -22,14 +22,14 @@ pub fn put(app: &TestApp, count: i64) -> Vec<String> {
             "('{id}', '{account}', 'solo_manual', 7900, 'USD', '{status}', {reason}, '{payment}', {created}, {created}, 1)"
         ));
         events.push(format!("('{id}', 1, 'pending', {created}, 'create', {created})"));
-        payments.push(format!("('{payment}', '{id}', 'bound', 'waiting', {created})"));
+        payments.push(format!("('{payment}', '{id}', 'bound', 'waiting', '0', {created})"));
         works.push(format!("('{id}', {due}, '', 0, 0)"));
     }
     let columns = "orders (id, account_id, product, price_cents, price_currency, status, failure_reason, payment_id, \
                    created_at, updated_at, version)";
     insert(app, columns, &orders);
     insert(app, "order_events (order_id, seq, status, at, source, recorded_at)", &events);
-    insert(app, "order_payments (payment_id, order_id, role, provider_status, first_seen_at)", &payments);
+    insert(app, "order_payments (payment_id, order_id, role, provider_status, received, first_seen_at)", &payments);
     insert(app, "provider_work (order_id, due_at, claim, claimed_until, tries)", &works);
     (0..count).rev().map(|nth| (700_000 + nth).to_string()).collect()
 }
