@@ -79,7 +79,7 @@ impl App {
         let listener = TcpListener::bind(settings.listen)?;
         let local_addr = listener.local_addr()?;
         let settings = settings.listening_on(local_addr);
-        let client = Client::new(&settings).map_err(io::Error::other)?;
+        let client = Client::new(&settings).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let actors = Actors::start(&settings, &clock, &store, client);
         let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
         let keys = IdempotencyActor::start_in_arbiter(&actors.first_arbiter(), move |_| keys);

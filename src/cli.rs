@@ -15,6 +15,7 @@ mod progress;
 mod seed;
 mod serve;
 mod settings;
+mod simulate;
 mod sweep;
 
 use std::io::{self, Write};
@@ -34,7 +35,7 @@ const EXAMPLES_AND_CODES: &str = "\
 Examples:
   crypto-orders                                      serve, with SQLite under ./data
   crypto-orders accounts create --name Acme --tier enterprise
-  crypto-orders ipn send --order ord_… --status finished
+  crypto-orders simulate pay ord_…
 
 Exit codes:
   0  done
@@ -83,12 +84,15 @@ enum Command {
     /// Read a full export into an empty database
     #[command(after_help = import::HELP)]
     Import(import::Import),
-    /// Play the provider
+    /// Play the provider by single notifications
     #[command(after_help = ipn::HELP)]
     Ipn {
         #[command(subcommand)]
         command: ipn::Ipn,
     },
+    /// Pay orders at the simulated provider, or serve it alone
+    #[command(after_help = simulate::HELP)]
+    Simulate(simulate::Simulate),
 }
 
 /// What every command works with.
@@ -154,6 +158,7 @@ fn execute(cli: Cli, out: &mut dyn Write) -> Result<(), CliError> {
             Command::Export(export) => export::run(&export, &mut shell).await,
             Command::Import(import) => import::run(import, &mut shell).await,
             Command::Ipn { command: ipn::Ipn::Send(send) } => Box::pin(ipn::run(&send, &mut shell)).await,
+            Command::Simulate(simulate) => simulate::run(&simulate, &mut shell).await,
         }
     })
 }

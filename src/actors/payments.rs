@@ -33,7 +33,7 @@ use creation::{Attempt, Held};
 use errand::Errand;
 
 pub use minimum::{BelowMinimum, Minima, Offer};
-pub use top_up::TopUpError;
+pub use top_up::{Rest, TopUpError};
 
 /// For how long nobody else may make a payment for an order: well over the 10 s that the client waits.
 const CLAIM_FOR: Span = Span::seconds(30);

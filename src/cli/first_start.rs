@@ -4,7 +4,7 @@
 //! production: there the operator makes accounts and keys by name.
 
 use crate::clock::{Clock, fresh_key, fresh_uuid};
-use crate::config::{IpnSecretOrigin, Setting, Settings, local_url};
+use crate::config::{IpnSecretOrigin, Provider, Setting, Settings, local_url};
 use crate::domain::access::keys::{FIRST_START_NAME, NewKey, RESERVED_NAMES};
 use crate::domain::access::{Account, ApiKey, KeyKind, Scope, Tier};
 use crate::domain::ids::{AccountId, KeyId};
@@ -73,11 +73,15 @@ To see an order paid, {place}:
 
   KEY={customer}
   ORDER=$(curl -sS {local}/v1/billing/crypto-checkout -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -d '{order}' | sed -n 's/.*"order_id":"\([^"]*\)".*/\1/p')
-  {program} ipn send --order "$ORDER" --status finished{flags}
+  {program} {pay}{flags}
   curl -sS "{local}/v1/billing/crypto-orders/$ORDER/events" -H "Authorization: Bearer $KEY"
 "#,
         url = settings.public_url,
-        place = place_to_paste(origin),
+        place = place_to_paste(settings, origin),
+        pay = match settings.provider {
+            Provider::Simulator => r#"simulate pay "$ORDER""#,
+            Provider::None | Provider::Sandbox | Provider::Live => r#"ipn send --order "$ORDER" --status finished"#,
+        },
         // The public URL may be a proxy's that is not there yet.
         local = local_url(settings.listen),
         account = demo.account.id,
@@ -89,9 +93,12 @@ To see an order paid, {place}:
     )
 }
 
-/// Where the lines find the secret that `ipn send` signs with.
-fn place_to_paste(origin: &IpnSecretOrigin) -> &'static str {
+/// Where the lines find the secret that `ipn send` signs with; the simulator has its own from the server.
+fn place_to_paste(settings: &Settings, origin: &IpnSecretOrigin) -> &'static str {
     match origin {
+        IpnSecretOrigin::Configured if settings.provider == Provider::Simulator => {
+            "paste these lines into another terminal, in this folder"
+        }
         IpnSecretOrigin::Generated(_) => "paste these lines into another terminal, in this folder",
         IpnSecretOrigin::Configured => {
             "paste these lines into another terminal, in this folder and with the same IPN secret set"
@@ -167,11 +174,16 @@ mod tests {
 
     #[test]
     fn the_banner_says_where_its_lines_find_the_ipn_secret() {
-        let settings = load(&Sources::default()).unwrap();
+        let flags = vec![("provider", "none".to_owned())];
+        let settings = load(&Sources { flags, ..Sources::default() }).unwrap();
         let shown = |origin| banner(&Demo::new(Timestamp::from_millis(0)), &settings, &origin);
         assert!(shown(IpnSecretOrigin::Generated("data/ipn-secret".into())).contains("terminal, in this folder:"));
         assert!(shown(IpnSecretOrigin::Configured).contains("with the same IPN secret set:"));
         assert!(shown(IpnSecretOrigin::Missing).contains("start again with CRYPTO_ORDERS_IPN_SECRET set"));
+        assert!(shown(IpnSecretOrigin::Configured).contains("ipn send --order \"$ORDER\""));
+        let settings = load(&Sources::default()).unwrap();
+        let shown = banner(&Demo::new(Timestamp::from_millis(0)), &settings, &IpnSecretOrigin::Configured);
+        assert!(shown.contains("in this folder:") && shown.contains("simulate pay \"$ORDER\""), "{shown}");
     }
 
     #[test]

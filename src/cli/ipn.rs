@@ -116,14 +116,16 @@ fn secret(send: &SendIpn, shell: &Shell<'_>) -> Result<Secret, CliError> {
     })
 }
 
-fn client() -> Result<reqwest::Client, CliError> {
+/// A client that dials the server itself: a proxy of the environment would not find a loopback address.
+pub(super) fn client() -> Result<reqwest::Client, CliError> {
     dial::builder()
         .timeout(ANSWER_WITHIN)
         .build()
         .map_err(|error| CliError::Failed(format!("no HTTP client can be made: {error}")))
 }
 
-fn not_sent(error: &reqwest::Error, base: &str) -> CliError {
+/// Why a request to a running server brought nothing back.
+pub(super) fn not_sent(error: &reqwest::Error, base: &str) -> CliError {
     if error.is_builder() {
         return CliError::Usage(format!("--url {base} is no URL such as http://127.0.0.1:8080"));
     }

@@ -114,6 +114,11 @@ fn tell_of_simulator(settings: &Settings, origin: &IpnSecretOrigin) {
 
 /// Why the app did not start, as an error of the command line.
 fn start_failed(error: &io::Error, settings: &Settings) -> CliError {
+    if error.kind() == io::ErrorKind::InvalidInput {
+        return CliError::Failed(format!(
+            "the provider cannot be spoken to: {error}; check nowpayments.url and nowpayments.api_key"
+        ));
+    }
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => "end what listens there, or set --listen to another port",
         io::ErrorKind::AddrNotAvailable => "set --listen to an address of this machine, or to 0.0.0.0 for all of them",

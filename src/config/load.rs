@@ -325,6 +325,8 @@ fn known_to_the_simulator(settings: &mut NowpaymentsSettings) {
         settings.api_keys.push(known());
     }
     settings.login.get_or_insert_with(|| Login { email: "simulator@example.com".to_owned(), password: known() });
+    // Without it the simulator's minima are as wrong as the provider's.
+    settings.payout_currency = settings.payout_currency.take().or_else(|| Coin::parse("btc"));
 }
 
 #[cfg(test)]

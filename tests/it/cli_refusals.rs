@@ -70,6 +70,8 @@ fn production_refuses_development_defaults_all_at_once() {
         assert!(site.run(&["keys", "revoke", id]).printed().contains(id.as_str()));
     }
     let site = site.with("CRYPTO_ORDERS_IPN_SECRET", "0123456789abcdef0123456789abcdef");
+    refused(site.run(&["serve", "--listen", "127.0.0.1:0"]), 2, &["simulator", "CRYPTO_ORDERS_PROVIDER"]);
+    let site = site.with("CRYPTO_ORDERS_PROVIDER", "none");
     let fit = site.serve(&[]).stop("TERM");
     assert_eq!((fit.code, fit.stdout.as_str()), (Some(0), ""), "{fit:?}");
 }

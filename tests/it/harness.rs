@@ -8,7 +8,7 @@ pub mod load;
 pub mod pages;
 pub mod process;
 pub mod responder;
-mod simulated;
+pub mod simulated;
 pub mod sql;
 pub mod stock;
 

@@ -160,6 +160,11 @@ impl Server {
         send(request.header("Content-Type", "application/json").body(body.to_string())).await
     }
 
+    /// `POST` to the provider in the box.
+    pub async fn asks_provider(&self, path: &str, body: &Value) -> Answer {
+        send(http().post(self.url(path)).header("x-api-key", "simulator").body(body.to_string())).await
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

@@ -13,6 +13,15 @@ use crate::domain::money::CoinAmount;
 use crate::domain::order::Order;
 use crate::provider::client::CallError;
 
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// In the bound coin.
+    pub pay_amount: CoinAmount,
+    /// The same part of the order's price, in its currency.
+    pub price_amount: CoinAmount,
+}
+
 /// Why a further payment was not made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TopUpError {
@@ -34,19 +43,13 @@ pub enum TopUpError {
 }
 
 impl PaymentDesk {
-    /// Makes a further payment of `pay_amount`, worth `price_amount` of the price, under the bound payment's
-    /// purchase. Answers its id once it is in the order's ledger. The work goes on if the caller gives up.
+    /// Makes a further payment of this rest under the bound payment's purchase. Answers its id once it is in the order's ledger. The work goes on if the caller gives up.
     ///
     /// # Errors
     /// [`TopUpError`].
-    pub async fn top_up(
-        &self,
-        order: &Order,
-        pay_amount: CoinAmount,
-        price_amount: CoinAmount,
-        operation: Operation,
-    ) -> Result<PaymentId, TopUpError> {
+    pub async fn top_up(&self, order: &Order, rest: Rest, operation: Operation) -> Result<PaymentId, TopUpError> {
         let (desk, id) = (self.clone(), order.id);
+        let Rest { pay_amount, price_amount } = rest;
         let rest = TopUp { pay_amount, price_amount, purchase_id: None, operation };
         let work = actix::spawn(async move { desk.top_up_claimed(id, rest).await });
         work.await.unwrap_or(Err(TopUpError::Away))

@@ -68,6 +68,8 @@ impl Simulator {
     }
 
     fn text(&self, mut response: HttpResponseBuilder, body: String) -> HttpResponse {
+        // What the provider's support asks for.
+        response.insert_header(("cf-ray", self.ray()));
         let response = response.body(body.clone());
         self.note(format!("{}\n\n{body}", response.status().as_u16()));
         as_it_is(response)

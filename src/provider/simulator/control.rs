@@ -78,6 +78,7 @@ impl Plan {
         Json::object([
             ("payment_id", Json::text(self.payment.to_string())),
             ("scenario", Json::text(self.scenario.as_str())),
+            ("from", Json::text(self.from.to_string())),
             ("steps", Json::List(self.steps.iter().map(step).collect())),
         ])
     }

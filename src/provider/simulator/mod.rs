@@ -6,6 +6,7 @@
 //! due as signed IPNs. With a clock that is moved by hand nothing happens but in [`Simulator::run_due`].
 //! The same seed and the same requests give the same bytes; [`Simulator::transcript`] holds them.
 
+mod alone;
 mod answer;
 mod bodies;
 mod coins;
@@ -34,7 +35,7 @@ use crate::config::Secret;
 use crate::domain::time::Timestamp;
 
 use super::signature::sign;
-use world::{Letter, Planned, World, planned};
+use world::{FIRST_WORD_AFTER, Letter, Planned, World, planned};
 
 pub use answer::AsItIs;
 pub use control::PATH as CONTROL_PATH;
@@ -159,12 +160,18 @@ impl Simulator {
         }
         let mut world = self.world();
         let payment = match target {
-            Target::Order(order) => world.payments_of(order).next_back().map(|payment| payment.id),
-            Target::Payment(id) => world.payments.get(&id).map(|payment| payment.id),
+            Target::Order(order) => world.payments_of(order).next_back(),
+            Target::Payment(id) => world.payments.get(&id),
         };
         let payment = payment.ok_or(NoPlan::Unknown)?;
         let from = self.0.clock.now();
-        let steps = planned(scenario, pace, from);
+        let begins = match pace {
+            Pace::AsScripted => from,
+            // The first word comes first, even to whoever pays faster than anybody can.
+            Pace::Instantly => from.max(payment.created_at.after(FIRST_WORD_AFTER)),
+        };
+        let payment = payment.id;
+        let steps = planned(scenario, pace, begins);
         world.begin(payment, &steps);
         Ok(Plan { payment, scenario, from, steps })
     }
@@ -205,6 +212,7 @@ impl Simulator {
             };
             if let Some(letter) = letter {
                 self.send(at, letter).await;
+                self.world().arrived();
             }
         }
     }
@@ -240,6 +248,13 @@ impl Simulator {
         if !was_taken {
             self.world().refused(at, letter);
         }
+    }
+
+    /// A name for the next answer.
+    fn ray(&self) -> String {
+        let mut world = self.world();
+        world.answers = world.answers.saturating_add(1);
+        format!("{:016x}-FRA", world.dice.below(u64::MAX, "cf-ray", world.answers))
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

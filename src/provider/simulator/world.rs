@@ -17,7 +17,7 @@ use super::payment::Payment;
 use super::scenario::{Place, Scenario, Step, Telling};
 
 /// How long after its creation a payment's first word is told.
-const FIRST_WORD_AFTER: Span = Span::seconds(1);
+pub(super) const FIRST_WORD_AFTER: Span = Span::seconds(1);
 /// How long the provider waits before it sends a refused IPN again.
 const SENT_AGAIN_AFTER: Span = Span::minutes(1);
 /// How often it does.
@@ -36,7 +36,11 @@ pub(super) struct World {
     pub(super) script: VecDeque<Scenario>,
     /// No IPN is sent at all.
     pub(super) is_silent: bool,
+    /// How many requests were answered.
+    pub(super) answers: u64,
     due: BTreeMap<(Timestamp, u64), Happening>,
+    /// The payment whose letter is on its way.
+    on_its_way: Option<u64>,
     happenings: u64,
 }
 
@@ -95,7 +99,9 @@ impl World {
             made: Vec::new(),
             script: VecDeque::new(),
             is_silent: false,
+            answers: 0,
             due: BTreeMap::new(),
+            on_its_way: None,
             happenings: 0,
         }
     }
@@ -144,24 +150,35 @@ impl World {
         (at <= now).then(|| (at, first.remove()))
     }
 
-    /// How many steps and letters of a payment are still ahead; the end of its window is none.
+    /// How many steps and letters of a payment are still ahead, one on its way included; the end of its
+    /// window is none.
     pub(super) fn ahead_of(&self, payment: u64) -> usize {
         let is_its = |happening: &&Happening| match happening {
             Happening::Step { payment: of, .. } => *of == payment,
             Happening::Tell(letter) => letter.payment == payment,
             Happening::Expire(_) => false,
         };
-        self.due.values().filter(is_its).count()
+        let on_its_way = usize::from(self.on_its_way == Some(payment));
+        self.due.values().filter(is_its).count().saturating_add(on_its_way)
     }
 
     /// Lets something happen; a letter is to be sent.
     pub(super) fn happen(&mut self, at: Timestamp, happening: Happening) -> Option<Letter> {
         match happening {
-            Happening::Tell(letter) => return (!self.is_silent).then_some(letter),
+            Happening::Tell(_) if self.is_silent => {}
+            Happening::Tell(letter) => {
+                self.on_its_way = Some(letter.payment);
+                return Some(letter);
+            }
             Happening::Expire(id) => self.expire(id, at),
             Happening::Step { payment, step } => self.step(payment, step, at),
         }
         None
+    }
+
+    /// The letter that was on its way has its answer, or will have none.
+    pub(super) fn arrived(&mut self) {
+        self.on_its_way = None;
     }
 
     /// A letter was not taken: it is sent again a few times.

@@ -109,6 +109,11 @@ impl Responder {
         Self::listen(Script { upstream: Some(upstream), ..Script::default() }).await
     }
 
+    /// From now on this one stands before that origin, which was not there yet when it began.
+    pub fn stand_before(&self, origin: &str) {
+        locked(&self.script).upstream = Some(origin.strip_prefix("http://").expect("an origin").to_owned());
+    }
+
     async fn listen(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));

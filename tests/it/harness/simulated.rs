@@ -4,9 +4,10 @@
 
 use crypto_orders::app::App;
 use crypto_orders::clock::Clock;
-use crypto_orders::config::{Provider, Secret, Settings, Sources, load};
+use crypto_orders::config::{Provider, SIMULATOR_PATH, Secret, Settings, Sources, load};
 use crypto_orders::provider::simulator::Simulator;
 
+use super::responder::Responder;
 use super::{IPN_SECRET, TestApp};
 use crate::engines::Engine;
 
@@ -26,6 +27,18 @@ impl TestApp {
             set(settings);
         })
         .await
+    }
+
+    /// The same, and the way to the simulator goes through our hands.
+    pub async fn wired_with(engine: Engine, set: impl FnOnce(&mut Settings)) -> (Self, Responder) {
+        let wire = Responder::start().await;
+        let app = Self::simulated_with(engine, |settings| {
+            through(&wire)(settings);
+            set(settings);
+        })
+        .await;
+        wire.stand_before(app.base());
+        (app, wire)
     }
 
     /// The provider of a node that was started by [`TestApp::simulated`].
@@ -63,6 +76,12 @@ pub fn kept<F: FnOnce(&mut Settings)>(app: &App, set: F) -> impl FnOnce(&mut Set
         }
         set(settings);
     })
+}
+
+/// Lets the settings reach the simulator through this wire.
+pub fn through(wire: &Responder) -> impl FnOnce(&mut Settings) + use<> {
+    let url = format!("{}{SIMULATOR_PATH}", wire.origin());
+    move |settings| settings.nowpayments.url = Some(url)
 }
 
 fn choose_simulator(settings: &mut Settings) {
