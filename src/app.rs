@@ -20,7 +20,8 @@ use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
 use crate::actors::order::Surroundings;
 use crate::actors::payments::{Minima, PaymentDesk};
-use crate::actors::sweeper::{SweepRequest, Sweeper, SweeperActor, Swept, Wake};
+use crate::actors::poller::{Poller, PollerActor};
+use crate::actors::sweeper::{Lookout, SweepRequest, Sweeper, SweeperActor, Swept, Wake};
 use crate::actors::waiting::ChangeBoard;
 use crate::clock::{Clock, random_bytes};
 use crate::config::{Provider, Settings};
@@ -40,6 +41,7 @@ pub struct App {
     server: ServerHandle,
     ended: JoinHandle<io::Result<()>>,
     sweeping: Addr<SweeperActor>,
+    polling: Option<Addr<PollerActor>>,
     retiring: JoinHandle<()>,
     actors: Actors,
     store: Store,
@@ -78,12 +80,16 @@ impl App {
         let local_addr = listener.local_addr()?;
         let settings = settings.listening_on(local_addr);
         let client = Client::new(&settings).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let actors = Actors::start(&settings, &clock, &store);
-        let payments = client.map(|client| actors.payments(client, &settings, &clock));
+        let actors = Actors::start(&settings, &clock, &store, client);
         let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
         let keys = IdempotencyActor::start_in_arbiter(&actors.first_arbiter(), move |_| keys);
         let sweeper = actors.sweeper.clone();
         let sweeping = SweeperActor::start_in_arbiter(&actors.first_arbiter(), move |_| SweeperActor(sweeper));
+        let payments = actors.poller().map(|poller| poller.payments.clone());
+        let polling = actors.poller().cloned().map(|poller| {
+            let arbiter = actors.first_arbiter();
+            PollerActor::start_in_arbiter(&arbiter, move |_| PollerActor(poller))
+        });
         let desk = CheckoutDesk {
             directory: actors.directory.clone(),
             keys,
@@ -111,7 +117,7 @@ impl App {
         let handle = server.handle();
         let ended = actix::spawn(server);
         let retiring = actix::spawn(retire_idle(actors.directory.clone()));
-        Ok(Self { local_addr, server: handle, ended, sweeping, retiring, actors, store, simulator, playing })
+        Ok(Self { local_addr, server: handle, ended, sweeping, polling, retiring, actors, store, simulator, playing })
     }
 
     /// Where it listens.
@@ -136,6 +142,21 @@ impl App {
     pub async fn wake_sweeper(&self) {
         if self.sweeping.send(Wake).await.is_err() {
             tracing::warn!("the sweeper has stopped");
+        }
+    }
+
+    /// Who asks the provider, with its counters; nobody where no provider is configured.
+    #[must_use]
+    pub fn poller(&self) -> Option<&Poller> {
+        self.actors.poller()
+    }
+
+    /// Lets the poller look now, and waits until it has.
+    pub async fn wake_poller(&self) {
+        if let Some(polling) = &self.polling
+            && polling.send(Wake).await.is_err()
+        {
+            tracing::warn!("the poller has stopped");
         }
     }
 
@@ -165,7 +186,7 @@ impl App {
 }
 
 impl Actors {
-    fn start(settings: &Settings, clock: &Clock, store: &Store) -> Self {
+    fn start(settings: &Settings, clock: &Clock, store: &Store, client: Option<Client>) -> Self {
         let arbiters: Vec<Arbiter> = (0..threads()).map(|_| Arbiter::new()).collect();
         let surroundings = Surroundings {
             store: store.clone(),
@@ -175,27 +196,35 @@ impl Actors {
         };
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let directory = OrderDirectory::new(surroundings, handles);
+        let payments = client.map(|client| PaymentDesk {
+            minima: Minima::new(client.clone(), clock.clone(), settings.nowpayments.payout_currency.clone()),
+            client,
+            directory: directory.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            default_coin: settings.orders.pay_currency.clone(),
+        });
+        let poller = payments.map(|payments| Poller {
+            payments,
+            settings: settings.poller,
+            counters: Arc::default(),
+            memory: Arc::default(),
+        });
+        let late_payments = settings.orders.rules.late_payments;
         let sweeper = Sweeper {
             directory: directory.clone(),
             store: store.clone(),
             clock: clock.clone(),
             settings: settings.sweeper,
             idempotency: settings.idempotency,
+            lookout: Lookout { poller, late_payments, waiting: Arc::default() },
             counters: Arc::default(),
         };
         Self { arbiters, directory, sweeper }
     }
 
-    fn payments(&self, client: Client, settings: &Settings, clock: &Clock) -> PaymentDesk {
-        let payout = settings.nowpayments.payout_currency.clone();
-        PaymentDesk {
-            minima: Minima::new(client.clone(), clock.clone(), payout),
-            client,
-            directory: self.directory.clone(),
-            store: self.sweeper.store.clone(),
-            clock: clock.clone(),
-            default_coin: settings.orders.pay_currency.clone(),
-        }
+    fn poller(&self) -> Option<&Poller> {
+        self.sweeper.lookout.poller.as_ref()
     }
 
     fn first_arbiter(&self) -> ArbiterHandle {
@@ -221,7 +250,7 @@ pub async fn sweep_once(
     store: &Store,
     request: SweepRequest,
 ) -> Result<Swept, OrderError> {
-    let actors = Actors::start(settings, clock, store);
+    let actors = Actors::start(settings, clock, store, None);
     let swept = actors.sweeper.sweep(request).await;
     store.flush().await;
     actors.stop();

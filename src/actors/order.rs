@@ -294,18 +294,24 @@ fn changeset(before: &Order, decision: &Decision, case: &Case, now: Timestamp) -
     changeset.webhook = decision.announcement.map(|told| WebhookEvent::new(fresh_uuid(now), told, after));
     // A sweep that moved nothing is no admin write.
     let writes = !matches!(case.input, Input::Sweep { .. }) || decision.event.is_some();
-    let mut result = json!({ "outcome": decision.outcome.as_str(), "status": after.status.name().as_str() });
-    if let Input::Made(made, _) = &case.input {
-        result["payment_id"] = json!(made.evidence.payment_id);
-    }
     changeset.audit = case.operation.clone().filter(|_| writes).map(|operation| AuditEntry {
         actor: operation.actor,
         action: operation.action,
         target: before.id.to_string(),
         input: operation.input,
-        result: result.to_string(),
+        result: result_of(decision, &case.input),
         ip: operation.ip,
         at: now,
     });
     changeset
+}
+
+/// What came of an operator's request, for the audit log.
+fn result_of(decision: &Decision, input: &Input) -> String {
+    let (outcome, status) = (decision.outcome.as_str(), decision.order.status.name().as_str());
+    match input {
+        Input::Made(made, _) => json!({ "outcome": outcome, "status": status, "payment_id": made.evidence.payment_id }),
+        _ => json!({ "outcome": outcome, "status": status }),
+    }
+    .to_string()
 }

@@ -2,7 +2,10 @@
 //!
 //! The timer carries no data: it says *that* the sweeper should look, and what is due is read from the
 //! store, longest due first. A pass never fails: it counts, logs once, and the next pass tries again. Each
-//! order decides for itself (`Tick`), so an order whose window moved is left alone.
+//! order decides for itself (`Tick`), so an order whose window moved is left alone. Before one with a payment is
+//! told that its window is over, the provider is asked once (`sweeper/lookout.rs`).
+
+mod lookout;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,12 +24,17 @@ use crate::domain::ids::OrderId;
 use crate::domain::order::{FailureReason, Order};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
-use crate::store::filter::Due;
+use crate::store::filter::{Due, DueOrder, DuePage, DuePlace};
+
+pub use lookout::Lookout;
+use lookout::{Looks, Verdict};
 
 /// How many due orders one read brings.
 const PAGE_ORDERS: usize = 500;
 /// How many orders are told at once.
 const TOLD_AT_ONCE: usize = 32;
+/// How many orders are asked about at once before they are told.
+const LOOKED_AT_ONCE: usize = 4;
 /// How many wake-ups may wait; one more is dropped, because a pass that begins later finds the same.
 const MAILBOX_MAX: usize = 16;
 /// How many forgotten keys one pass removes.
@@ -56,6 +64,8 @@ pub struct Sweeper {
     pub settings: SweeperSettings,
     /// How long keys are kept.
     pub idempotency: IdempotencySettings,
+    /// Who looks before an order is ended.
+    pub lookout: Lookout,
     /// What was done so far.
     pub counters: Arc<SweepCounters>,
 }
@@ -147,7 +157,12 @@ impl Sweeper {
 
     /// One pass over everything that is due.
     async fn pass(&self) {
-        while self.page().await {}
+        let looks = self.lookout.begin(self.clock.now());
+        let mut after = None;
+        while let Some(last) = self.page(after, &looks).await {
+            after = Some(last);
+        }
+        self.lookout.end();
         if let Some(kept) = self.idempotency.retention {
             let before = self.clock.now().before(kept);
             if let Err(error) = self.store.keys_forget(before, KEYS_FORGOTTEN_MAX).await {
@@ -157,36 +172,57 @@ impl Sweeper {
         self.counters.passes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One page; true if there may be more and this one got on.
-    async fn page(&self) -> bool {
+    /// One page; where it ended, if there may be more and this one got on. Each page goes on where the last one
+    /// ended, so that orders which cannot be ended yet are in nobody's way.
+    async fn page(&self, after: Option<DuePlace>, looks: &Looks) -> Option<DuePlace> {
         // Switched off, it still notices what has gone silent: only pending orders are left to support.
         let which = if self.settings.automatic { Due::All } else { Due::Stalled };
-        let due = match self.store.orders_due(which, self.clock.now(), PAGE_ORDERS).await {
+        let page = DuePage { until: self.clock.now(), after, limit: PAGE_ORDERS };
+        let due = match self.store.orders_due(which, page).await {
             Ok(due) => due,
             Err(error) => {
                 tracing::warn!(%error, "due orders could not be read; trying again");
-                return false;
+                return None;
             }
         };
-        let full = due.len() >= PAGE_ORDERS;
-        let (mut moved, mut failed): (u64, u64) = (0, 0);
-        let mut told = stream::iter(due).map(|id| self.directory.ask(id, Command::Tick)).buffer_unordered(TOLD_AT_ONCE);
-        while let Some(order) = told.next().await {
-            match order {
-                Ok(order) if order.failure_reason() == Some(FailureReason::Expired) => moved = moved.saturating_add(1),
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "a due order could not be told");
-                    failed = failed.saturating_add(1);
-                }
-            }
-        }
-        self.counters.expired.fetch_add(moved, Ordering::Relaxed);
-        self.counters.failures.fetch_add(failed, Ordering::Relaxed);
+        let last = due.last().map(|order| order.place).filter(|_| PAGE_ORDERS <= due.len());
+        let orders = due.len();
+        let (looked_at, told): (Vec<_>, Vec<_>) = due.into_iter().partition(|order| self.lookout.is_for(order));
+        let told = stream::iter(told).map(|order| self.tell(order.place.id)).buffer_unordered(TOLD_AT_ONCE);
+        let failed: usize = told.collect::<Vec<_>>().await.into_iter().sum();
+        // Those that wait for the provider's answer come last: nobody else waits for it.
+        let asked = stream::iter(looked_at).map(|order| self.look_and_tell(order, looks));
+        let failed =
+            asked.buffer_unordered(LOOKED_AT_ONCE).fold(failed, async |sum, one| sum.saturating_add(one)).await;
+        self.counters.failures.fetch_add(u64::try_from(failed).unwrap_or(u64::MAX), Ordering::Relaxed);
         if failed > 0 {
             tracing::warn!(orders = failed, "due orders could not be told; trying again");
         }
-        full && failed == 0
+        last.filter(|_| failed < orders)
+    }
+
+    /// Asks the provider, and tells the order that its window is over unless that has to wait. As [`Self::tell`].
+    async fn look_and_tell(&self, order: DueOrder, looks: &Looks) -> usize {
+        match self.lookout.judge(&order, looks).await {
+            Verdict::End => self.tell(order.place.id).await,
+            Verdict::Wait => 0,
+            Verdict::Failed => 1,
+        }
+    }
+
+    /// Tells an order to look at the clock; answers how many could not be told: none or one.
+    async fn tell(&self, id: OrderId) -> usize {
+        match self.directory.ask(id, Command::Tick).await {
+            Ok(order) if order.failure_reason() == Some(FailureReason::Expired) => {
+                self.counters.expired.fetch_add(1, Ordering::Relaxed);
+                0
+            }
+            Ok(_) => 0,
+            Err(error) => {
+                tracing::debug!(%error, "a due order could not be told");
+                1
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::ids::{KeyId, OrderId, PaymentId};
 use super::money::{Coin, CoinAmount};
-use super::time::Timestamp;
+use super::time::{Span, Timestamp};
 
 /// The provider's word for a payment's status, compared exactly (`nowpayments.md`, section 5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +174,18 @@ pub struct Evidence {
     pub coin: Option<Coin>,
     /// The provider's own time of this state, where it gives one.
     pub provider_at: Option<Timestamp>,
+}
+
+/// How long after the provider's own time of a state its IPN may be on the way.
+const IPN_ARRIVES_WITHIN: Span = Span::seconds(60);
+
+impl Evidence {
+    /// True of what a poll found and an IPN should have told by now.
+    #[must_use]
+    pub fn is_unannounced(&self, now: Timestamp) -> bool {
+        let long_since = self.provider_at.is_none_or(|at| at.after(IPN_ARRIVES_WITHIN) < now);
+        self.witness == Witness::Poll && long_since
+    }
 }
 
 /// Whether the payment, or its parent, is already known to belong to another order than the one judged.

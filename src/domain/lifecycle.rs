@@ -7,6 +7,8 @@
 
 mod commands;
 mod decision;
+#[cfg(test)]
+mod histories;
 mod input;
 #[cfg(test)]
 mod proofs;
@@ -19,7 +21,7 @@ mod table;
 mod worth;
 
 use super::attention::AttentionKind;
-use super::evidence::{Evidence, Outcome, Ownership, ProviderWord};
+use super::evidence::{Evidence, Outcome, Ownership, ProviderWord, Witness};
 use super::ids::PaymentId;
 use super::ledger::Role;
 use super::order::{AmountCheck, CONFIRMING_STALLS_AFTER, FailureReason, Order, PARTIAL_STALLS_AFTER, Source, Status};
@@ -38,7 +40,9 @@ pub fn decide(order: &Order, input: &Input, moment: &Moment) -> Result<Decision,
     // The clocks of two nodes differ; no step is dated before the one it follows.
     let moment = &Moment { now: order.events.last().map_or(moment.now, |last| moment.now.max(last.at)), ..*moment };
     match input {
-        Input::Evidence(evidence, ownership) => Ok(hear(order, evidence, *ownership, moment)),
+        Input::Evidence(evidence, ownership) => {
+            Ok(once_only(hear(order, evidence, *ownership, moment), order, evidence).noticing_silence(evidence, moment))
+        }
         Input::Made(made, ownership) => Ok(adopt(order, made, *ownership, moment)),
         Input::Tick => Ok(tick(order, moment.now)),
         Input::Sweep { created_until, actor } => Ok(commands::sweep(order, *created_until, *actor, moment.now)),
@@ -72,6 +76,18 @@ fn hear(order: &Order, evidence: &Evidence, ownership: Ownership, moment: &Momen
         return unmoved(Outcome::Mismatch, AttentionKind::PriceMismatch);
     }
     settle(order, informed(order, evidence, Role::Bound, moment.now), evidence, moment)
+}
+
+/// A poll repeats what it finds for days. What the ledger knew already was raised when it came there, and an
+/// operator who has disposed of it is not told again.
+fn once_only(decision: Decision, before: &Order, evidence: &Evidence) -> Decision {
+    let known = before.ledger.find(&evidence.payment_id).is_some_and(|payment| payment.word == evidence.word);
+    let repeats = known && decision.order.ledger == before.ledger;
+    let unmoved = decision.event.is_none() && decision.outcome != Outcome::Mismatch;
+    if evidence.witness == Witness::Poll && unmoved && repeats {
+        return Decision { attention: Vec::new(), ..decision };
+    }
+    decision
 }
 
 /// A payment of our own making: it binds the order that has none, and joins the ledger of one that has. What

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::archive::{Beside, BesidePage, OrdersPage, Window};
 use super::changeset::{AuditEntry, Changeset, CommitError, Committed, KeyRecord};
-use super::filter::{Due, LinePage, OrderFilter, OrderPage, Page, Position};
+use super::filter::{Due, DueOrder, DuePage, LinePage, OrderFilter, OrderPage, Page, Position};
 use super::records::{
     AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, KeptRefusal, Resolution, Resolved, Stretch,
 };
@@ -140,8 +140,8 @@ impl Store {
     }
 
     /// Orders with which the clock has something to do, longest due first.
-    pub async fn orders_due(&self, which: Due, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
-        read!(self.access, orders::orders_due(which, now, rows(limit)))
+    pub async fn orders_due(&self, which: Due, page: DuePage) -> Result<Vec<DueOrder>, StoreError> {
+        read!(self.access, orders::orders_due(which, page))
     }
 
     /// Pending orders created up to then, oldest first.
@@ -189,6 +189,16 @@ impl Store {
     /// Orders about which the provider is to be asked now, longest due first, without those somebody is at.
     pub async fn work_due(&self, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
         read!(self.access, work::work_due(now, rows(limit)))
+    }
+
+    /// Gives a row to each order that may still bring news and has none; answers how many there were.
+    pub async fn work_adopt(&self, now: Timestamp) -> Result<usize, StoreError> {
+        write!(self.access, work::work_adopt(now))
+    }
+
+    /// Counts questions that did not wait for the pace.
+    pub async fn pace_push(&self, now: Timestamp, asked: Pace) -> Result<(), StoreError> {
+        write!(self.access, work::pace_push(now, asked))
     }
 
     /// Takes as much of the pace of all nodes as is free; answers how many questions may be asked at once.

@@ -118,3 +118,34 @@ pub enum Due {
     /// Those alone whose money is on its way and silent.
     Stalled,
 }
+
+/// A stretch of what is due, longest due first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DuePage {
+    /// Due by then.
+    pub until: Timestamp,
+    /// After this place; from the longest due without one.
+    pub after: Option<DuePlace>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A place in what is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DuePlace {
+    /// Since when the order is due.
+    pub due_at: Timestamp,
+    /// Its id.
+    pub id: OrderId,
+}
+
+/// An order with which the clock has something to do, as the sweeper needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueOrder {
+    /// Since when it is due, and its id.
+    pub place: DuePlace,
+    /// Where it stands.
+    pub status: StatusName,
+    /// The bound payment.
+    pub payment_id: Option<PaymentId>,
+}

@@ -183,13 +183,14 @@ impl TestApp {
         (id, mint(&self.store, now, Some(id), &[Scope::AccountOwner]).await)
     }
 
-    /// Moves the clock, lets happen at the provider what is due, and lets the sweeper look once.
+    /// Moves the clock, lets happen at the provider what is due, and lets sweeper and poller look once.
     pub async fn advance(&self, span: Span) {
         self.clock.advance(span);
         if let Some(simulator) = self.app.simulator() {
             simulator.run_due().await;
         }
         self.app.wake_sweeper().await;
+        self.app.wake_poller().await;
     }
 
     /// A request without a key.

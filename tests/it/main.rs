@@ -51,6 +51,7 @@ mod orders;
 mod payments;
 mod permissions;
 mod plans;
+mod poller;
 mod postgres;
 mod problems;
 mod provider_client;

@@ -12,7 +12,7 @@ mod values;
 use std::collections::BTreeMap;
 
 use crypto_orders::domain::time::{Span, Timestamp};
-use crypto_orders::store::filter::Due;
+use crypto_orders::store::filter::{Due, DuePage};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -142,8 +142,12 @@ fn looks_for_rows(statement: &Statement) -> bool {
 async fn sweep(app: &TestApp) {
     let now = app.clock.now();
     for due in [Due::All, Due::Stalled] {
-        app.store.orders_due(due, now, 500).await.expect("orders");
+        let page = DuePage { until: now, after: None, limit: 500 };
+        let first = app.store.orders_due(due, page).await.expect("orders");
+        let after = first.last().map(|order| order.place);
+        app.store.orders_due(due, DuePage { after, ..page }).await.expect("orders");
     }
+    app.store.work_due(now, 20).await.expect("orders");
     app.store.keys_forget(Timestamp::from_millis(1), 500).await.expect("keys");
     let body = json!({"older_than_hours": 2, "dry_run": true});
     assert_eq!(app.admin_call(Method::POST, "/sweep-expired", &body).await.code(), 200);

@@ -10,7 +10,7 @@ use crate::domain::order::{Order, OrderEvent, Source, Status};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::Announcement;
 
-use super::stalls_at;
+use super::{Moment, stalls_at};
 
 /// What an input does to an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,15 @@ impl Decision {
         let item = Attention { kind, order: Some(self.order.id), payment: payment.cloned() };
         if !self.attention.contains(&item) {
             self.attention.push(item);
+        }
+        self
+    }
+
+    /// A move that a poll had to bring about although an IPN should have told of it raises one item for the
+    /// whole service: it says nothing of this order, and much of how IPNs get here.
+    pub(super) fn noticing_silence(mut self, evidence: &Evidence, moment: &Moment) -> Self {
+        if self.outcome == Outcome::Applied && evidence.is_unannounced(moment.now) {
+            self.attention.push(Attention { kind: AttentionKind::IpnSilence, order: None, payment: None });
         }
         self
     }

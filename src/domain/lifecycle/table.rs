@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::samples::*;
 use super::{Decision, Input, LatePayments, Moment, Refusal, Rules, ZeroReceived, decide};
 use crate::domain::attention::AttentionKind;
-use crate::domain::evidence::{Evidence, NamedPrice, Ownership, ProviderWord};
+use crate::domain::evidence::{Evidence, NamedPrice, Ownership, ProviderWord, Witness};
 use crate::domain::ledger::{Ledger, OtherMoney, Payment, Role};
 use crate::domain::order::{AmountCheck, FailureReason, Order, Status};
 use crate::domain::time::Span;
@@ -90,6 +90,12 @@ const INPUTS: &[(&str, Staging)] = &[
     ("finished, without amounts", |scene| scene.hears(replayed("finished"))),
     ("finished, zero on the live provider", |scene| scene.hears(paying("finished", "0"))),
     ("finished, zero on the sandbox", |scene| scene.on_the_sandbox().hears(paying("finished", "0.000"))),
+    ("finished, found by a poll within a minute", |scene| {
+        scene.hears(polled(paying("finished", "100"), Some("12:59")))
+    }),
+    ("finished, found by a poll later", |scene| scene.hears(polled(paying("finished", "100"), Some("12:58:59.999")))),
+    ("waiting, found by a poll without a time", |scene| scene.hears(polled(says("waiting"), None))),
+    ("confirming, found by a poll without a time", |scene| scene.hears(polled(says("confirming"), None))),
     ("finished, at another price", |scene| scene.hears(priced(paying("finished", "100"), "148.99", "usd"))),
     ("finished, in another currency of the price", |scene| {
         scene.hears(priced(paying("finished", "100"), "149", "eur"))
@@ -169,6 +175,11 @@ fn unpaid(word: &str) -> Evidence {
 
 fn about(payment: &str, evidence: Evidence) -> Evidence {
     Evidence { payment_id: payment_id(payment), ..evidence }
+}
+
+/// The provider's answer to our own question, of a state that it dates so.
+fn polled(evidence: Evidence, time: Option<&str>) -> Evidence {
+    Evidence { witness: Witness::Poll, provider_at: time.map(at), ..evidence }
 }
 
 fn child_of(parent: &str) -> Evidence {
@@ -348,8 +359,8 @@ fn every_kind_that_an_order_can_raise_stands_in_the_table() {
         .filter_map(|expected| expected.split(' ').next_back().map(str::to_owned))
         .flat_map(|kinds| kinds.split(',').map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    // These three are raised where no order is judged: by the intake, the poller and the checkout.
-    let elsewhere = [AttentionKind::UnmatchedIpn, AttentionKind::IpnSilence, AttentionKind::CreateRefused];
+    // These two are raised where no order is judged: by the intake and the checkout.
+    let elsewhere = [AttentionKind::UnmatchedIpn, AttentionKind::CreateRefused];
     for kind in AttentionKind::ALL.into_iter().filter(|kind| !elsewhere.contains(kind)) {
         assert!(raised.contains(kind.as_str()), "{}", kind.as_str());
     }

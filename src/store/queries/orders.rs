@@ -7,10 +7,10 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{Conn, Db, SNAPSHOT};
 use crate::domain::ids::{OrderId, PaymentId};
-use crate::domain::order::Order;
+use crate::domain::order::{Order, StatusName};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
-use crate::store::filter::Due;
+use crate::store::filter::{Due, DueOrder, DuePage, DuePlace};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow, broken};
 use crate::store::schema::{order_events, order_payments, orders};
 
@@ -71,19 +71,47 @@ pub async fn payment_owner(conn: &mut Conn, payment: &PaymentId) -> Result<Optio
 }
 
 /// Orders with which the clock has something to do, longest due first.
-pub async fn orders_due(conn: &mut Conn, which: Due, now: Timestamp, limit: i64) -> Result<Vec<OrderId>, StoreError> {
+pub async fn orders_due(conn: &mut Conn, which: Due, page: DuePage) -> Result<Vec<DueOrder>, StoreError> {
     let mut query = orders::table.into_boxed::<Db>();
     if which == Due::Stalled {
         query = query.filter(orders::status.eq_any(["confirming", "partial"]));
     }
-    let ids = query
-        .filter(orders::due_at.le(now.micros()))
+    if let Some(place) = page.after {
+        let at = place.due_at.micros();
+        query =
+            query.filter(orders::due_at.ge(at)).filter(orders::due_at.gt(at).or(orders::id.gt(place.id.to_string())));
+    }
+    let rows: Vec<DueRow> = query
+        .filter(orders::due_at.le(page.until.micros()))
         .order((orders::due_at, orders::id))
-        .limit(limit)
-        .select(orders::id)
+        .limit(i64::try_from(page.limit).unwrap_or(i64::MAX))
+        .select(DueRow::as_select())
         .load(conn)
         .await?;
-    parsed(ids)
+    rows.into_iter().map(DueRow::into_due).collect()
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = orders)]
+struct DueRow {
+    id: String,
+    due_at: Option<i64>,
+    status: String,
+    payment_id: Option<String>,
+}
+
+impl DueRow {
+    fn into_due(self) -> Result<DueOrder, StoreError> {
+        let broken = |column| broken(column, &self.id);
+        let id = OrderId::parse(&self.id).ok_or_else(|| broken("id"))?;
+        let due_at = Timestamp::from_micros(self.due_at.ok_or_else(|| broken("due_at"))?);
+        let payment = |text: &String| PaymentId::parse(text).ok_or_else(|| broken("payment_id"));
+        Ok(DueOrder {
+            place: DuePlace { due_at, id },
+            status: StatusName::parse(&self.status).ok_or_else(|| broken("status"))?,
+            payment_id: self.payment_id.as_ref().map(payment).transpose()?,
+        })
+    }
 }
 
 /// Pending orders created up to then, oldest first.

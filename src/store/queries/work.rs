@@ -6,13 +6,22 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::statement::Statement;
 use super::{Conn, orders::parsed};
 use crate::domain::ids::OrderId;
-use crate::domain::time::Timestamp;
+use crate::domain::polling::{ADDRESS_WATCHED_FOR, UNSETTLED_ASKED_FOR};
+use crate::domain::time::{Span, Timestamp};
 use crate::store::StoreError;
 use crate::store::schema::provider_pace as pace;
 use crate::store::schema::provider_work as w;
 use crate::store::work::{Claim, Pace, ProviderWork};
+
+/// In what time adopted orders that nobody is expected to pay are asked after first.
+const ADOPTED_OVER: Span = Span::hours(6);
+/// How many questions the pace can be behind by at the most.
+const DEBT_QUESTIONS_MAX: i64 = 60;
+/// How often a push is tried against other nodes; it only counts.
+const PUSHES_MAX: usize = 3;
 
 /// A row of `provider_work`.
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -103,6 +112,46 @@ pub async fn work_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec
         .load(conn)
         .await?;
     parsed(ids)
+}
+
+/// Gives a row to each order that may still bring news and has none: from before a provider was configured,
+/// from an archive. Those whose money is awaited are due at once, the others in the course of some hours.
+pub async fn work_adopt(conn: &mut Conn, now: Timestamp) -> Result<usize, StoreError> {
+    let spread = ADOPTED_OVER.as_millis().saturating_mul(1_000);
+    let statement: Statement<()> =
+        Statement::new("insert into provider_work (order_id, due_at, claim, claimed_until, tries) select o.id, ")
+            .number(now.micros())
+            .sql(" + case when o.status in ('failed', 'cancelled') then o.created_at % ")
+            .number(spread)
+            .sql(
+                " else 0 end, '', 0, 0 from orders o where ((o.status in ('pending', 'confirming', 'partial') \
+                 and o.created_at >= ",
+            )
+            .number(now.before(UNSETTLED_ASKED_FOR).micros())
+            .sql(") or (o.status in ('failed', 'cancelled') and o.created_at >= ")
+            .number(now.before(ADDRESS_WATCHED_FOR).micros())
+            .sql(
+                ")) and o.payment_id is not null and not exists (select 1 from provider_work w \
+                 where w.order_id = o.id) on conflict do nothing",
+            );
+    Ok(statement.execute(conn).await?)
+}
+
+/// Counts questions that were asked without waiting for the pace: who waits for it, waits so much longer. A debt
+/// is bounded, so that nobody waits for ever.
+pub async fn pace_push(conn: &mut Conn, now: Timestamp, asked: Pace) -> Result<(), StoreError> {
+    let each = asked.each.as_millis().saturating_mul(1_000).max(1);
+    let earliest = now.micros().saturating_sub(each.saturating_mul(asked.burst));
+    let most = now.micros().saturating_add(each.saturating_mul(DEBT_QUESTIONS_MAX));
+    for _ in 0..PUSHES_MAX {
+        let next: i64 = pace::table.find(1).select(pace::next_at).first(conn).await?;
+        let then = next.max(earliest).saturating_add(each.saturating_mul(asked.wanted.max(0))).min(most.max(next));
+        let unchanged = pace::table.find(1).filter(pace::next_at.eq(next));
+        if diesel::update(unchanged).set(pace::next_at.eq(then)).execute(conn).await? == 1 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Takes as much of the shared pace as is free, up to what is wanted; answers how many questions may be asked

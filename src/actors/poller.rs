@@ -1,0 +1,352 @@
+//! Asks the provider about orders that are not paid: IPNs come late or never.
+//!
+//! The timer carries no data: it says *that* the poller should look, and what is due is read from the store, longest
+//! due first. What is learned goes the way of an IPN, through the order's own actor. All nodes share one pace
+//! (`queries/work.rs`), and a claim keeps two of them from asking about one order at once. A pass never fails: it
+//! counts, logs once, and the next pass goes on. The schedule is `domain/polling.rs`; what is asked about one order
+//! is in `poller/inquiry.rs`.
+
+mod inquiry;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures_util::{StreamExt, stream};
+
+use super::payments::PaymentDesk;
+use super::sweeper::Wake;
+use crate::clock::fresh_uuid;
+use crate::config::PollerSettings;
+use crate::domain::ids::OrderId;
+use crate::domain::order::{Order, Status};
+use crate::domain::polling::{next_look, next_try};
+use crate::domain::time::{Span, Timestamp};
+use crate::store::StoreError;
+use crate::store::work::{Claim, Pace, ProviderWork};
+
+use inquiry::{Inquiry, Reply};
+
+/// How many due orders one read brings: all that a pass ever holds.
+const PAGE_ORDERS: usize = 20;
+/// How many orders are asked about at once.
+const ASKED_AT_ONCE: usize = 4;
+/// How many pages one pass goes through, and for how long at the most; the next pass goes on.
+const PAGES_MAX: usize = 50;
+const PASS_LASTS: Span = Span::seconds(60);
+/// After so many questions in a row without an answer the provider is taken to be away, and the pass ends.
+const UNANSWERED_MAX: u64 = 5;
+/// For how long an order is claimed: longer than a look at it takes.
+const CLAIM_LASTS: Span = Span::seconds(60);
+/// How long nobody is asked after a 429, unless the provider says so itself, and the longest it may say.
+const PAUSE_USUAL: Span = Span::seconds(30);
+const PAUSE_MOST: Span = Span::minutes(10);
+/// How often orders without a row are looked for.
+const ADOPT_EVERY: Span = Span::hours(1);
+/// When an order that waits for its payment to be made is looked at again.
+const UNBOUND_AGAIN: Span = Span::minutes(1);
+/// How long the sweeper waits for an answer before it goes by the clock alone.
+const LOOK_LASTS: Duration = Duration::from_secs(10);
+/// How many wake-ups may wait; one more is dropped, because a pass that begins later finds the same.
+const MAILBOX_MAX: usize = 16;
+
+/// What the poller has done since it started, looks before an expiry included.
+#[derive(Debug, Default)]
+pub struct PollCounters {
+    /// Passes that ended.
+    pub passes: AtomicU64,
+    /// Questions that were sent to the provider.
+    pub questions: AtomicU64,
+    /// Answers that moved an order.
+    pub news: AtomicU64,
+    /// Those of them that an IPN should have told before.
+    pub unannounced: AtomicU64,
+    /// Questions without an answer, and answers that could not be stored.
+    pub errors: AtomicU64,
+}
+
+/// What the timer's passes and the sweeper's looks share. Clones share it.
+#[derive(Clone)]
+pub struct Poller {
+    /// Who makes payments, with the provider, the orders and the time.
+    pub payments: PaymentDesk,
+    /// Whether, how often and how fast the timer asks.
+    pub settings: PollerSettings,
+    /// What was done so far.
+    pub counters: Arc<PollCounters>,
+    /// What it remembers from one pass to the next.
+    pub memory: Arc<PollMemory>,
+}
+
+/// What a node's poller remembers from one pass to the next.
+#[derive(Debug, Default)]
+pub struct PollMemory {
+    /// Until when nobody is asked, in milliseconds.
+    paused_until: AtomicI64,
+    /// When orders without a row are looked for next, in milliseconds.
+    adopts_at: AtomicI64,
+    /// Questions in a row without an answer.
+    unanswered: AtomicU64,
+    /// Unannounced moves of which the log does not know yet.
+    untold: AtomicU64,
+}
+
+/// What came of a look at one order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// The provider told about its own payment, and the order knows it.
+    Answered,
+    /// The provider does not know the payment, or refuses to tell.
+    NotTold,
+    /// No answer came.
+    Unanswered,
+    /// What it said could not be stored.
+    NotStored,
+}
+
+/// The actor: its timer wakes it, and so does a [`Wake`].
+pub struct PollerActor(pub Poller);
+
+impl Actor for PollerActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_MAX);
+        let millis = u64::try_from(self.0.settings.interval.as_millis()).unwrap_or(1_000);
+        ctx.run_interval(Duration::from_millis(millis), |_, ctx| ctx.notify(Wake));
+    }
+}
+
+impl Handler<Wake> for PollerActor {
+    // Atomic: passes never overlap.
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, _: Wake, _: &mut Context<Self>) -> Self::Result {
+        let poller = self.0.clone();
+        let pass = async move { poller.pass().await };
+        AtomicResponse::new(Box::pin(pass.into_actor(self)))
+    }
+}
+
+impl Poller {
+    /// Asks about an order that the clock is about to end, without waiting for the pace, and for ten seconds at the
+    /// most.
+    pub async fn look(&self, id: OrderId) -> Looked {
+        if self.is_paused() {
+            return Looked::NotTold;
+        }
+        let order = match self.payments.store.order_load(id).await {
+            Ok(Some(order)) => order,
+            Ok(None) => return Looked::NotTold,
+            Err(error) => {
+                tracing::warn!(%error, order.id = %id, "an order could not be read before its expiry");
+                return Looked::NotStored;
+            }
+        };
+        let mut inquiry = Inquiry::new(self, order);
+        // What was told before the time was over counts.
+        let in_time = tokio::time::timeout(LOOK_LASTS, inquiry.ask()).await.is_ok();
+        self.push(inquiry.questions()).await;
+        match inquiry.reply() {
+            Some(reply) => reply.looked(),
+            None if in_time => Looked::NotTold,
+            None => Looked::Unanswered,
+        }
+    }
+
+    /// Warns once of all moves since the last time of which an IPN should have told.
+    pub fn warn_of_silence(&self) {
+        let moves = self.memory.untold.swap(0, Ordering::Relaxed);
+        if 0 < moves {
+            tracing::warn!(
+                moves,
+                "polls found what IPNs should have told: check that the provider has the callback URL and can reach \
+                 it, and that the IPN secret is the account's"
+            );
+        }
+    }
+
+    /// One pass over what is due, as far as the pace goes.
+    async fn pass(&self) {
+        if self.settings.automatic && !self.is_paused() {
+            self.adopt().await;
+            if let Err(error) = self.walk().await {
+                tracing::warn!(%error, "what is to be asked of the provider could not be read; trying again");
+            }
+        }
+        self.warn_of_silence();
+        self.counters.passes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    async fn walk(&self) -> Result<(), StoreError> {
+        let ends_at = self.now().after(PASS_LASTS);
+        self.memory.unanswered.store(0, Ordering::Relaxed);
+        let (errors, mut free) = (self.counters.errors.load(Ordering::Relaxed), 0);
+        for _ in 0..PAGES_MAX {
+            let now = self.now();
+            let mut due = self.payments.store.work_due(now, PAGE_ORDERS).await?;
+            if due.is_empty() || ends_at < now || self.is_interrupted() {
+                break;
+            }
+            let wanted = i64::try_from(due.len()).unwrap_or(0).saturating_sub(free);
+            free = free.saturating_add(self.payments.store.pace_take(now, self.pace(wanted)).await?);
+            if free == 0 {
+                break;
+            }
+            due.truncate(usize::try_from(free).unwrap_or(0));
+            let mut looks = stream::iter(due).map(|id| self.visit(id)).buffer_unordered(ASKED_AT_ONCE);
+            while let Some(questions) = looks.next().await {
+                free = free.saturating_sub(questions.min(1));
+                self.push(questions.saturating_sub(1)).await;
+            }
+        }
+        let failed = self.counters.errors.load(Ordering::Relaxed).saturating_sub(errors);
+        if 0 < failed {
+            tracing::warn!(questions = failed, "questions to the provider came to nothing; trying again");
+        }
+        Ok(())
+    }
+
+    /// Looks at one due order under a claim; answers how many questions it cost.
+    async fn visit(&self, id: OrderId) -> i64 {
+        if self.is_interrupted() {
+            return 0;
+        }
+        match self.visit_claimed(id).await {
+            Ok(questions) => questions,
+            Err(error) => {
+                // The claim runs out by itself, and the order is still due.
+                self.counters.errors.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%error, order.id = %id, "a due order could not be looked at");
+                1
+            }
+        }
+    }
+
+    async fn visit_claimed(&self, id: OrderId) -> Result<i64, StoreError> {
+        let now = self.now();
+        let claim = Claim { token: fresh_uuid(now).to_string(), until: now.after(CLAIM_LASTS) };
+        let held = claim.token.clone();
+        let Some(row) = self.payments.store.work_claim(id, claim).await? else { return Ok(0) };
+        if now < row.due_at {
+            // Another node has just looked.
+            self.payments.store.work_update(held, ProviderWork { claim: None, ..row }).await?;
+            return Ok(0);
+        }
+        let Some(order) = self.payments.store.order_load(id).await? else {
+            self.payments.store.work_end(id, held).await?;
+            return Ok(0);
+        };
+        if matches!(order.status, Status::Paid { .. }) {
+            self.payments.store.work_end(id, held).await?;
+            return Ok(0);
+        }
+        if order.payment_id().is_none() {
+            return self.make_payment(&order, row, held).await;
+        }
+        let mut inquiry = Inquiry::new(self, order);
+        inquiry.ask().await;
+        let next = self.afterwards(&inquiry, &row);
+        match next {
+            Some(next) => drop(self.payments.store.work_update(held, next).await?),
+            None => self.payments.store.work_end(id, held).await?,
+        }
+        Ok(inquiry.questions())
+    }
+
+    /// The row of an order after it was asked about; none if nothing is to be asked any more.
+    fn afterwards(&self, inquiry: &Inquiry<'_>, row: &ProviderWork) -> Option<ProviderWork> {
+        let (order, now) = (inquiry.order(), self.now());
+        let row = ProviderWork { claim: None, ..row.clone() };
+        match inquiry.reply() {
+            Some(Reply::TooOften) | None => Some(row),
+            Some(Reply::Unanswered | Reply::NotStored | Reply::Refused) => {
+                let tries = row.tries.saturating_add(1);
+                next_try(order, tries, now).map(|due_at| ProviderWork { due_at, tries, ..row })
+            }
+            Some(Reply::Told | Reply::NotKnown) => {
+                next_look(order, now).map(|due_at| ProviderWork { due_at, tries: 0, ..row })
+            }
+        }
+    }
+
+    /// An order whose payment is still to be made; nobody was ever shown an address of one that has ended. Answers
+    /// how many questions it cost.
+    async fn make_payment(&self, order: &Order, row: ProviderWork, held: String) -> Result<i64, StoreError> {
+        if !matches!(order.status, Status::Pending { .. }) {
+            self.payments.store.work_end(order.id, held).await?;
+            return Ok(0);
+        }
+        // The desk takes a claim of its own, and says itself when to look again; this is in case that it cannot.
+        let again = ProviderWork { claim: None, due_at: self.now().after(UNBOUND_AGAIN), ..row };
+        self.payments.store.work_update(held, again).await?;
+        self.counters.questions.fetch_add(1, Ordering::Relaxed);
+        match self.payments.finish(order.id, None).await {
+            Ok(order) if order.payment_id().is_some() => self.memory.unanswered.store(0, Ordering::Relaxed),
+            Ok(_) => drop(self.memory.unanswered.fetch_add(1, Ordering::Relaxed)),
+            Err(error) => {
+                self.counters.errors.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(%error, order.id = %order.id, "an order's payment was not made; trying again");
+            }
+        }
+        Ok(1)
+    }
+
+    /// Takes in orders that no checkout of this configuration has made, now and then.
+    async fn adopt(&self) {
+        let now = self.now();
+        if now.millis() < self.memory.adopts_at.load(Ordering::Relaxed) {
+            return;
+        }
+        match self.payments.store.work_adopt(now).await {
+            Ok(orders) => {
+                self.memory.adopts_at.store(now.after(ADOPT_EVERY).millis(), Ordering::Relaxed);
+                if 0 < orders {
+                    tracing::info!(orders, "orders that nobody asked about will be asked about");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "orders that nobody asks about could not be looked for"),
+        }
+    }
+
+    /// Counts questions that did not wait for the pace. It is only a count: a failure is no reason to stop.
+    async fn push(&self, questions: i64) {
+        if questions <= 0 {
+            return;
+        }
+        if let Err(error) = self.payments.store.pace_push(self.now(), self.pace(questions)).await {
+            tracing::debug!(%error, "questions could not be counted against the pace");
+        }
+    }
+
+    /// The pace of the settings. What one interval saved up may be asked at once, and no more.
+    fn pace(&self, wanted: i64) -> Pace {
+        let per_minute = i64::from(self.settings.per_minute.max(1));
+        // Rounded up: rather a little too slow.
+        let each = 60_000_i64.saturating_add(per_minute).saturating_sub(1).checked_div(per_minute).unwrap_or(60_000);
+        let saved = self.settings.interval.as_millis().checked_div(each).unwrap_or(0);
+        Pace { wanted, each: Span::millis(each), burst: saved.clamp(1, per_minute) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.payments.clock.now()
+    }
+
+    /// Whether asking on makes no sense in this pass.
+    fn is_interrupted(&self) -> bool {
+        self.is_paused() || UNANSWERED_MAX <= self.memory.unanswered.load(Ordering::Relaxed)
+    }
+
+    fn is_paused(&self) -> bool {
+        self.now().millis() < self.memory.paused_until.load(Ordering::Relaxed)
+    }
+
+    /// Asks nobody for a while: the provider finds that it is asked too often.
+    fn pause(&self, asked_for: Option<Span>) {
+        let now = self.now();
+        let until = now.after(asked_for.unwrap_or(PAUSE_USUAL).clamp(Span::seconds(1), PAUSE_MOST));
+        self.memory.paused_until.fetch_max(until.millis(), Ordering::Relaxed);
+        tracing::warn!(until = %until, "the provider is asked too often; asking nothing for a while");
+    }
+}
