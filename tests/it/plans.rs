@@ -147,7 +147,6 @@ async fn sweep(app: &TestApp) {
         let after = first.last().map(|order| order.place);
         app.store.orders_due(due, DuePage { after, ..page }).await.expect("orders");
     }
-    app.store.work_due(now, 20).await.expect("orders");
     app.store.keys_forget(Timestamp::from_millis(1), 500).await.expect("keys");
     let body = json!({"older_than_hours": 2, "dry_run": true});
     assert_eq!(app.admin_call(Method::POST, "/sweep-expired", &body).await.code(), 200);

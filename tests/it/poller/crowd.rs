@@ -12,9 +12,8 @@ pub fn put(app: &TestApp, count: i64) -> Vec<String> {
     let now = app.clock.now().micros();
     let created = now - 2 * 86_400_000_000;
     let (mut orders, mut events, mut payments, mut works) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for nth in 0..count {
-        let (status, reason) =
-            [("failed", "'expired'"), ("cancelled", "null"), ("confirming", "null")][(nth % 3) as usize];
+    let statuses = [("failed", "'expired'"), ("cancelled", "null"), ("confirming", "null")];
+    for (nth, (status, reason)) in (0..count).zip(statuses.into_iter().cycle()) {
         // The last order is the one that waits longest: its place in the queue is not that of its id.
         let (id, payment, due) = (format!("ord_{nth:032x}"), 700_000 + nth, now - (nth + 1) * 1_000);
         let account = app.account.to_string();
