@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::engines::Engine;
 use crate::harness::responder::{Act, Said};
-use crate::harness::{Answer, START, TestApp, order_body, payment};
+use crate::harness::simulated::through;
+use crate::harness::{Answer, START, TestApp, eventually, order_body, payment};
 
 on_both_engines![
     a_checkout_tells_where_to_pay_and_how_much_in_the_provider_s_own_digits,
@@ -18,6 +19,7 @@ on_both_engines![
     many_uses_of_one_key_at_once_make_one_payment,
     a_silent_provider_makes_a_stub_that_the_next_use_finishes,
     a_payment_made_in_silence_is_found_after_a_restart,
+    a_checkout_under_way_at_the_end_is_answered_and_finished_after_the_next_start,
     a_provider_that_is_away_makes_a_stub_that_the_next_use_finishes,
     a_refusal_is_raised_and_a_retry_may_name_another_coin,
     a_refused_api_key_is_no_end_of_checkouts,
@@ -144,6 +146,24 @@ async fn a_payment_made_in_silence_is_found_after_a_restart(engine: Engine) {
     assert!(address(&again).is_some(), "{}", again.text);
     let made: Vec<_> = app.simulator().payments_of(&order).iter().map(u64::to_string).collect();
     assert_eq!(made, [again.json()["payment_id"].as_str().unwrap_or_default()]);
+}
+
+async fn a_checkout_under_way_at_the_end_is_answered_and_finished_after_the_next_start(engine: Engine) {
+    let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
+    wire.upon(CREATE, Act::Silence);
+    let request = app.request(Method::POST, "/v1/billing/crypto-checkout").bearer_auth(&app.customer);
+    let request = request.header("Idempotency-Key", "k").header("Content-Type", "application/json");
+    let under_way = actix::spawn(request.body(order_body().to_string()).send());
+    eventually("the creation", async || (wire.seen(CREATE) == 1).then_some(())).await;
+    let app = app.restart(through(&wire)).await;
+    let answered = under_way.await.expect("a request").expect("an answer");
+    assert_eq!(answered.status(), 201);
+    let answered: Value = serde_json::from_str(&answered.text().await.expect("a body")).expect("JSON");
+    assert_eq!((&answered["provider"], &answered["payment_address"]), (&json!("stub"), &json!(null)));
+    app.advance(Span::seconds(31)).await;
+    let again = app.checkout(Some("k")).await;
+    assert!(address(&again).is_some(), "{}", again.text);
+    assert_eq!(order_of(&again), answered["order_id"]);
 }
 
 async fn a_provider_that_is_away_makes_a_stub_that_the_next_use_finishes(engine: Engine) {

@@ -112,7 +112,7 @@ async fn accounts_and_keys_are_listed_without_their_secrets(engine: Engine) {
 
 async fn an_ipn_that_is_sent_by_the_command_line_moves_an_order_to_paid(engine: Engine) {
     let site = Site::on(engine).await;
-    let server = site.serve(&[]);
+    let server = site.serve(&["--provider", "none"]);
     let [_, customer] = customer_key(&site);
     let order = order(&server, &customer).await;
     let send = |status: &str| {
@@ -134,7 +134,7 @@ async fn an_ipn_that_is_sent_by_the_command_line_moves_an_order_to_paid(engine: 
 
 async fn an_ipn_with_another_price_moves_nothing(engine: Engine) {
     let site = Site::on(engine).await;
-    let server = site.serve(&[]);
+    let server = site.serve(&["--provider", "none"]);
     let [_, customer] = customer_key(&site);
     let order = order(&server, &customer).await;
     let send = ["ipn", "send", "--order", &order, "--status", "finished", "--listen", &server.address];

@@ -9,6 +9,8 @@ use crate::domain::lifecycle::Made;
 use crate::domain::time::{Span, Timestamp};
 use crate::provider::client::{CallError, ListAsked};
 
+/// How long after it was asked the provider may still make a payment.
+const MADE_WITHIN: Span = Span::minutes(30);
 /// How far the provider's clock may be from ours.
 const CLOCKS_DIFFER_BY: Span = Span::minutes(10);
 /// The most pages that are read; each has up to 500 payments.
@@ -20,14 +22,12 @@ impl PaymentDesk {
     /// # Errors
     /// [`CallError`] if the list cannot be read to its end: then nobody knows.
     pub(super) async fn twins(&self, errand: &Errand, since: Timestamp) -> Result<Vec<Made>, CallError> {
-        let (from, until) = (since.before(CLOCKS_DIFFER_BY), self.clock.now().after(CLOCKS_DIFFER_BY));
+        let late = self.clock.now().min(since.after(MADE_WITHIN));
+        let (from, until) = (since.before(CLOCKS_DIFFER_BY), late.after(CLOCKS_DIFFER_BY));
         let mut found = Vec::new();
         for page in 0..PAGES_MAX {
             let listed = self.client.payments(&ListAsked { from, until, page }).await?;
-            if 0 < listed.unreadable {
-                // One of them may be what is looked for.
-                return Err(CallError::NoAnswer("the list has payments that cannot be read".to_owned()));
-            }
+            // One that cannot be read could not be adopted either, so it holds nobody up.
             found.extend(listed.payments.iter().filter_map(|report| errand.twin(report)));
             if listed.pages <= page.saturating_add(1) {
                 return Ok(found);

@@ -27,7 +27,7 @@ pub fn customer_order() -> Value {
     })
 }
 
-/// What a checkout answers while no provider has made a payment.
+/// What a checkout answers.
 #[must_use]
 pub fn checkout() -> Value {
     json!({
@@ -36,13 +36,13 @@ pub fn checkout() -> Value {
         "price_cents": 7900,
         "price_currency": "USD",
         "status": "pending",
-        "provider": "stub",
-        "payment_id": null,
-        "payment_address": null,
-        "pay_currency": null,
-        "pay_amount": null,
+        "provider": "nowpayments",
+        "payment_id": "5077125051",
+        "payment_address": "3EZ2uTdVDAMFXTfc6uLDDKR6o8qKBZXVkj",
+        "pay_currency": "btc",
+        "pay_amount": 0.0024,
         "payin_extra_id": null,
-        "network": null,
+        "network": "btc",
         "expires_at": "2026-05-12T14:00:00.000Z",
         "created_at": "2026-05-12T13:00:00.000Z",
     })

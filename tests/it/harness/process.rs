@@ -59,7 +59,7 @@ impl Installed {
         command.env("SERVER", env!("CARGO_BIN_EXE_crypto-orders"));
         command.env("CRYPTO_ORDERS_LISTEN", format!("127.0.0.1:{}", self.port));
         command.env("DATABASE_URL", &self.database.url).env("CRYPTO_ORDERS_IPN_SECRET", IPN_SECRET);
-        command.env("CRYPTO_ORDERS_RATE_LIMITS", "off");
+        command.env("CRYPTO_ORDERS_RATE_LIMITS", "off").env("CRYPTO_ORDERS_PROVIDER", "none");
         command.stdout(log.try_clone().expect("a second handle")).stderr(log);
         command
     }
