@@ -61,6 +61,7 @@ mod receipts;
 mod received_ipns;
 mod records;
 mod runbook;
+mod scenarios;
 mod schema;
 mod search;
 mod seed;
