@@ -90,7 +90,8 @@ async fn callers_that_waited_for_a_refused_one_try_for_themselves(engine: Engine
     assert!(shown.len() >= 4, "all that could be paid, and who came after them");
     assert!(shown.iter().all(|answer| order_of(answer) == order_of(first) && address(answer) == address(first)));
     assert_eq!(app.simulator().payments_of(&order_of(first)).len(), 1);
-    assert_eq!(wire.seen(&format!("{MINIMUM}?currency_from=btc")), 1);
+    // Where the coin that can be paid came first, nobody asks about the other.
+    assert!(wire.seen(&format!("{MINIMUM}?currency_from=btc")) <= 1);
 }
 
 async fn a_minimum_is_asked_once_in_ten_minutes(engine: Engine) {
