@@ -10,7 +10,7 @@ use crypto_orders::provider::simulator::Silence;
 use crate::checkout_payments::{address, order_of};
 use crate::engines::Engine;
 use crate::harness::TestApp;
-use crate::harness::responder::{Act, Responder};
+use crate::harness::responder::{Act, Responder, Said};
 
 on_both_engines![
     wherever_the_socket_is_cut_the_lost_payment_is_found_in_the_list,
@@ -18,6 +18,7 @@ on_both_engines![
     wherever_the_socket_is_cut_the_ipn_of_the_lost_payment_leads_to_it,
     a_list_that_cannot_be_read_makes_no_second_payment,
     a_lost_payment_is_found_on_a_later_page,
+    a_lost_payment_is_known_again_in_a_list_that_tells_little,
 ];
 
 /// The exchanges, as the wire sees them.
@@ -134,4 +135,22 @@ async fn a_lost_payment_is_found_on_a_later_page(engine: Engine) {
     let (_, order) = uses_of(&app, "k").await;
     assert_eq!((app.simulator().payments_of(&order).len(), wire.seen(CREATE)), (1, 1));
     assert!(wire.seen(LIST) > 1);
+}
+
+async fn a_lost_payment_is_known_again_in_a_list_that_tells_little(engine: Engine) {
+    let (app, wire) = wired(engine, |_| {}).await;
+    wire.upon(CREATE, Act::CutBeforeAnswer);
+    // The first look, each of whose questions is asked three times, comes to nothing.
+    for _ in 0..3 {
+        wire.upon(LIST, Act::CutBeforeAnswer);
+    }
+    let order = order_of(&app.checkout(Some("k")).await);
+    let payment = app.simulator().payments_of(&order)[0];
+    // Neither the order nor the address: as the provider's own example has it.
+    let item =
+        format!(r#"{{"payment_id":{payment},"payment_status":"waiting","price_amount":79,"price_currency":"usd"}}"#);
+    wire.always(LIST, Said::new(200, format!(r#"{{"data":[{item}],"limit":500,"page":0,"pagesCount":1,"total":1}}"#)));
+    app.advance(Span::seconds(31)).await;
+    assert!(address(&app.checkout(Some("k")).await).is_some());
+    assert_eq!((wire.seen(CREATE), app.simulator().payments_of(&order).len()), (1, 1));
 }

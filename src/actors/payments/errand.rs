@@ -79,6 +79,20 @@ impl Errand {
         (named && currency && amount && fresh && is_alive(&evidence.word)).then(|| made(report)).flatten()
     }
 
+    /// True of a listed payment that tells too little of itself: it may be what an earlier try has made, and only
+    /// its own report says.
+    pub(super) fn may_be_twin(&self, report: &PaymentReport) -> bool {
+        let named = match report.order {
+            OrderReference::Ours(id) => id == self.order.id && report.pay_to.is_none(),
+            OrderReference::None => report.evidence.parent_payment_id.is_none(),
+            OrderReference::Foreign => false,
+        };
+        let price = report.evidence.price.amount.as_ref();
+        let amount = self.top_up.is_some() || price.is_none_or(|amount| *amount == self.price());
+        let fresh = self.order.ledger.find(&report.evidence.payment_id).is_none();
+        named && amount && fresh && is_alive(&report.evidence.word)
+    }
+
     fn price(&self) -> CoinAmount {
         self.order.price.in_major_units()
     }
