@@ -87,8 +87,14 @@ async fn open_fit_store(shell: &Shell<'_>) -> Result<Store, CliError> {
 /// What an operator should know of a start.
 fn tell(settings: &Settings, origin: &IpnSecretOrigin) {
     tracing::info!(address = %settings.listen, database = settings.database_shown(), "listening on {}", settings.listen);
-    if settings.provider == Provider::Simulator {
-        tell_of_simulator(settings, origin);
+    match settings.provider {
+        Provider::Simulator => tell_of_simulator(settings, origin),
+        Provider::None => tracing::warn!(
+            "no provider makes payments: checkouts get no address to pay to; set CRYPTO_ORDERS_PROVIDER to live, and \
+             CRYPTO_ORDERS_NOWPAYMENTS_API_KEY"
+        ),
+        Provider::Sandbox => tracing::warn!("payments are made at the provider's SANDBOX and are worth nothing"),
+        Provider::Live => tracing::info!("payments are made at NOWPayments"),
     }
     match origin {
         IpnSecretOrigin::Configured => {}

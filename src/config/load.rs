@@ -198,11 +198,14 @@ impl Reader {
         Some(secrets)
     }
 
-    /// Without a word of the operator's, the simulator where only this machine can reach it. Production gets
-    /// it too, to be refused there by name.
+    /// Without a word of the operator's, the simulator where only this machine can reach it and nobody has begun
+    /// to set the service up: behind a proxy a loopback listener is everybody's, and an IPN secret is a real
+    /// provider's. Production gets it too, to be refused there by name.
     fn provider(&mut self, listen: Option<SocketAddr>, production: Option<bool>) -> Option<Provider> {
         let given = self.read_optional("provider", values::provider)?;
-        let alone = listen?.ip().to_canonical().is_loopback();
+        let is_unset = |key| self.given.get(key).is_none_or(|given| given.text.is_empty());
+        let untouched = ["trusted_proxies", "public_url", "ipn_secret"].into_iter().all(is_unset);
+        let alone = listen?.ip().to_canonical().is_loopback() && untouched;
         Some(given.unwrap_or(if alone || production? { Provider::Simulator } else { Provider::None }))
     }
 

@@ -244,6 +244,14 @@ fn the_simulator_starts_by_itself_only_where_nobody_else_reaches_it() {
     let provider = |listen| from_environment(&[("CRYPTO_ORDERS_LISTEN", listen)]).unwrap().provider;
     assert_eq!((provider("127.0.0.1:1"), provider("0.0.0.0:1")), (Provider::Simulator, Provider::None));
     assert_eq!(provider("[::1]:1"), Provider::Simulator);
+    // Behind a proxy loopback is everybody's; and whoever set an IPN secret has a real provider.
+    for set_up in [
+        ("CRYPTO_ORDERS_TRUSTED_PROXIES", "127.0.0.1"),
+        ("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com"),
+        ("CRYPTO_ORDERS_IPN_SECRET", "a-secret-of-the-dashboard"),
+    ] {
+        assert_eq!(from_environment(&[set_up]).unwrap().provider, Provider::None, "{set_up:?}");
+    }
 }
 
 #[test]

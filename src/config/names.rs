@@ -100,7 +100,7 @@ pub const SETTINGS: &[Setting] = &[
         "provider",
         "",
         "one of none, simulator, sandbox, live",
-        "who makes payments: none, simulator, sandbox or live; without it the simulator, on loopback, else none",
+        "who makes payments: none, simulator, sandbox or live; without it the simulator on an untouched machine, else none",
     ),
     secret("nowpayments.api_key", "", "a text of printable ASCII without spaces", "the provider's API key"),
     Setting {

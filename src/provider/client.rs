@@ -3,7 +3,7 @@
 //! Questions are repeated while the provider seems to be away for a moment; a creation never is, because the
 //! provider knows no idempotency key and every one mints an address ([`CallError::may_have_happened`] says
 //! whether this one might have). Nothing here is stored or decided, and no key is ever logged: one exchange is
-//! in [`line`], the login in [`login`], the payments' fields in [`super::report`].
+//! in [`mod@line`], the login in [`login`], the payments' fields in [`super::report`].
 
 mod answers;
 mod error;

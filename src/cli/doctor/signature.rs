@@ -1,6 +1,6 @@
 //! `doctor signature`: who signed a body, and what; or which byte is not as it was signed.
 //!
-//! What can have happened to a body is [`diagnosis`]'s affair. Here the secrets get names, and what was
+//! What can have happened to a body is `provider::diagnosis`'s affair. Here the secrets get names, and what was
 //! found its words; no secret is shown.
 
 use std::fs::File;
