@@ -18,7 +18,7 @@ use crate::actors::checkout::CheckoutDesk;
 use crate::actors::directory::OrderDirectory;
 use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
-use crate::actors::order::Surroundings;
+use crate::actors::order::{Asked, Surroundings};
 use crate::actors::payments::{Minima, PaymentDesk};
 use crate::actors::poller::{Poller, PollerActor};
 use crate::actors::sweeper::{Lookout, SweepRequest, Sweeper, SweeperActor, Swept, Wake};
@@ -193,6 +193,7 @@ impl Actors {
             clock: clock.clone(),
             rules: settings.orders.rules,
             changes: ChangeBoard::new(store.clone()),
+            provider: if client.is_some() { Asked::FromTimeToTime } else { Asked::Never },
         };
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let directory = OrderDirectory::new(surroundings, handles);

@@ -19,6 +19,7 @@ use crate::domain::evidence::{Evidence, Ownership};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::lifecycle::{Decision, Input, Moment, Rules, decide};
 use crate::domain::order::Order;
+use crate::domain::polling::next_look;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
 use crate::store::changeset::{AuditEntry, Changeset, CommitError, Committed, OrderChange, ReceivedIpn};
@@ -42,6 +43,17 @@ pub struct Surroundings {
     pub rules: Rules,
     /// Who waits for a change.
     pub changes: ChangeBoard,
+    /// Whether there is a provider to be asked about orders.
+    pub provider: Asked,
+}
+
+/// Whether the provider is asked about orders that are not paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// By the poller.
+    FromTimeToTime,
+    /// There is none to ask.
+    Never,
 }
 
 /// The actor of one order.
@@ -236,7 +248,11 @@ impl Surroundings {
         {
             decision = decide(order, &case.input.clone().of_another(), &moment)?;
         }
-        let changeset = changeset(order, &decision, case, now);
+        let mut changeset = changeset(order, &decision, case, now);
+        let moved = decision.event.is_some() && case.input.evidence().is_some() && case.work.is_none();
+        if moved && self.provider == Asked::FromTimeToTime {
+            changeset.look = next_look(&decision.order, now).map(|at| (order.id, at));
+        }
         if !changeset.writes() {
             return Ok(if basis == Basis::Memory { Step::Stale } else { Step::Done(Box::new(heard(decision))) });
         }

@@ -35,6 +35,8 @@ pub struct Changeset {
     pub audit: Option<AuditEntry>,
     /// What is to be asked of the provider from here on.
     pub work: Option<ProviderWork>,
+    /// An order that moved, and when the provider is to be asked about it at the latest.
+    pub look: Option<(OrderId, Timestamp)>,
 }
 
 impl Changeset {
@@ -52,6 +54,7 @@ impl Changeset {
             webhook: None,
             audit: None,
             work: None,
+            look: None,
         }
     }
 

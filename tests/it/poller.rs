@@ -5,6 +5,7 @@
 
 mod crowd;
 mod expiry;
+mod hastened;
 mod teller;
 
 use std::collections::HashMap;

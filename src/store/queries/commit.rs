@@ -253,6 +253,11 @@ async fn write_effects(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), Store
     for row in asked {
         work::work_put(conn, row).await?;
     }
+    let mut looks: Vec<_> = sets.iter().filter_map(|set| set.look).collect();
+    looks.sort_by_key(|(id, _)| *id);
+    for (id, at) in looks {
+        work::work_hasten(conn, id, at).await?;
+    }
     count_key_uses(conn, sets).await
 }
 

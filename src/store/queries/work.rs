@@ -67,6 +67,17 @@ pub async fn work_put(conn: &mut Conn, work: &ProviderWork) -> Result<(), StoreE
     Ok(())
 }
 
+/// Sees to it that the order is looked at then at the latest: part of the commit that moved it.
+pub async fn work_hasten(conn: &mut Conn, id: OrderId, at: Timestamp) -> Result<(), StoreError> {
+    let later = w::table.find(id.to_string()).filter(w::due_at.gt(at.micros()));
+    if diesel::update(later).set(w::due_at.eq(at.micros())).execute(conn).await? == 0 {
+        // It is due before, or nothing was to be asked any more.
+        let fresh = ProviderWork { order_id: id, due_at: at, claim: None, asked_at: None, tries: 0 };
+        diesel::insert_into(w::table).values(WorkRow::of(&fresh)).on_conflict_do_nothing().execute(conn).await?;
+    }
+    Ok(())
+}
+
 /// Takes the claim if nobody has it; answers the row as it is then, or none if somebody else asks just now. An
 /// order without a row gets one.
 pub async fn work_claim(
