@@ -7,7 +7,7 @@ use super::ids::{KeyId, OrderId, PaymentId};
 use super::money::{Coin, CoinAmount};
 use super::time::{Span, Timestamp};
 
-/// The provider's word for a payment's status, compared exactly (`nowpayments.md`, section 5).
+/// The provider's word for a payment's status, compared exactly: those that it documents, and any other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderWord {
     /// Created, nothing seen.

@@ -1,8 +1,8 @@
 //! When the provider is asked again about an order, and for which payments, as a pure schedule.
 //!
 //! IPNs come late or never, so an order that is not paid is looked at from time to time: soon after its payment
-//! was made, often near the end of the pay window, and slowly for as long as the provider watches the address
-//! (`nowpayments.md`, section 4). `actors/poller.rs` asks; nothing here waits.
+//! was made, often near the end of the pay window, and slowly for as long as the provider watches the address.
+//! `actors/poller.rs` asks; nothing here waits.
 
 #[cfg(test)]
 mod tests;

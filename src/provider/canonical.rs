@@ -1,8 +1,8 @@
 //! The texts that the provider may have signed instead of the bytes it sent.
 //!
 //! It signs `JSON.stringify` of the body with all keys sorted; its documentation and its SDK differ in
-//! what becomes of arrays, and middlemen re-spell numbers (`nowpayments.md`, section 6). So there are
-//! four candidates beside the raw bytes, all written here and none of them ever read as an amount.
+//! what becomes of arrays, and middlemen re-spell numbers. So there are four candidates beside the raw
+//! bytes, all written here and none of them ever read as an amount.
 //! Written iteratively, from a document that [`super::signature`] has found neither deep nor ambiguous.
 
 use std::fmt::Write;

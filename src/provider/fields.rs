@@ -1,7 +1,7 @@
 //! The provider's fields, whatever types it gives them today: the one set of rules for IPNs and answers.
 //!
 //! Ids come as numbers or strings, amounts as numbers or strings, times as ISO text, as milliseconds or
-//! not at all (`nowpayments.md`, section 3). Unknown fields are ignored and unknown words kept. No
+//! not at all, whatever the provider's documentation says. Unknown fields are ignored and unknown words kept. No
 //! number passes through a float: amounts are read from the digits on the wire.
 //!
 //! **Absent and unreadable are two things.** An absent amount means "not told", and `finished` without

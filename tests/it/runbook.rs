@@ -5,6 +5,7 @@
 
 use std::process::Command;
 
+use crypto_orders::domain::attention::AttentionKind;
 use crypto_orders::domain::time::Span;
 use serde_json::{Value, json};
 
@@ -264,4 +265,18 @@ fn every_command_of_the_page_is_a_request_with_a_key() {
         assert!(command.starts_with("curl -sS ") && command.contains("$ADMIN_KEY"), "{command}");
         assert!(!command.contains(" -d ") || command.contains(JSON), "{command}");
     }
+}
+
+#[test]
+fn every_kind_of_attention_has_its_row() {
+    let (_, table) = PAGE.split_once("| `kind` | what happened | what to do |\n|---|---|---|\n").expect("the table");
+    let rows = table.lines().map_while(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let named: Vec<&str> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            assert!(cells.len() == 3 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
+            cells[0].trim_end_matches('`')
+        })
+        .collect();
+    assert_eq!(named, AttentionKind::ALL.map(AttentionKind::as_str));
 }

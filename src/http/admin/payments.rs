@@ -96,6 +96,9 @@ pub struct Row<'a> {
 }
 
 /// Shows the payments of an order, and what is still missing.
+///
+/// `bound` moves the order, `own` was made for it later, `child` is a further deposit to a used address. `received`
+/// sums what is settled in the bound coin.
 #[utoipa::path(get, path = "/v1/admin/crypto-orders/{order_id}/payments", tag = "Operators",
     security(("bearer" = [])), operation_id = "list_order_payments",
     params(

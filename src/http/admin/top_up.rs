@@ -62,6 +62,11 @@ pub struct TopUpAnswer<'a> {
 }
 
 /// Asks for the rest, once, and answers how it is paid.
+///
+/// Only of a `partial` order: under the first payment's purchase, over what is missing, rounded up at the coin's
+/// precision. Asked again within seven days, the same payment is answered with 200 while it can be paid. A 503 says
+/// that another payment is just being made, or that it is not known what the provider did: ask again. With the
+/// account's login in the settings, what was made is found, not made twice.
 #[utoipa::path(post, path = "/v1/admin/crypto-orders/{order_id}/top-up", tag = "Operators",
     security(("bearer" = [])), operation_id = "top_up_order",
     params(("order_id" = OrderId, Path, description = "The order.")),

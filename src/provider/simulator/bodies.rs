@@ -1,7 +1,7 @@
 //! A payment in the provider's four ways of showing it, with the types each really has.
 //!
-//! One and the same field is a string here and a number there (`nowpayments.md`, section 3). Where the
-//! provider itself varies, the seed picks once for each payment, so that asking twice shows the same.
+//! One and the same field is a string here and a number there, whatever the provider's documentation says.
+//! Where the provider itself varies, the seed picks once for each payment, so that asking twice shows the same.
 
 use bigdecimal::{BigDecimal, Zero};
 

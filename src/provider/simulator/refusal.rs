@@ -1,4 +1,4 @@
-//! The provider's refusals, in its shape and with its codes (`nowpayments.md`, section 7).
+//! The provider's refusals, in its shape and with its codes.
 
 use super::json::Json;
 
