@@ -36,11 +36,12 @@ impl From<TopUpRefusal> for ApiError {
 /// The refusal as the wire shows it.
 pub fn problem(refusal: &TopUpRefusal) -> Problem {
     match refusal {
-        TopUpRefusal::None(why) => conflict("crypto_order", "status", sentence(*why)),
+        TopUpRefusal::None(why @ NoTopUp::NotPartial(_)) => conflict("crypto_order", "status", sentence(*why)),
+        TopUpRefusal::None(why) => settled_otherwise(sentence(*why)),
         TopUpRefusal::NoProvider => plain(Slug::FeatureUnavailable, NO_PROVIDER),
         TopUpRefusal::Busy => later(BUSY_RETRY_SECONDS, LATER, "a payment of the order is being made".to_owned()),
         TopUpRefusal::Away => later(AWAY_RETRY_SECONDS, AWAY, "the provider is away, or in doubt".to_owned()),
-        TopUpRefusal::Provider(words) => conflict("crypto_order", "status", refused(words)),
+        TopUpRefusal::Provider(words) => settled_otherwise(refused(words)),
     }
 }
 
