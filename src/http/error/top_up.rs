@@ -3,7 +3,7 @@
 //! Part of `error.rs`. The provider's own words are for the log; of them only its code is shown.
 
 use crate::domain::topup::NoTopUp;
-use crate::http::problem::{Problem, Slug, later, plain};
+use crate::http::problem::{Extensions, Problem, Slug, extended, later, plain};
 
 use super::{ApiError, LATER, conflict};
 
@@ -43,6 +43,11 @@ pub fn problem(refusal: &TopUpRefusal) -> Problem {
         TopUpRefusal::Away => later(AWAY_RETRY_SECONDS, AWAY, "the provider is away, or in doubt".to_owned()),
         TopUpRefusal::Provider(words) => settled_otherwise(refused(words)),
     }
+}
+
+/// A conflict that another status of the order would not end.
+fn settled_otherwise(detail: String) -> Problem {
+    extended(Slug::Conflict, detail, Extensions { resource: Some("crypto_order"), ..Extensions::default() })
 }
 
 const NO_PROVIDER: &str = "No payment provider is configured, so no further payment can be made.";
