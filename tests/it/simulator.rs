@@ -221,6 +221,16 @@ fn the_command_line_pays_an_order_and_shows_what_is_told() {
 }
 
 #[test]
+fn a_server_whose_simulator_is_elsewhere_has_none_inside() {
+    let site = Site::empty().with("CRYPTO_ORDERS_PROVIDER", "simulator");
+    let site = site.with("CRYPTO_ORDERS_NOWPAYMENTS_URL", "http://127.0.0.1:1/simulator/v1");
+    let server = site.serve(&[]);
+    let refusal = site.run(&["simulate", "pay", "ord_none", "--listen", &server.address]).refusal(1);
+    assert!(refusal.contains("has no simulator inside"), "{refusal}");
+    assert_eq!(server.stop("TERM").code, Some(0));
+}
+
+#[test]
 fn the_command_line_says_where_no_simulator_is() {
     let site = Site::empty().with("CRYPTO_ORDERS_PROVIDER", "none");
     let server = site.serve(&[]);
