@@ -24,7 +24,7 @@ use crate::actors::poller::{Poller, PollerActor};
 use crate::actors::sweeper::{Lookout, SweepRequest, Sweeper, SweeperActor, Swept, Wake};
 use crate::actors::waiting::ChangeBoard;
 use crate::clock::{Clock, random_bytes};
-use crate::config::{Provider, Settings};
+use crate::config::Settings;
 use crate::http::{self, Parts, Shared};
 use crate::provider::client::Client;
 use crate::provider::simulator::Simulator;
@@ -258,9 +258,9 @@ pub async fn sweep_once(
     swept
 }
 
-/// The provider in the box, if it is the provider. Its ids never repeat those of an earlier start.
+/// The provider in the box, if it is the provider, and no other simulator is. Its ids never repeat those of an earlier start.
 fn simulator(settings: &Settings, clock: &Clock) -> io::Result<Option<Simulator>> {
-    if settings.provider != Provider::Simulator {
+    if !settings.has_simulator_inside() {
         return Ok(None);
     }
     let seed = u64::from_be_bytes(random_bytes());

@@ -4,6 +4,7 @@
 //! stdout, so that scripts can read it. Each command has its own file below `cli/`.
 
 mod accounts;
+mod call;
 mod doctor;
 mod error;
 mod export;

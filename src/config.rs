@@ -90,6 +90,12 @@ impl Settings {
         Some(self.nowpayments.url.clone().unwrap_or(usual))
     }
 
+    /// True if the simulator is the provider, and the one in the server itself.
+    #[must_use]
+    pub fn has_simulator_inside(&self) -> bool {
+        self.provider == Provider::Simulator && self.nowpayments.url.is_none()
+    }
+
     /// The folder of the SQLite file, where generated secrets live; none on PostgreSQL.
     #[must_use]
     pub fn data_folder(&self) -> Option<PathBuf> {

@@ -195,7 +195,8 @@ impl PaymentDesk {
         let report = self.client.payment(payment).await;
         let made = report.as_ref().ok().and_then(|report| errand.answered(report));
         let Some(made) = made else {
-            tracing::warn!(order.id = %errand.order.id, "the provider does not tell how the bound payment is paid");
+            let error = report.err().map(|error| error.to_string());
+            tracing::warn!(order.id = %errand.order.id, error, "the provider does not tell how the bound payment is paid");
             self.put_back(held, errand, creation::away_for).await;
             return Ok(Attempt::Away);
         };
@@ -226,7 +227,8 @@ fn settled<E: std::fmt::Display>(done: Result<Result<Order, OrderError>, E>, bef
     match done {
         Ok(Ok(order)) => order,
         Ok(Err(error)) => {
-            tracing::error!(order.id = %before.id, error = %error, "an order's payment was not finished");
+            // Its row stays, and is looked at again.
+            tracing::warn!(order.id = %before.id, error = %error, "an order's payment was not finished");
             before.clone()
         }
         Err(error) => {

@@ -8,8 +8,8 @@
 
 mod inquiry;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -23,6 +23,7 @@ use crate::domain::ids::OrderId;
 use crate::domain::order::{Order, Status};
 use crate::domain::polling::{next_look, next_try};
 use crate::domain::time::{Span, Timestamp};
+use crate::provider::client::CallError;
 use crate::store::StoreError;
 use crate::store::work::{Claim, Pace, ProviderWork};
 
@@ -90,6 +91,19 @@ pub struct PollMemory {
     unanswered: AtomicU64,
     /// Unannounced moves of which the log does not know yet.
     untold: AtomicU64,
+    /// Why the newest question that came to nothing did.
+    last_error: Mutex<Option<CallError>>,
+}
+
+impl PollMemory {
+    fn keep_error(&self, error: CallError) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// The newest error, once.
+    fn take_error(&self) -> Option<CallError> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// What came of a look at one order.
@@ -148,6 +162,9 @@ impl Poller {
         // What was told before the time was over counts.
         let in_time = tokio::time::timeout(LOOK_LASTS, inquiry.ask()).await.is_ok();
         self.push(inquiry.questions()).await;
+        if let Some(error) = self.memory.take_error().filter(|error| *error != CallError::NotFound) {
+            tracing::warn!(%error, order.id = %id, "a question before an order's expiry came to nothing");
+        }
         match inquiry.reply() {
             Some(reply) => reply.looked(),
             None if in_time => Looked::NotTold,
@@ -203,7 +220,8 @@ impl Poller {
         }
         let failed = self.counters.errors.load(Ordering::Relaxed).saturating_sub(errors);
         if 0 < failed {
-            tracing::warn!(questions = failed, "questions to the provider came to nothing; trying again");
+            let error = self.memory.take_error().map(|error| error.to_string());
+            tracing::warn!(questions = failed, error, "questions to the provider came to nothing; trying again");
         }
         Ok(())
     }

@@ -4,27 +4,26 @@
 //! time: the same arguments make the same bytes, which the server knows again.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::config::{Secret, known_ipn_secret, local_url};
+use crate::config::{IPN_PATH, Secret, known_ipn_secret, local_url};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::money::{Coin, CoinAmount};
-use crate::provider::dial;
 use crate::provider::signature::sign;
 
+use super::call::{client, not_sent};
 use super::error::CliError;
 use super::{Shell, output};
 
 pub(super) const HELP: &str = "\
 Example:
-  crypto-orders ipn send --order ord_0190… --status finished";
+  crypto-orders ipn send --order ord_0190… --status finished
 
-/// How long an answer may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+An order that has a payment hears only of that one: name it with --payment-id. Where the simulator is
+the provider, use `simulate pay`.";
 
 #[derive(Subcommand)]
 pub(super) enum Ipn {
@@ -33,7 +32,10 @@ pub(super) enum Ipn {
 Examples:
   crypto-orders ipn send --order ord_0190… --status finished
   crypto-orders ipn send --order ord_0190… --status partially_paid --pay-currency btc --pay-amount 0.002 --actually-paid 0.001
-  crypto-orders ipn send --order ord_0190… --status finished --url https://pay.example.com --secret …")]
+  crypto-orders ipn send --order ord_0190… --status finished --url https://pay.example.com --secret …
+
+An order that has a payment hears only of that one: name it with --payment-id. Where the simulator is
+the provider, use `simulate pay`.")]
     Send(Box<SendIpn>),
 }
 
@@ -78,7 +80,7 @@ pub(super) async fn run(send: &SendIpn, shell: &mut Shell<'_>) -> Result<(), Cli
     let secret = secret(send, shell)?;
     let body = body(send).map_err(|error| CliError::Failed(format!("the body could not be written: {error}")))?;
     let base = send.url.clone().unwrap_or(local_url(shell.settings.listen));
-    let url = format!("{}/v1/webhooks/nowpayments", base.trim_end_matches('/'));
+    let url = format!("{}{IPN_PATH}", base.trim_end_matches('/'));
     let signature = sign(secret.reveal(), body.as_bytes())
         .ok_or_else(|| CliError::Usage("--secret is blank; give the server's IPN secret".to_owned()))?;
     let request = client()?
@@ -114,24 +116,6 @@ fn secret(send: &SendIpn, shell: &Shell<'_>) -> Result<Secret, CliError> {
                 .to_owned(),
         )
     })
-}
-
-/// A client that dials the server itself: a proxy of the environment would not find a loopback address.
-pub(super) fn client() -> Result<reqwest::Client, CliError> {
-    dial::builder()
-        .timeout(ANSWER_WITHIN)
-        .build()
-        .map_err(|error| CliError::Failed(format!("no HTTP client can be made: {error}")))
-}
-
-/// Why a request to a running server brought nothing back.
-pub(super) fn not_sent(error: &reqwest::Error, base: &str) -> CliError {
-    if error.is_builder() {
-        return CliError::Usage(format!("--url {base} is no URL such as http://127.0.0.1:8080"));
-    }
-    CliError::Unreachable(format!(
-        "no server answers at {base}: start one with `crypto-orders serve`, or name another with --url"
-    ))
 }
 
 /// The body as the provider writes it: sorted keys, no spaces, the amounts' digits as they were given.

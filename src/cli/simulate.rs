@@ -13,8 +13,8 @@ use crate::clock::random_bytes;
 use crate::config::{SIMULATOR_PATH, known_ipn_secret, local_url};
 use crate::provider::simulator::{CONTROL_PATH, Scenario, Simulator};
 
+use super::call::{client, not_sent};
 use super::error::CliError;
-use super::ipn::client;
 use super::{Shell, output};
 
 pub(super) const HELP: &str = "\
@@ -77,7 +77,7 @@ struct Pay {
     #[arg(long, value_name = "PAYMENT_ID")]
     payment: Option<String>,
     /// What the payer does
-    #[arg(long, value_name = "NAME", default_value = "success", value_parser = scenario)]
+    #[arg(long, value_name = "NAME", default_value = "success", value_parser = payers_scenario)]
     scenario: Scenario,
     /// At the times of the scenario, minutes or hours apart, and without waiting for them
     #[arg(long)]
@@ -101,6 +101,20 @@ fn scenario(name: &str) -> Result<Scenario, String> {
     Scenario::parse(name).ok_or_else(|| format!("the scenarios are {}", Scenario::ALL.map(Scenario::as_str).join(", ")))
 }
 
+/// One of those in which somebody pays, or does not.
+fn payers_scenario(name: &str) -> Result<Scenario, String> {
+    match Scenario::parse(name) {
+        Some(scenario) if scenario.is_of_creation() => Err(format!(
+            "it is about how a payment is made, and this one is made already; use `crypto-orders simulate next {name}`"
+        )),
+        Some(scenario) => Ok(scenario),
+        None => {
+            let payers = Scenario::ALL.into_iter().filter(|scenario| !scenario.is_of_creation());
+            Err(format!("the scenarios are {}", payers.map(Scenario::as_str).collect::<Vec<_>>().join(", ")))
+        }
+    }
+}
+
 pub(super) async fn run(simulate: &Simulate, shell: &mut Shell<'_>) -> Result<(), CliError> {
     match &simulate.command {
         None => serve(simulate, shell).await,
@@ -118,7 +132,13 @@ pub(super) async fn run(simulate: &Simulate, shell: &mut Shell<'_>) -> Result<()
 async fn serve(simulate: &Simulate, shell: &mut Shell<'_>) -> Result<(), CliError> {
     let secret = known_ipn_secret(&shell.settings)?;
     if secret.is_none() {
-        tracing::warn!("no IPN secret is known here: no IPN is sent until CRYPTO_ORDERS_IPN_SECRET is set");
+        tracing::warn!(
+            "no IPN secret is known here, and no IPN is sent without one: set CRYPTO_ORDERS_IPN_SECRET, or start the \
+             server first in this folder"
+        );
+    }
+    if !simulate.at.ip().to_canonical().is_loopback() {
+        tracing::warn!("whoever reaches {} can pay orders with money that is worth nothing", simulate.at);
     }
     let not_started = |error: std::io::Error| {
         CliError::Failed(format!("cannot listen on {}: {error}; set --at to an address that is free", simulate.at))
@@ -174,7 +194,7 @@ async fn pay(pay: &Pay, shell: &mut Shell<'_>) -> Result<(), CliError> {
     let plan: Plan = stage.read(&stage.ask("/pay", Some(&body)).await?)?;
     output::line(shell.out, &format!("payment {}: {}", plan.payment_id, pay.scenario.as_str()))?;
     if !pay.as_scripted {
-        return watch(&stage, &plan, shell).await;
+        return watch(&stage, &plan, pay.scenario, shell).await;
     }
     for step in &plan.steps {
         let seconds = step.after_ms.div_euclid(1000);
@@ -184,7 +204,7 @@ async fn pay(pay: &Pay, shell: &mut Shell<'_>) -> Result<(), CliError> {
 }
 
 /// Shows each IPN with its answer until nothing is ahead.
-async fn watch(stage: &Stage, plan: &Plan, shell: &mut Shell<'_>) -> Result<(), CliError> {
+async fn watch(stage: &Stage, plan: &Plan, scenario: Scenario, shell: &mut Shell<'_>) -> Result<(), CliError> {
     let mut shown = 0;
     for _ in 0..LOOKS_MAX {
         let stand: Stand = stage.read(&stage.ask(&format!("/payments/{}", plan.payment_id), None).await?)?;
@@ -197,12 +217,15 @@ async fn watch(stage: &Stage, plan: &Plan, shell: &mut Shell<'_>) -> Result<(), 
                 Some(status) if (200..300).contains(&status) => {
                     output::line(shell.out, &format!("  IPN {word}: {status}"))?;
                 }
-                Some(status) => return Err(refused(word, &format!("answered {status}"))),
-                None => return Err(refused(word, "did not answer")),
+                answer => return Err(refused(word, answer)),
             }
         }
         if stand.ahead == 0 {
-            return Ok(output::line(shell.out, &format!("the payment is {}", stand.payment_status))?);
+            let silence = match scenario {
+                Scenario::Silent => "; no IPN tells: the poller finds it within minutes",
+                _ => "",
+            };
+            return Ok(output::line(shell.out, &format!("the payment is {}{silence}", stand.payment_status))?);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -211,10 +234,14 @@ async fn watch(stage: &Stage, plan: &Plan, shell: &mut Shell<'_>) -> Result<(), 
     ))
 }
 
-fn refused(word: &str, how: &str) -> CliError {
-    CliError::Failed(format!(
-        "the server {how} to the IPN {word}: its IPN secret must be the simulator's; the simulator tries again"
-    ))
+/// An IPN that the server did not take, and what to do about it.
+fn refused(word: &str, answer: Option<u16>) -> CliError {
+    let how = answer.map_or_else(|| "did not answer".to_owned(), |status| format!("answered {status}"));
+    let why = match answer {
+        Some(401 | 404) => "its IPN secret must be the simulator's; the simulator tries again",
+        _ => "the simulator tries again, and the server's log says why",
+    };
+    CliError::Failed(format!("the server {how} to the IPN {word}: {why}"))
 }
 
 /// Where the simulator is directed.
@@ -236,15 +263,16 @@ impl Stage {
             Some(body) => self.client.post(url).header("content-type", "application/json").body(body.to_string()),
             None => self.client.get(url),
         };
-        let answer = request.send().await.map_err(|error| super::ipn::not_sent(&error, &self.base))?;
+        let answer = request.send().await.map_err(|error| not_sent(&error, &self.base))?;
         let status = answer.status();
-        let text = answer.text().await.map_err(|error| super::ipn::not_sent(&error, &self.base))?;
+        let text = answer.text().await.map_err(|error| not_sent(&error, &self.base))?;
         if status.is_success() {
             return Ok(text);
         }
         let refusal: Refusal = self.read(&text)?;
         if refusal.kind.is_some() {
-            let why = "has no simulator inside: its setting provider names another, or is none";
+            let why = "has no simulator inside: its setting provider names another, or is none, or nowpayments.url \
+                       names another simulator";
             return Err(CliError::Failed(format!("the server at {} {why}", self.base)));
         }
         Err(if status.as_u16() == 404 { CliError::NotFound(refusal.detail) } else { CliError::Usage(refusal.detail) })

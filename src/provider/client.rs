@@ -224,7 +224,8 @@ impl Client {
         understood(&self.0.line.ask(&call).await?, Minimum::read)
     }
 
-    /// What `amount` of one coin or currency is worth in another today.
+    /// What `amount` of one coin or currency is worth in another today. It is offered for quotes; nobody here asks
+    /// it yet.
     ///
     /// # Errors
     /// [`CallError`].
@@ -298,10 +299,7 @@ const API_KEY: &str = "x-api-key";
 
 /// Reads an answer; one that cannot be read is none.
 fn understood<T>(text: &str, read: impl FnOnce(&str) -> Result<T, Unreadable>) -> Result<T, CallError> {
-    read(text).map_err(|error| {
-        tracing::warn!(error = %error, "an answer of the provider cannot be read");
-        CallError::NoAnswer(format!("the answer cannot be read: {error}"))
-    })
+    read(text).map_err(|error| CallError::NoAnswer(format!("the answer cannot be read: {error}")))
 }
 
 /// Without keys, login and tokens.

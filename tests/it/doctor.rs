@@ -109,6 +109,9 @@ const ALL: [&str; 17] = [
 async fn an_account_that_is_set_up_is_fit(engine: Engine) {
     let provider = provider().await;
     let site = ready(Site::on(engine).await, &provider);
+    let empty = checks(&site, 0).await;
+    assert_eq!(graded(&empty, "warn"), ["database"], "nobody has worked here: {empty:#?}");
+    run(&site, &["accounts", "create", "--name", "Acme", "--tier", "enterprise"]).await.printed();
     let checks = checks(&site, 0).await;
     assert_eq!(graded(&checks, "ok"), ALL, "{checks:#?}");
     assert!(found(&checks, "minimum").contains("solo_manual costs 79.00 USD"), "{checks:#?}");
@@ -158,7 +161,8 @@ async fn keys_that_the_provider_does_not_know_fail() {
     let fail = ["API key", "old API key", "old API key", "pay currency", "payout currency", "minimum"];
     assert_eq!(graded(&checks, "fail"), fail, "{checks:#?}");
     assert!(found(&checks, "API key").contains("INVALID_API_KEY"), "{checks:#?}");
-    assert_eq!(graded(&checks, "warn"), ["clock"], "an answer without a date tells no time");
+    assert_eq!(graded(&checks, "warn"), ["database", "clock"], "an answer without a date tells no time");
+    assert!(found(&checks, "clock").ends_with("the provider tells no time"), "{checks:#?}");
 }
 
 #[actix::test]
@@ -168,13 +172,17 @@ async fn a_provider_that_is_away_is_one_failure_and_what_it_would_tell_is_not_ch
     drop(provider);
     let checks = checks(&site, 1).await;
     assert_eq!(graded(&checks, "fail"), ["provider reached"], "{checks:#?}");
-    assert!(found(&checks, "API key").starts_with("not checked: "), "{checks:#?}");
-    assert!(found(&checks, "payout currency").starts_with("not checked: "), "{checks:#?}");
+    for name in ["API key", "pay currency", "payout currency"] {
+        assert_eq!(found(&checks, name), "not checked: no answer, see above", "{checks:#?}");
+    }
+    assert!(found(&checks, "clock").ends_with("not compared: the provider does not answer"), "{checks:#?}");
 }
 
 #[test]
 fn a_development_configuration_is_told_what_it_lacks() {
     let site = Site::empty();
+    let shown = site.run(&["doctor", "--provider", "none"]);
+    assert!(shown.stdout.contains("FAIL  IPN secret         none is set (a development server"), "{shown:?}");
     let ended = site.serve(&[]).stop("TERM");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let shown = site.run(&["doctor", "--listen", "127.0.0.1:9"]);
@@ -203,7 +211,8 @@ fn without_a_provider_there_is_no_account_to_check() {
     let site = site.with("CRYPTO_ORDERS_IPN_SECRET", IPN_SECRET).with("CRYPTO_ORDERS_PROVIDER", "none");
     let shown = site.run(&["doctor"]).printed();
     assert!(shown.contains("warn  provider ") && !shown.contains("API key"), "{shown}");
-    assert!(shown.ends_with("\n7 ok, 2 warn, 0 FAIL\n"), "{shown}");
+    assert!(shown.contains("warn  database ") && shown.contains("opened and written, but it is empty"), "{shown}");
+    assert!(shown.ends_with("\n6 ok, 3 warn, 0 FAIL\n"), "{shown}");
 }
 
 #[test]

@@ -204,12 +204,30 @@ fn the_command_line_pays_an_order_and_shows_what_is_told() {
         assert!(site.run(&later).printed().contains("in 7200 s: confirming"));
         let next = site.run(&["simulate", "next", "lost-answer", "--listen", &server.address]);
         assert_eq!(next.printed(), "the next payment: lost-answer\n");
+        let checkout = server.post("/v1/billing/crypto-checkout", key, &body).await.json();
+        let lost = checkout["order_id"].as_str().expect("an id");
+        let silent = site.run(&["simulate", "pay", lost, "--scenario", "silent", "--listen", &server.address]);
+        assert!(
+            silent.printed().ends_with("the payment is finished; no IPN tells: the poller finds it within minutes\n")
+        );
         let unknown = site.run(&["simulate", "pay", "ord_none", "--listen", &server.address]);
         assert!(unknown.refusal(4).contains("no such payment"));
         let ended = server.stop("TERM");
         assert_eq!(ended.code, Some(0));
         assert!(ended.stderr.contains("PAYMENTS ARE SIMULATED"), "{}", ended.stderr);
+        let doubts = ended.stderr.matches("it is not known whether a payment was made").count();
+        assert_eq!((doubts, ended.stderr.matches("ERROR").count()), (1, 0), "{}", ended.stderr);
     });
+}
+
+#[test]
+fn a_server_whose_simulator_is_elsewhere_has_none_inside() {
+    let site = Site::empty().with("CRYPTO_ORDERS_PROVIDER", "simulator");
+    let site = site.with("CRYPTO_ORDERS_NOWPAYMENTS_URL", "http://127.0.0.1:1/simulator/v1");
+    let server = site.serve(&[]);
+    let refusal = site.run(&["simulate", "pay", "ord_none", "--listen", &server.address]).refusal(1);
+    assert!(refusal.contains("has no simulator inside"), "{refusal}");
+    assert_eq!(server.stop("TERM").code, Some(0));
 }
 
 #[test]
@@ -222,5 +240,7 @@ fn the_command_line_says_where_no_simulator_is() {
     assert_eq!(server.stop("TERM").code, Some(0));
     assert!(site.run(&["simulate", "pay", "ord_none", "--listen", &address]).refusal(5).contains("no server answers"));
     let scenarios = site.run(&["simulate", "pay", "ord_none", "--scenario", "riches"]).refusal(2);
-    assert!(scenarios.contains("partial-then-top-up"), "{scenarios}");
+    assert!(scenarios.contains("partial-then-top-up") && !scenarios.contains("lost-answer"), "{scenarios}");
+    let creation = site.run(&["simulate", "pay", "ord_none", "--scenario", "lost-answer"]).refusal(2);
+    assert!(creation.contains("`crypto-orders simulate next lost-answer`"), "{creation}");
 }

@@ -206,8 +206,18 @@ async fn two_nodes_at_once_make_one_payment(engine: Engine) {
 
 /// Asserts a 409 over the order's status, and answers its sentence.
 fn conflict(answer: &Answer) -> String {
+    conflict_over(answer, &json!("status"))
+}
+
+/// Asserts a 409 for which this field is to blame, or none, and answers its sentence.
+fn conflict_over(answer: &Answer, field: &Value) -> String {
     let detail = answer.problem(409, "conflict");
-    assert_eq!([&answer.json()["resource"], &answer.json()["field"]], ["crypto_order", "status"], "{}", answer.text);
+    assert_eq!(
+        [&answer.json()["resource"], &answer.json()["field"]],
+        [&json!("crypto_order"), field],
+        "{}",
+        answer.text
+    );
     detail
 }
 
@@ -221,14 +231,14 @@ async fn what_lacks_no_rest_is_told_why(engine: Engine) {
     assert!(conflict(&top_up(&app, &paid).await).contains("\"paid\""));
     let enough = ordered(&app, &provider, "1003").await;
     told(&app, &enough, ["1003", "partially_paid"], json!({ "actually_paid": 0.5 })).await;
-    assert!(conflict(&top_up(&app, &enough).await).starts_with("Nothing is missing"));
+    assert!(conflict_over(&top_up(&app, &enough).await, &Value::Null).starts_with("Nothing is missing"));
     let made = provider.seen(CREATE);
     // Nobody said how much it is, or in which coin.
     provider.upon(CREATE, Act::Answer(Said::new(400, r#"{"code":"CURRENCY_UNAVAILABLE","message":"off"}"#)));
     let unknown = app.order().await;
     let silent = json!({ "pay_amount": null, "actually_paid": 0.2 });
     told(&app, &unknown, ["1004", "partially_paid"], silent).await;
-    assert!(conflict(&top_up(&app, &unknown).await).contains("is not known"));
+    assert!(conflict_over(&top_up(&app, &unknown).await, &Value::Null).contains("is not known"));
     for (path, body, code) in [
         ("ord_00000000000000000000000000000000", json!({}), 404),
         ("nonsense", json!({}), 404),
@@ -252,7 +262,7 @@ async fn a_provider_that_says_no_is_told_with_its_code(engine: Engine) {
     let order = partial(&app, &provider, "1001").await;
     let no = r#"{"status":false,"statusCode":400,"code":"AMOUNT_MINIMAL_ERROR","message":"secret words of 10.0.0.7"}"#;
     provider.upon(CREATE, Act::Answer(Said::new(400, no)));
-    let detail = conflict(&top_up(&app, &order).await);
+    let detail = conflict_over(&top_up(&app, &order).await, &Value::Null);
     assert!(detail.contains("(AMOUNT_MINIMAL_ERROR): the rest is below the least"), "{detail}");
     assert!(!detail.contains("secret words"), "{detail}");
     assert_eq!((audited(&app).await, app.look(&order).await["status"].clone()), (vec![], json!("partial")));

@@ -120,13 +120,17 @@ impl PaymentDesk {
                 let words = code.map(|code| format!("{code}: {message}")).unwrap_or(message);
                 self.refused(held, errand, Refusal { status, words }).await
             }
-            Err(error) if error.may_have_happened() => self.in_doubt(held, errand).await,
-            Err(CallError::RateLimited { retry_after: Some(wait) }) => {
-                self.put_back(held, errand, |tries| if away_for(tries) < wait { wait } else { away_for(tries) }).await;
-                Ok(Attempt::Away)
+            Err(error) if error.may_have_happened() => {
+                tracing::warn!(order.id = %errand.order.id, %error, "it is not known whether a payment was made");
+                self.in_doubt(held, errand).await
             }
-            Err(_) => {
-                self.put_back(held, errand, away_for).await;
+            Err(error) => {
+                tracing::warn!(order.id = %errand.order.id, %error, "a payment was not made; trying again");
+                let wait = match error {
+                    CallError::RateLimited { retry_after } => retry_after.unwrap_or(Span::millis(0)),
+                    _ => Span::millis(0),
+                };
+                self.put_back(held, errand, |tries| away_for(tries).max(wait)).await;
                 Ok(Attempt::Away)
             }
         }

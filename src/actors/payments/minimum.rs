@@ -77,7 +77,10 @@ impl Minima {
     /// What the provider takes of this coin, as far as it tells in time for an answer that is due then.
     pub async fn of(&self, coin: &Coin, currency: Currency, due: Instant) -> Offer {
         let due = due.min(sleep(ASK_WITHIN).deadline());
-        timeout_at(due, self.known_or_asked(coin, currency)).await.unwrap_or(Offer::Untold)
+        timeout_at(due, self.known_or_asked(coin, currency)).await.unwrap_or_else(|_| {
+            tracing::warn!(pay_currency = %coin, "the minimum of a coin was not told in time");
+            Offer::Untold
+        })
     }
 
     async fn known_or_asked(&self, coin: &Coin, currency: Currency) -> Offer {

@@ -68,7 +68,8 @@ impl PaymentDesk {
         };
         let purchase_id = match self.purchase(bound).await {
             Ok(purchase_id) => purchase_id,
-            Err(_) => {
+            Err(error) => {
+                tracing::warn!(order.id = %order.id, %error, "the purchase of a payment is not told; none is added");
                 self.give_back(held).await;
                 return Err(TopUpError::Away);
             }

@@ -170,6 +170,7 @@ impl<'a> Inquiry<'a> {
     fn failed(&self, id: &PaymentId, error: CallError) -> Reply {
         self.poller.counters.errors.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(%error, order.id = %self.order.id, payment.id = %id, "the provider told nothing");
+        self.poller.memory.keep_error(error.clone());
         match error {
             CallError::RateLimited { retry_after } => {
                 self.poller.pause(retry_after);

@@ -55,12 +55,16 @@ async fn asked(client: &Client, settings: &Settings) -> Vec<Finding> {
         minima::findings(client, settings),
         login(client),
     );
-    let mut findings = vec![reached(&up, settings), key("API key", &ticked)];
-    findings.extend(old);
-    findings.extend([pay_currency(&ticked, settings), payout_currency(&known, settings)]);
-    findings.extend(minima);
-    findings.push(login);
-    findings
+    let mut asked = vec![key("API key", &ticked)];
+    asked.extend(old);
+    asked.extend([pay_currency(&ticked, settings), payout_currency(&known, settings)]);
+    asked.extend(minima);
+    asked.push(login);
+    if let Err(error) = &up {
+        asked.iter_mut().for_each(|finding| finding.shorten(&error.to_string(), "no answer, see above"));
+    }
+    asked.insert(0, reached(&up, settings));
+    asked
 }
 
 fn reached(up: &Result<(), CallError>, settings: &Settings) -> Finding {
@@ -71,7 +75,11 @@ fn reached(up: &Result<(), CallError>, settings: &Settings) -> Finding {
         Err(error) if settings.provider == Provider::Simulator => Finding::warn(
             name,
             format!("{base}: {error}"),
-            "start `crypto-orders serve`: the simulator answers inside it",
+            if settings.has_simulator_inside() {
+                "start `crypto-orders serve`: the simulator answers inside it"
+            } else {
+                "start `crypto-orders simulate`, or look at CRYPTO_ORDERS_NOWPAYMENTS_URL"
+            },
         ),
         Err(error) => Finding::fail(
             name,

@@ -46,6 +46,11 @@ impl Finding {
         Self { found: format!("{which}: {}", self.found), ..self }
     }
 
+    /// Says in short what a line above has told at length.
+    pub(super) fn shorten(&mut self, told: &str, short: &str) {
+        self.found = self.found.replace(told, short);
+    }
+
     /// The line, and a second one with the fix.
     pub(super) fn shown(&self) -> String {
         let grade = match self.grade {

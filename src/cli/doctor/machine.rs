@@ -22,21 +22,32 @@ const CLOCK_DRIFT_MAX: Span = Span::seconds(60);
 /// The database, which was opened already.
 pub(super) async fn database(opened: &Result<Store, CliError>, settings: &Settings) -> Finding {
     let (name, database) = ("database", settings.database_shown());
-    let written = match opened {
-        Ok(store) => store.probe_writable().await,
+    let store = match opened {
+        Ok(store) => store,
         Err(CliError::Storage { source, .. }) => {
             return Finding::fail(name, format!("{database} cannot be opened: {source}"), storage_advice(source));
         }
         Err(error) => return Finding::fail(name, error.to_string(), "check DATABASE_URL, and run this again"),
     };
-    match written {
-        Ok(()) => Finding::ok(name, format!("{database}: opened, brought to this version's schema, and written")),
-        Err(error) => Finding::fail(
-            name,
-            format!("{database} cannot be written: {error}"),
-            "free its disk, or let this user write its files and folder",
-        ),
+    if let Err(error) = store.probe_writable().await {
+        let found = format!("{database} cannot be written: {error}");
+        return Finding::fail(name, found, "free its disk, or let this user write its files and folder");
     }
+    match is_unused(store).await {
+        Ok(false) => Finding::ok(name, format!("{database}: opened, brought to this version's schema, and written")),
+        Ok(true) => Finding::warn(
+            name,
+            format!("{database}: opened and written, but it is empty"),
+            "if a server has worked here before, check DATABASE_URL and the folder; else make an account with \
+             `crypto-orders accounts create`",
+        ),
+        Err(error) => unread(name, &error),
+    }
+}
+
+/// True of a database in which nobody has an account or a key.
+async fn is_unused(store: &Store) -> Result<bool, StoreError> {
+    Ok(store.accounts_list().await?.is_empty() && store.keys_list(None).await?.is_empty())
 }
 
 /// This machine's clock beside the provider's.
@@ -49,8 +60,10 @@ pub(super) async fn clock(settings: &Settings, clock: &Clock) -> Finding {
     let Some(base) = settings.provider_url() else {
         return not_compared("no provider is set");
     };
-    let Some(theirs) = provider_s_time(&base).await else {
-        return not_compared("the provider tells no time");
+    let theirs = match provider_s_time(&base).await {
+        Ok(Some(theirs)) => theirs,
+        Ok(None) => return not_compared("the provider tells no time"),
+        Err(_) => return not_compared("the provider does not answer"),
     };
     let ours = clock.now();
     let [late, early] = [theirs.since(ours), ours.since(theirs)];
@@ -64,12 +77,13 @@ pub(super) async fn clock(settings: &Settings, clock: &Clock) -> Finding {
     )
 }
 
-/// The time that the provider's answers carry, whatever else they say.
-async fn provider_s_time(base: &str) -> Option<Timestamp> {
-    let client = dial::builder().timeout(DATE_WITHIN).build().ok()?;
-    let answer = client.get(format!("{base}/status")).send().await.ok()?;
-    let date = chrono::DateTime::parse_from_rfc2822(answer.headers().get(DATE)?.to_str().ok()?).ok()?;
-    Some(Timestamp::from_millis(date.timestamp_millis()))
+/// The time that the provider's answers carry, whatever else they say; none if they carry none.
+async fn provider_s_time(base: &str) -> Result<Option<Timestamp>, reqwest::Error> {
+    let client = dial::builder().timeout(DATE_WITHIN).build()?;
+    let answer = client.get(format!("{base}/status")).send().await?;
+    let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
+    Ok(date.map(|date| Timestamp::from_millis(date.timestamp_millis())))
 }
 
 /// The secret that IPNs are verified by.
@@ -86,11 +100,22 @@ pub(super) fn ipn_secret(settings: &Settings) -> Finding {
             Ok(Some(_)) => {
                 Finding::fail(name, "only a generated one, which the provider does not have".to_owned(), set)
             }
-            Ok(None) => Finding::fail(name, "none is set, so that no IPN is taken".to_owned(), set),
+            Ok(None) => Finding::fail(name, without_secret(settings).to_owned(), set),
             Err(error) => Finding::fail(name, error.to_string(), set),
         },
         1 => Finding::ok(name, "set".to_owned()),
         _ => Finding::ok(name, "set, and the one before still verifies".to_owned()),
+    }
+}
+
+/// What a server does that has no IPN secret.
+fn without_secret(settings: &Settings) -> &'static str {
+    if !settings.listens_on_loopback() {
+        "none is set, and no server starts without one where others can reach it"
+    } else if settings.data_folder().is_some() {
+        "none is set (a development server generates one, which the provider does not have)"
+    } else {
+        "none is set, so that no IPN is taken"
     }
 }
 

@@ -177,11 +177,16 @@ fn verdict(verdict: &Verdict, keyring: &Keyring) -> String {
             format!("signed with {name}{key}\n           over {}", mistake.text)
         }
         Verdict::NoSignature => "not looked for: there is no signature".to_owned(),
-        Verdict::Unmatched => format!(
-            "signed with another secret, or over another body: none of {} secret(s) matches any form\n           \
-             compare the secret with the provider's dashboard; if it is the same, the body was changed on its way",
-            keyring.secrets.len()
-        ),
+        Verdict::Unmatched => {
+            let tried = match keyring.secrets.len() {
+                1 => "the secret matches no form".to_owned(),
+                secrets => format!("none of {secrets} secrets matches any form"),
+            };
+            format!(
+                "signed with another secret, or over another body: {tried}\n           \
+                 compare the secret with the provider's dashboard; if it is the same, the body was changed on its way"
+            )
+        }
     }
 }
 

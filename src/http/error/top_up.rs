@@ -3,7 +3,7 @@
 //! Part of `error.rs`. The provider's own words are for the log; of them only its code is shown.
 
 use crate::domain::topup::NoTopUp;
-use crate::http::problem::{Problem, Slug, later, plain};
+use crate::http::problem::{Extensions, Problem, Slug, extended, later, plain};
 
 use super::{ApiError, LATER, conflict};
 
@@ -36,12 +36,18 @@ impl From<TopUpRefusal> for ApiError {
 /// The refusal as the wire shows it.
 pub fn problem(refusal: &TopUpRefusal) -> Problem {
     match refusal {
-        TopUpRefusal::None(why) => conflict("crypto_order", "status", sentence(*why)),
+        TopUpRefusal::None(why @ NoTopUp::NotPartial(_)) => conflict("crypto_order", "status", sentence(*why)),
+        TopUpRefusal::None(why) => settled_otherwise(sentence(*why)),
         TopUpRefusal::NoProvider => plain(Slug::FeatureUnavailable, NO_PROVIDER),
         TopUpRefusal::Busy => later(BUSY_RETRY_SECONDS, LATER, "a payment of the order is being made".to_owned()),
         TopUpRefusal::Away => later(AWAY_RETRY_SECONDS, AWAY, "the provider is away, or in doubt".to_owned()),
-        TopUpRefusal::Provider(words) => conflict("crypto_order", "status", refused(words)),
+        TopUpRefusal::Provider(words) => settled_otherwise(refused(words)),
     }
+}
+
+/// A conflict that another status of the order would not end.
+fn settled_otherwise(detail: String) -> Problem {
+    extended(Slug::Conflict, detail, Extensions { resource: Some("crypto_order"), ..Extensions::default() })
 }
 
 const NO_PROVIDER: &str = "No payment provider is configured, so no further payment can be made.";

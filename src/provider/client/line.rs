@@ -1,8 +1,9 @@
 //! One exchange with the provider, its repetitions, and what became of it.
 //!
 //! An exchange that failed before its connection stood was certainly not asked; any other that has no complete
-//! answer may have been. Answers are read up to a bound. Failures are logged here, with the `cf-ray` that the
-//! provider's support asks for, and with no key, body or address.
+//! answer may have been. Answers are read up to a bound. Each exchange that failed is logged here for who looks closely,
+//! with the `cf-ray` that the provider's support asks for, and with no key, body or address; what came of the whole
+//! question is told once, by whoever asked it.
 
 use std::time::Duration;
 
@@ -127,7 +128,7 @@ impl Line {
         let is_sent = !error.is_connect() && !error.is_builder();
         let text = self.clean(&story(&error.without_url()));
         let error = if is_sent { CallError::NoAnswer(text) } else { CallError::Unreachable(text) };
-        tracing::warn!(provider.call = call.name, error = %error, "a call to the provider failed");
+        tracing::debug!(provider.call = call.name, error = %error, "an exchange with the provider failed");
         error
     }
 
@@ -203,10 +204,9 @@ fn duration(span: Span) -> Duration {
 fn log(call: &str, status: StatusCode, headers: &HeaderMap, error: &CallError) {
     let cf_ray = headers.get("cf-ray").and_then(|ray| ray.to_str().ok()).filter(|ray| ray.len() <= CF_RAY_BYTES_MAX);
     let status = status.as_u16();
-    // A payment that one key does not know is what the older keys are asked for.
-    if *error == CallError::NotFound {
-        tracing::debug!(provider.call = call, status, cf_ray, "the provider does not know it");
-    } else {
-        tracing::warn!(provider.call = call, status, cf_ray, error = %error, "the provider did not do as asked");
-    }
+    let code = match error {
+        CallError::Refused { code, .. } => code.as_deref(),
+        _ => None,
+    };
+    tracing::debug!(provider.call = call, status, code, cf_ray, error = %error, "the provider did not do as asked");
 }

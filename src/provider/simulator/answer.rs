@@ -1,11 +1,12 @@
 //! What is answered to a request, and how it gets out: whole, or not at all.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use actix_web::body::{BodyStream, BoxBody, MessageBody};
+use actix_web::body::{BoxBody, MessageBody, SizedStream};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use futures_util::stream;
 
 use super::Simulator;
@@ -82,10 +83,10 @@ fn builder(status: u16, kind: &'static str) -> HttpResponseBuilder {
     response
 }
 
-/// A body that fails at once: the server drops the connection before the head is out.
+/// A body that ends before its length: the server drops the connection before the head is out. One that fails would
+/// do the same, and be an error in the log of whoever plays.
 fn cut() -> HttpResponse {
-    let failed = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-    let body = BodyStream::new(stream::iter([Err::<actix_web::web::Bytes, _>(failed)]));
+    let body = SizedStream::new(1, stream::empty::<Result<web::Bytes, Infallible>>());
     as_it_is(HttpResponse::Created().finish().set_body(BoxBody::new(body.boxed())))
 }
 
