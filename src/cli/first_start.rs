@@ -92,7 +92,10 @@ To see an order paid, {place}:
 fn paying(settings: &Settings) -> String {
     let (program, flags) = (program(), same_settings(settings));
     match settings.provider {
-        Provider::Simulator => format!(r#"{program} simulate pay "$ORDER"{flags}"#),
+        Provider::Simulator if settings.has_simulator_inside() => {
+            format!(r#"{program} simulate pay "$ORDER"{flags}"#)
+        }
+        Provider::Simulator => format!(r#"{program} simulate pay "$ORDER" --url <the simulator's address>"#),
         Provider::None => format!(r#"{program} ipn send --order "$ORDER" --status finished{flags}"#),
         Provider::Sandbox | Provider::Live => {
             "# pay what the checkout answered; the provider's IPN moves the order".to_owned()

@@ -109,6 +109,10 @@ fn tell(settings: &Settings, origin: &IpnSecretOrigin) {
 
 /// Nobody is to take a simulated payment for money.
 fn tell_of_simulator(settings: &Settings, origin: &IpnSecretOrigin) {
+    if !settings.has_simulator_inside() {
+        tracing::warn!("PAYMENTS ARE SIMULATED, by the simulator at nowpayments.url, and worth nothing");
+        return;
+    }
     tracing::warn!("PAYMENTS ARE SIMULATED and worth nothing; pay them with `crypto-orders simulate pay <order>`");
     if !settings.listens_on_loopback() {
         tracing::warn!("whoever reaches {} can pay orders with money that is worth nothing", settings.listen);
