@@ -19,7 +19,7 @@ use crate::actors::directory::OrderDirectory;
 use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
 use crate::actors::order::{Asked, Surroundings};
-use crate::actors::payments::{Minima, PaymentDesk};
+use crate::actors::payments::{Minima, PaymentDesk, Searches};
 use crate::actors::poller::{Poller, PollerActor};
 use crate::actors::sweeper::{Lookout, SweepRequest, Sweeper, SweeperActor, Swept, Wake};
 use crate::actors::waiting::ChangeBoard;
@@ -204,6 +204,7 @@ impl Actors {
             store: store.clone(),
             clock: clock.clone(),
             default_coin: settings.orders.pay_currency.clone(),
+            searches: Searches::default(),
         });
         let poller = payments.map(|payments| Poller {
             payments,

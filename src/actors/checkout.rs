@@ -4,7 +4,7 @@
 //! is placed by its own actor, the key is finished, and the payment is made ([`super::payments`]), as far as the
 //! provider does so in time. The answer comes after the commit.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use tokio::time::Instant;
@@ -93,8 +93,9 @@ struct Errand {
     request: CheckoutRequest,
     /// When it is answered, whatever the provider does.
     due: Instant,
-    /// The claim under which the payment of a new order is made.
-    claim: Option<Claim>,
+    /// The claim under which the payment of the order that was placed for it is made. It is taken as late as can
+    /// be: it runs out, and waiting for a key or for the provider's minimum is no part of making a payment.
+    claim: OnceLock<Claim>,
 }
 
 impl CheckoutDesk {
@@ -104,8 +105,7 @@ impl CheckoutDesk {
     /// [`CheckoutError`].
     pub async fn take(&self, request: CheckoutRequest) -> Result<Checkout, CheckoutError> {
         let desk = self.clone();
-        let claim = self.payments.as_ref().map(PaymentDesk::claim);
-        let errand = Errand { request, due: answer_due(), claim };
+        let errand = Errand { request, due: answer_due(), claim: OnceLock::new() };
         let work = actix::spawn(async move {
             let checkout = desk.serve(&errand).await?;
             Ok(desk.with_payment(errand, checkout).await)
@@ -186,7 +186,7 @@ impl CheckoutDesk {
     /// The order with its payment, if there is one when the answer is due.
     async fn with_payment(&self, errand: Errand, checkout: Checkout) -> Checkout {
         let Some(payments) = &self.payments else { return checkout };
-        match (checkout, errand.claim) {
+        match (checkout, errand.claim.into_inner()) {
             (Checkout::Created(order), Some(claim)) => {
                 Checkout::Created(payments.make(&order, claim, errand.due).await)
             }
@@ -222,7 +222,8 @@ impl CheckoutDesk {
             customer_note: request.customer_note.clone(),
             pay_window: self.orders.pay_window,
         };
-        Ok(self.directory.place(Place { new, key, payment: errand.claim.clone() }).await?)
+        let payment = self.payments.as_ref().map(|payments| errand.claim.get_or_init(|| payments.claim()).clone());
+        Ok(self.directory.place(Place { new, key, payment }).await?)
     }
 
     /// A further use of a key, already counted.

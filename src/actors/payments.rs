@@ -34,9 +34,12 @@ use errand::Errand;
 
 pub use minimum::{BelowMinimum, Minima, Offer};
 pub use top_up::TopUpError;
+pub use twins::Searches;
 
 /// For how long nobody else may make a payment for an order: well over the 10 s that the client waits.
 const CLAIM_FOR: Span = Span::seconds(30);
+/// How old the claim of a new order may be when its payment is made: what is left is still well over those 10 s.
+const FRESH_FOR: Span = Span::seconds(5);
 /// How much of a checkout the provider may take; the contract allows the whole of it 3 s.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_500);
 
@@ -55,6 +58,8 @@ pub struct PaymentDesk {
     pub default_coin: Option<Coin>,
     /// The least that can be paid in each coin.
     pub minima: Minima,
+    /// How many look for lost payments at once.
+    pub searches: Searches,
 }
 
 /// When a checkout that begins now is answered, with or without the provider. This is the transport's time, so
@@ -93,8 +98,16 @@ impl PaymentDesk {
 
     async fn make_first(&self, order: Order, claim: Claim) -> Result<Order, OrderError> {
         let Some(errand) = self.errand(order.clone(), None) else { return Ok(order) };
-        let held = Held::placed(order.id, claim, self.clock.now());
-        Ok(self.make_announced(held, &errand).await?.order_or(order))
+        let now = self.clock.now();
+        let is_fresh = now < claim.until.before(CLAIM_FOR).after(FRESH_FOR);
+        let held = Held::placed(order.id, claim, now);
+        let attempt = if is_fresh {
+            self.make_announced(held, &errand).await?
+        } else {
+            // Placing took its time: without a claim that lasts, another would make a payment beside this one.
+            self.make_renewed(held, &errand).await?
+        };
+        Ok(attempt.order_or(order))
     }
 
     /// Finishes the payment of an order for which a checkout is repeated, if it still lacks one. Answers the

@@ -177,6 +177,12 @@ impl CoinAmount {
         if self <= other { Self::zero() } else { Self(&self.0 - &other.0) }
     }
 
+    /// The least amount that is written with so many digits behind the point.
+    #[must_use]
+    pub fn unit(decimals: u32) -> Self {
+        Self(BigDecimal::new(BigInt::from(1), i64::from(decimals)))
+    }
+
     /// With how many digits behind the point it was written.
     #[must_use]
     pub fn decimals(&self) -> u32 {
@@ -191,8 +197,7 @@ impl CoinAmount {
             return self.clone();
         }
         let cut = self.0.with_scale(i64::from(decimals));
-        let unit = BigDecimal::new(BigInt::from(1), i64::from(decimals));
-        if cut < self.0 { Self(cut + unit) } else { Self(cut) }
+        if cut < self.0 { Self(cut + Self::unit(decimals).0) } else { Self(cut) }
     }
 
     /// This amount times `parts / 10 000`, exact.

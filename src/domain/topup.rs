@@ -11,8 +11,10 @@ use super::order::{Order, Status, StatusName};
 use super::polling::ADDRESS_WATCHED_FOR;
 use super::time::Timestamp;
 
-/// How many decimals a coin is taken to have at least, where the provider did not say.
+/// How many decimals a coin is taken to have at least, where the provider quotes fewer.
 const DECIMALS_GUESSED: u32 = 8;
+/// How far the provider's own rounding may be from what it was asked for: 1 %.
+const ROUNDING_BASIS_POINTS: u32 = 100;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +64,12 @@ pub fn rest_of(order: &Order) -> Result<Rest, NoTopUp> {
     Ok(Rest { pay_amount: missing.rounded_up(decimals_of(bound)), price_amount })
 }
 
-/// At how many decimals the coin of a payment can be sent.
+/// At how many decimals the coin of a payment can be sent. The provider refuses more than it quotes itself or than
+/// are usual, whatever the network could.
 fn decimals_of(payment: &Payment) -> u32 {
     let told = payment.pay_to.as_ref().and_then(|pay_to| pay_to.decimals);
-    let quoted = || payment.pay_amount.as_ref().map_or(0, CoinAmount::decimals).max(DECIMALS_GUESSED);
-    told.unwrap_or_else(quoted)
+    let quoted = payment.pay_amount.as_ref().map_or(0, CoinAmount::decimals).max(DECIMALS_GUESSED);
+    told.map_or(quoted, |told| told.min(quoted))
 }
 
 /// The payment by which this rest was asked for before, while it can still be paid or is just being paid.
@@ -76,8 +79,24 @@ pub fn asked_before<'a>(order: &'a Order, rest: &Rest, now: Timestamp) -> Option
     order.ledger.iter().find(|payment| {
         let ours = payment.role == Role::Own && payment.pay_to.is_some() && payment.coin.as_ref() == coin;
         let watched = now < payment.first_seen_at.after(ADDRESS_WATCHED_FOR);
-        ours && watched && is_open(&payment.word) && payment.pay_amount.as_ref() == Some(&rest.pay_amount)
+        let asked = payment.pay_amount.as_ref();
+        ours && watched && can_bring(payment) && asked.is_some_and(|asked| is_about(order, asked, &rest.pay_amount))
     })
+}
+
+/// True of what the provider may have made of a wish for so much of the order's coin: it answers with its own
+/// rounding, which is a unit of the coin, or little of the whole.
+#[must_use]
+pub fn is_about(order: &Order, asked: &CoinAmount, wanted: &CoinAmount) -> bool {
+    let apart = asked.minus(wanted).plus(&wanted.minus(asked));
+    let unit = order.ledger.bound().map(|bound| CoinAmount::unit(decimals_of(bound)));
+    unit.is_some_and(|unit| apart <= unit) || apart <= wanted.times_basis_points(ROUNDING_BASIS_POINTS)
+}
+
+/// True of a payment by which all that it asks for may still come: nothing has, or it is on its way.
+fn can_bring(payment: &Payment) -> bool {
+    let under_way = matches!(payment.word, ProviderWord::Confirming | ProviderWord::Confirmed | ProviderWord::Sending);
+    under_way || (is_open(&payment.word) && payment.received.as_ref().is_none_or(CoinAmount::is_zero))
 }
 
 /// True until the provider has said how a payment ended.

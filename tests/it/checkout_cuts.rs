@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 use crypto_orders::config::Settings;
 use crypto_orders::domain::time::Span;
 use crypto_orders::provider::simulator::Silence;
+use futures_util::future::join;
+use serde_json::json;
 
 use crate::checkout_payments::{address, order_of};
 use crate::engines::Engine;
-use crate::harness::TestApp;
 use crate::harness::responder::{Act, Responder, Said};
+use crate::harness::{TestApp, eventually};
 
 on_both_engines![
     wherever_the_socket_is_cut_the_lost_payment_is_found_in_the_list,
@@ -19,10 +21,13 @@ on_both_engines![
     a_list_that_cannot_be_read_makes_no_second_payment,
     a_lost_payment_is_found_on_a_later_page,
     a_lost_payment_is_known_again_in_a_list_that_tells_little,
+    a_list_of_many_that_tell_little_holds_an_order_up_no_longer_than_its_claim,
+    a_claim_lasts_however_long_placing_took,
 ];
 
 /// The exchanges, as the wire sees them.
 const CREATE: &str = "POST /simulator/v1/payment";
+const MINIMUM: &str = "GET /simulator/v1/min-amount";
 const LIST: &str = "GET /simulator/v1/payment/?";
 
 /// Whether the provider made the payment all the same.
@@ -153,4 +158,34 @@ async fn a_lost_payment_is_known_again_in_a_list_that_tells_little(engine: Engin
     app.advance(Span::seconds(31)).await;
     assert!(address(&app.checkout(Some("k")).await).is_some());
     assert_eq!((wire.seen(CREATE), app.simulator().payments_of(&order).len()), (1, 1));
+}
+
+async fn a_list_of_many_that_tell_little_holds_an_order_up_no_longer_than_its_claim(engine: Engine) {
+    let (app, wire) = wired(engine, |_| {}).await;
+    let item =
+        |id: u32| json!({ "payment_id": id, "payment_status": "waiting", "price_amount": 79, "price_currency": "usd" });
+    let items: Vec<_> = (1..=30).map(item).collect();
+    let list = json!({ "data": items, "limit": 500, "page": 0, "pagesCount": 1, "total": 30 });
+    wire.always(LIST, Said::new(200, list.to_string()));
+    wire.upon(CREATE, Act::CutRequest { after: 0 });
+    let placed = app.checkout(Some("k")).await;
+    assert_eq!((address(&placed), wire.seen(CREATE)), (None, 1));
+    assert_eq!(address(&app.checkout(Some("k")).await), None, "as long as the claim lasts");
+    app.advance(Span::seconds(31)).await;
+    assert!(address(&app.checkout(Some("k")).await).is_some());
+    assert_eq!((wire.seen(CREATE), app.simulator().payments_of(&order_of(&placed)).len()), (2, 1));
+}
+
+async fn a_claim_lasts_however_long_placing_took(engine: Engine) {
+    let (app, wire) = TestApp::wired_with(engine, without_a_login).await;
+    wire.upon(MINIMUM, Act::Silence);
+    wire.upon(CREATE, Act::Silence);
+    let asked = async {
+        eventually("the minimum is asked", async || (wire.seen(MINIMUM) == 1).then_some(())).await;
+        app.clock.advance(Span::seconds(31));
+    };
+    let (placed, ()) = join(app.checkout(Some("k")), asked).await;
+    assert_eq!(address(&placed), None);
+    assert_eq!(address(&app.checkout(Some("k")).await), None);
+    assert_eq!(wire.seen(CREATE), 1, "somebody is at it");
 }

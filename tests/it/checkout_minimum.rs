@@ -8,7 +8,7 @@ use crate::checkout_payments::{address, order_of};
 use crate::engines::Engine;
 use crate::harness::responder::{Act, Responder, Said};
 use crate::harness::simulated::through;
-use crate::harness::{Answer, TestApp, order_body};
+use crate::harness::{Answer, TestApp, eventually, order_body};
 
 on_both_engines![
     a_price_below_the_minimum_is_refused_in_words_and_leaves_its_key_unused,
@@ -17,10 +17,13 @@ on_both_engines![
     a_minimum_is_asked_once_in_ten_minutes,
     a_used_key_is_replayed_whatever_the_minimum_is,
     a_minimum_that_nobody_tells_stands_in_no_way,
+    a_question_that_is_refused_for_another_reason_stands_in_no_way,
+    a_minimum_that_is_told_too_late_is_known_to_the_next_checkout,
 ];
 
-/// The question, as the wire sees it.
+/// The questions, as the wire sees them.
 const MINIMUM: &str = "GET /simulator/v1/min-amount";
+const COINS: &str = "GET /simulator/v1/currencies";
 
 fn body_in(coin: &str) -> Value {
     let mut body = order_body();
@@ -126,4 +129,29 @@ async fn a_minimum_that_nobody_tells_stands_in_no_way(engine: Engine) {
     assert!(address(&app.checkout_of(&body_in("btc"), None).await).is_some());
     wire.upon(MINIMUM, Act::Silence);
     assert!(address(&app.checkout_of(&body_in("eth"), None).await).is_some());
+}
+
+async fn a_question_that_is_refused_for_another_reason_stands_in_no_way(engine: Engine) {
+    let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
+    let refused = Said::new(400, r#"{"statusCode":400,"code":"BAD_REQUEST","message":"payout coin not found"}"#);
+    wire.always(MINIMUM, refused);
+    for coin in ["btc", "eth", "btc"] {
+        assert!(address(&app.checkout_of(&body_in(coin), None).await).is_some());
+    }
+    assert_eq!(app.checkout_of(&body_in("xyz"), None).await.code(), 400);
+    assert_eq!((wire.seen(MINIMUM), wire.seen(COINS)), (3, 1), "each is remembered");
+    // Where the provider does not say which coins it takes, the order is written and its payment refused.
+    app.advance(Span::minutes(10)).await;
+    wire.always(COINS, Said::new(404, "{}"));
+    assert_eq!(address(&app.checkout_of(&body_in("xyz"), None).await), None);
+}
+
+async fn a_minimum_that_is_told_too_late_is_known_to_the_next_checkout(engine: Engine) {
+    let (app, wire) = asking(engine, "94.2").await;
+    wire.upon(MINIMUM, Act::Silence);
+    assert!(address(&app.checkout_of(&body_in("btc"), None).await).is_some(), "nobody waits for it");
+    // The question is asked again though whoever asked it first is gone.
+    eventually("the question again", async || (wire.seen(MINIMUM) == 2).then_some(())).await;
+    assert_eq!(complaint(&app.checkout_of(&body_in("btc"), None).await), too_little());
+    assert_eq!(wire.seen(MINIMUM), 2);
 }

@@ -29,6 +29,7 @@ on_both_engines![
     an_order_that_is_no_longer_pending_shows_no_address,
     an_order_whose_window_has_ended_gets_no_payment,
     an_operator_cannot_apply_the_payment_of_another_order,
+    an_operator_applies_a_further_deposit_as_one_and_no_payment_at_another_price,
 ];
 
 on_postgres![many_uses_of_one_key_at_two_nodes_make_one_payment];
@@ -293,4 +294,37 @@ async fn an_operator_cannot_apply_the_payment_of_another_order(engine: Engine) {
     assert_eq!(apply(foreign).await, (json!("mismatch"), json!("pending")));
     // What the provider does not know is the operator's word alone.
     assert_eq!(apply("unknown-there").await, (json!("applied"), json!("paid")));
+}
+
+async fn an_operator_applies_a_further_deposit_as_one_and_no_payment_at_another_price(engine: Engine) {
+    let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
+    wire.upon(CREATE, Act::Answer(Said::new(400, r#"{"statusCode":400,"message":"no"}"#)));
+    let unpaid = order_of(&app.checkout(None).await);
+    let bought = order_of(&app.checkout(None).await);
+    let [parent] = app.simulator().payments_of(&bought)[..] else { panic!("one payment") };
+    let says = |id: &str, told: Value| {
+        let mut report = json!({ "payment_id": id, "payment_status": "finished", "price_amount": 79,
+            "price_currency": "usd", "pay_amount": 0.002, "actually_paid": 0.002, "pay_currency": "btc" });
+        report.as_object_mut().expect("an object").extend(told.as_object().expect("an object").clone());
+        wire.always(&format!("GET /simulator/v1/payment/{id}"), Said::new(200, report.to_string()));
+    };
+    let apply = async |order: &str, id: &str| {
+        let said = json!({ "payment_id": id, "provider_status": "finished" });
+        let answer = app.admin_call(Method::POST, &format!("/{order}/apply-ipn"), &said).await.json();
+        (answer["outcome"].clone(), answer["status"].clone())
+    };
+    // The further deposit of a payment that nobody here knows, of one that is another order's, and of this one's.
+    says("child-1", json!({ "order_id": unpaid, "parent_payment_id": "parent-1" }));
+    assert_eq!(apply(&unpaid, "child-1").await, (json!("child"), json!("pending")));
+    says("child-2", json!({ "parent_payment_id": parent.to_string() }));
+    assert_eq!(apply(&unpaid, "child-2").await, (json!("mismatch"), json!("pending")));
+    assert_eq!(apply(&bought, "child-2").await, (json!("child"), json!("pending")));
+    let ledger = app.payments(&bought).await;
+    assert!(ledger.iter().any(|row| row.starts_with("child-2 child ")), "{ledger:?}");
+    // Nothing is told of whose it is, but it was asked for at another price.
+    says("cheap-1", json!({ "price_amount": 1 }));
+    assert_eq!(apply(&unpaid, "cheap-1").await, (json!("mismatch"), json!("pending")));
+    assert!(app.raised(&unpaid).await.iter().any(|raised| raised.starts_with("price_mismatch")));
+    says("right-1", json!({}));
+    assert_eq!(apply(&unpaid, "right-1").await, (json!("applied"), json!("paid")));
 }

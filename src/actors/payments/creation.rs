@@ -84,7 +84,11 @@ impl PaymentDesk {
     pub(super) async fn make_claimed(&self, held: Held, errand: &Errand) -> Result<Attempt, OrderError> {
         let mut held = held;
         if let Some(since) = held.doubt.filter(|_| self.client.can_list()) {
-            match self.twins(errand, since).await {
+            let looked = match self.searches.turn().await {
+                Ok(turn) => self.twins(errand, since, turn).await,
+                Err(error) => Err(error),
+            };
+            match looked {
                 Ok(twins) if twins.is_empty() => held.doubt = None,
                 Ok(twins) => return self.adopt(errand, twins).await,
                 // As long as it may be there, no other is made.
@@ -96,6 +100,12 @@ impl PaymentDesk {
             }
         }
         // Looking may have taken longer than the claim lasts.
+        self.make_renewed(held, errand).await
+    }
+
+    /// Makes the payment under a claim that was taken a while ago, if it is still ours: it lasts anew.
+    pub(super) async fn make_renewed(&self, held: Held, errand: &Errand) -> Result<Attempt, OrderError> {
+        let mut held = held;
         let now = self.clock.now();
         let claim = Claim { token: held.token.clone(), until: now.after(CLAIM_FOR) };
         let due_at = if errand.order.ledger.bound().is_some() { held.row.due_at } else { claim.until };
@@ -195,9 +205,10 @@ impl PaymentDesk {
 
     /// Nobody knows what came of it: the claim stays until it runs out, so that nobody makes another before.
     async fn in_doubt(&self, held: Held, errand: &Errand) -> Result<Attempt, OrderError> {
-        if self.client.can_list() {
+        // Where many are lost at once, whoever looks next at the order looks for it.
+        if let Some(turn) = self.searches.free_turn().filter(|_| self.client.can_list()) {
             let since = held.row.asked_at.unwrap_or_else(|| self.clock.now());
-            match self.twins(errand, since).await {
+            match self.twins(errand, since, turn).await {
                 Ok(twins) if twins.is_empty() => {}
                 Ok(twins) => return self.adopt(errand, twins).await,
                 Err(error) => tracing::warn!(order.id = %errand.order.id, %error, "a lost payment is looked for later"),

@@ -9,6 +9,7 @@ use crate::domain::ledger::PayTo;
 use crate::domain::lifecycle::Made;
 use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::order::Order;
+use crate::domain::topup;
 use crate::provider::client::PaymentWish;
 use crate::provider::report::PaymentReport;
 use crate::provider::wire::OrderReference;
@@ -72,7 +73,10 @@ impl Errand {
         let amount = match &self.top_up {
             None => evidence.price.amount.as_ref() == Some(&self.price()),
             Some(rest) => {
-                evidence.pay_amount.as_ref() == Some(&rest.pay_amount) && evidence.coin.as_ref() == Some(&self.coin)
+                let asked = evidence.pay_amount.as_ref();
+                let about = asked.is_some_and(|asked| topup::is_about(&self.order, asked, &rest.pay_amount));
+                let same_price = evidence.price.amount.as_ref() == Some(&rest.price_amount);
+                evidence.coin.as_ref() == Some(&self.coin) && (about || same_price)
             }
         };
         let fresh = self.order.ledger.find(&evidence.payment_id).is_none();

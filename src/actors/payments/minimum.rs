@@ -2,7 +2,7 @@
 //!
 //! It is known before an order is written: a price below it would be refused at the creation. Where the provider
 //! does not tell, nothing stands in an order's way. The memory is bounded, and of several callers that miss the
-//! same coin one asks.
+//! same coin one asks; what it hears is remembered even if all of them have gone on.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,8 +51,8 @@ pub struct BelowMinimum {
     pub price: Price,
 }
 
-/// What is remembered of one coin in one currency; whoever holds it asks.
-type Known = Arc<tokio::sync::Mutex<Option<(Offer, Timestamp)>>>;
+/// What is remembered of one question, and until when; whoever holds it asks.
+type Known<T> = Arc<tokio::sync::Mutex<Option<(T, Timestamp)>>>;
 
 /// The minima of the provider's coins. Clones share them.
 #[derive(Clone)]
@@ -62,7 +62,9 @@ struct Inner {
     client: Client,
     clock: Clock,
     payout: Option<Coin>,
-    known: Mutex<LruCache<(Coin, Currency), Known>>,
+    known: Mutex<LruCache<(Coin, Currency), Known<Offer>>>,
+    /// All coins that the provider takes.
+    coins: Known<Arc<[Coin]>>,
 }
 
 impl Minima {
@@ -71,7 +73,7 @@ impl Minima {
     #[must_use]
     pub fn new(client: Client, clock: Clock, payout: Option<Coin>) -> Self {
         let known = Mutex::new(LruCache::new(REMEMBERED_MAX));
-        Self(Arc::new(Inner { client, clock, payout, known }))
+        Self(Arc::new(Inner { client, clock, payout, known, coins: Known::default() }))
     }
 
     /// What the provider takes of this coin, as far as it tells in time for an answer that is due then.
@@ -85,16 +87,18 @@ impl Minima {
 
     async fn known_or_asked(&self, coin: &Coin, currency: Currency) -> Offer {
         let place = self.known().get_or_insert((coin.clone(), currency), Known::default).clone();
-        let mut known = place.lock().await;
-        let now = self.0.clock.now();
-        if let Some((offer, until)) = known.as_ref()
-            && now < *until
-        {
-            return offer.clone();
+        let mut known = place.lock_owned().await;
+        if let Some(offer) = self.still_holds(&known) {
+            return offer;
         }
-        let told = self.ask(coin, currency).await;
-        *known = told.clone().map(|offer| (offer, now.after(REMEMBERED_FOR)));
-        told.unwrap_or(Offer::Untold)
+        // Who asked may not wait for it: an answer that is slow each time would be no use to anybody.
+        let (minima, coin) = (self.clone(), coin.clone());
+        let asking = actix::spawn(async move {
+            let told = minima.ask(&coin, currency).await;
+            *known = told.clone().map(|offer| minima.remembered(offer));
+            told.unwrap_or(Offer::Untold)
+        });
+        asking.await.unwrap_or(Offer::Untold)
     }
 
     /// What the provider says; none where it says nothing that is worth to be remembered.
@@ -102,7 +106,13 @@ impl Minima {
         let payout = self.0.payout.as_ref().unwrap_or(coin);
         match self.0.client.min_amount(coin, payout, currency).await {
             Ok(minimum) => Some(minimum.fiat.map_or(Offer::Untold, Offer::From)),
-            Err(CallError::Refused { status: 400, .. }) => Some(Offer::NotOffered),
+            Err(CallError::Refused { status: 400, message, .. }) => {
+                let known = self.coins().await?.contains(coin);
+                if known {
+                    tracing::warn!(pay_currency = %coin, %payout, %currency, message, "the minimum of a coin is not told");
+                }
+                Some(if known { Offer::Untold } else { Offer::NotOffered })
+            }
             Err(error) => {
                 tracing::warn!(pay_currency = %coin, %error, "the minimum of a coin is not known");
                 None
@@ -110,7 +120,35 @@ impl Minima {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, LruCache<(Coin, Currency), Known>> {
+    /// All coins that the provider takes, where it says so: a question that it refuses may be about a coin that it
+    /// knows, paid out in one that it does not.
+    async fn coins(&self) -> Option<Arc<[Coin]>> {
+        let mut known = self.0.coins.lock().await;
+        if let Some(coins) = self.still_holds(&known) {
+            return Some(coins);
+        }
+        match self.0.client.currencies().await {
+            Ok(coins) => {
+                let coins: Arc<[Coin]> = coins.into();
+                *known = Some(self.remembered(coins.clone()));
+                Some(coins)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the provider does not say which coins it takes");
+                None
+            }
+        }
+    }
+
+    fn still_holds<T: Clone>(&self, known: &Option<(T, Timestamp)>) -> Option<T> {
+        known.as_ref().filter(|(_, until)| self.0.clock.now() < *until).map(|(told, _)| told.clone())
+    }
+
+    fn remembered<T>(&self, told: T) -> (T, Timestamp) {
+        (told, self.0.clock.now().after(REMEMBERED_FOR))
+    }
+
+    fn known(&self) -> MutexGuard<'_, LruCache<(Coin, Currency), Known<Offer>>> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,10 @@
 //! the order's ledger beside it. How much the rest is the caller has found by `domain::topup`; it is found again under
 //! the claim, because somebody else may have asked for it, or the order may have moved, a moment ago.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::errand::{Errand, TopUp};
 use super::{Attempt, Held, PaymentDesk};
 use crate::actors::OrderError;
@@ -13,6 +17,9 @@ use crate::domain::ledger::Payment;
 use crate::domain::order::Order;
 use crate::domain::topup::{self, Rest};
 use crate::provider::client::CallError;
+
+/// For how long an operator waits for a further payment: looking for a lost one may take minutes.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// Why a further payment was not made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,7 +43,7 @@ pub enum TopUpError {
 
 impl PaymentDesk {
     /// Makes a further payment of this rest under the bound payment's purchase. Answers its id once it is in the
-    /// order's ledger. The work goes on if the caller gives up.
+    /// order's ledger, or that the provider is away where that takes too long. The work goes on all the same.
     ///
     /// # Errors
     /// [`TopUpError`].
@@ -45,7 +52,8 @@ impl PaymentDesk {
         let Rest { pay_amount, price_amount } = rest;
         let rest = TopUp { pay_amount, price_amount, purchase_id: None, operation };
         let work = actix::spawn(async move { desk.top_up_claimed(id, rest).await });
-        work.await.unwrap_or(Err(TopUpError::Away))
+        // Asked again, it is told what came of it.
+        timeout(ANSWER_WITHIN, work).await.map_or(Err(TopUpError::Away), |done| done.unwrap_or(Err(TopUpError::Away)))
     }
 
     async fn top_up_claimed(&self, id: OrderId, rest: TopUp) -> Result<PaymentId, TopUpError> {

@@ -83,6 +83,9 @@ fn the_rest_is_what_is_missing_at_the_precision_of_the_coin() {
     assert_eq!(rest(&partial(&amount("0.5"), amount("0.2"), Some(8))), ["0.3", "47.40"]);
     assert_eq!(rest(&partial(&amount("0.5"), amount("0.2000001"), Some(6))), ["0.300000", "47.40"]);
     assert_eq!(rest(&partial(&amount("0.5"), amount("0.2000009"), Some(6))), ["0.300000", "47.40"]);
+    // More digits than the provider quotes it does not take, whatever the network can.
+    assert_eq!(rest(&partial(&amount("0.5"), amount("0.2000000001"), Some(18))), ["0.30000000", "47.40"]);
+    assert_eq!(rest(&partial(&amount("0.5000000000"), amount("0.2000000001"), Some(18))), ["0.2999999999", "47.40"]);
     // Without the provider's word: the digits that it quoted, and eight at least.
     assert_eq!(rest(&partial(&amount("0.5"), amount("0.2000000001"), None)), ["0.30000000", "47.40"]);
     assert_eq!(rest(&partial(&amount("0.5000000000"), amount("0.2000000001"), None)), ["0.2999999999", "47.40"]);
@@ -119,8 +122,22 @@ fn a_rest_that_was_asked_for_is_asked_for_once_while_it_can_be_paid() {
     // A part of it came: now another rest is missing.
     let short = hearing(&asked, top_up("partially_paid", "0.1"));
     assert_eq!((before(&short, 50), rest(&short)), (None, ["0.2".to_owned(), "31.60".to_owned()]));
-    let other_amount = making(&half, says("2", "waiting", &amount("0.31"), None), Some(8));
-    assert_eq!(before(&other_amount, 41), None);
+    // Something has come though nobody says so: what is asked there is no longer what is missing.
+    assert_eq!(before(&hearing(&asked, top_up("waiting", "0.1")), 50), None);
+}
+
+#[test]
+fn a_rest_is_known_again_in_the_provider_s_own_rounding() {
+    let found = |owed: &str, received: &str, asked: &str| {
+        let half = partial(&amount(owed), amount(received), Some(6));
+        let order = making(&half, says("2", "waiting", &amount(asked), None), Some(6));
+        asked_before(&order, &rest_of(&half).unwrap(), at(41)).is_some()
+    };
+    assert_eq!(["0.297", "0.303"].map(|asked| found("0.5", "0.2", asked)), [true; 2]);
+    assert_eq!(["0.296999", "0.303001", "0.31", "0.2"].map(|asked| found("0.5", "0.2", asked)), [false; 4]);
+    // Of little, a unit is much.
+    assert_eq!(["0.000009", "0.000011"].map(|asked| found("0.5", "0.49999", asked)), [true; 2]);
+    assert_eq!(["0.0000089", "0.000012"].map(|asked| found("0.5", "0.49999", asked)), [false; 2]);
 }
 
 fn any_amount() -> impl Strategy<Value = CoinAmount> {
@@ -143,7 +160,8 @@ proptest! {
         let Rest { pay_amount, price_amount } = rest_of(&order).unwrap();
         let missing = missing(&order).unwrap();
         prop_assert!(missing <= pay_amount);
-        let places = decimals.unwrap_or(owed.decimals().max(DECIMALS_GUESSED));
+        let quoted = owed.decimals().max(DECIMALS_GUESSED);
+        let places = decimals.map_or(quoted, |told| told.min(quoted));
         let unit = amount(&format!("1e-{places}"));
         prop_assert!(pay_amount < missing.plus(&unit) && pay_amount.decimals() <= places);
         // The price never falls short of the part of it that is missing, by less than a cent above.
@@ -154,6 +172,12 @@ proptest! {
         prop_assert!(price_amount <= price && cent <= price_amount);
 
         let asked = making(&order, says("2", "waiting", &pay_amount, None), decimals);
+        // Whatever of it the provider rounds away at that precision, it is the same rest.
+        let wanted = rest_of(&order).unwrap();
+        for answered in [pay_amount.plus(&unit), pay_amount.minus(&unit), pay_amount.clone()] {
+            let made = making(&order, says("2", "waiting", &answered, None), decimals);
+            prop_assert!(asked_before(&made, &wanted, at(41)).is_some(), "{answered:?}");
+        }
         let told = says("2", "finished", &pay_amount, Some(pay_amount.clone()));
         let done = hearing(&asked, told);
         prop_assert_eq!(done.status.name(), StatusName::Paid);

@@ -19,6 +19,7 @@ use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
 use crate::http::{Shared, answer, body};
+use crate::provider::report::PaymentReport;
 use crate::provider::wire::OrderReference;
 
 use super::order_id;
@@ -59,7 +60,8 @@ struct Said {
 ///
 /// For a report that got lost: what the provider's dashboard says of the payment. The evidence goes the same way
 /// as an IPN without amounts, is on the audit log, and answers 200 also when nothing moved: see `applied` and
-/// `outcome`. Where a provider is configured it is asked first: a payment that names another order is a `mismatch`.
+/// `outcome`. Where a provider is configured it is asked first: a payment that names another order, or that would
+/// settle this one at another price, is a `mismatch`, and a further deposit stays a `child`.
 #[utoipa::path(post, path = "/v1/admin/crypto-orders/{order_id}/apply-ipn", operation_id = "apply_ipn",
     tag = "Operators", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order.")),
@@ -71,19 +73,20 @@ pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>)
     let id = order_id(&request)?;
     let said = read(body::required(&request, payload).await?)?;
     let input = json!({"payment_id": said.payment_id, "provider_status": said.provider_status});
+    let confirmed = confirmed(&shared, id, &said.payment_id).await;
+    let ownership = confirmed.ownership;
     let evidence = Evidence {
         witness: Witness::Operator(operator.key_id),
         order_id: Some(id),
         payment_id: said.payment_id,
-        parent_payment_id: None,
+        parent_payment_id: confirmed.parent_payment_id,
         word: ProviderWord::parse(&said.provider_status),
-        price: NamedPrice { amount: None, currency: None },
+        price: confirmed.price,
         pay_amount: None,
         actually_paid: None,
         coin: None,
         provider_at: None,
     };
-    let ownership = ownership(&shared, id, &evidence.payment_id).await;
     let operation = Some(operator.operation("crypto_order.ipn_applied", &input));
     let heard = shared.orders.tell(id, Told { evidence, ipn: None, operation, ownership }).await;
     let heard = heard.map_err(|error| ApiError::Order(id.to_string(), error))?;
@@ -91,22 +94,44 @@ pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>)
     answer::ok(&Applied { order: for_admin(&heard.order), applied, outcome: heard.outcome.as_str() })
 }
 
-/// Whose the payment is by the provider's own word. Where it gives none in time, the operator's counts.
-async fn ownership(shared: &Shared, order: OrderId, payment: &PaymentId) -> Ownership {
-    let Some(payments) = &shared.payments else { return Ownership::Free };
-    match timeout(ASK_WITHIN, payments.client.payment(payment)).await {
-        Ok(Ok(report)) => match report.order {
+/// What the payment is by the provider's own word.
+struct Confirmed {
+    ownership: Ownership,
+    parent_payment_id: Option<PaymentId>,
+    price: NamedPrice,
+}
+
+impl Confirmed {
+    /// Of a payment of which the provider says nothing: the operator's word counts.
+    fn nothing() -> Self {
+        let price = NamedPrice { amount: None, currency: None };
+        Self { ownership: Ownership::Free, parent_payment_id: None, price }
+    }
+
+    fn by(report: PaymentReport, order: OrderId) -> Self {
+        let ownership = match report.order {
             OrderReference::Ours(id) if id == order => Ownership::Free,
             OrderReference::None => Ownership::Free,
             OrderReference::Ours(_) | OrderReference::Foreign => Ownership::Another,
-        },
+        };
+        let Evidence { parent_payment_id, price, .. } = report.evidence;
+        Self { ownership, parent_payment_id, price }
+    }
+}
+
+/// What the provider says of the payment, as far as it does in time: whose it is, whether it is a further deposit,
+/// and at which price it was asked for.
+async fn confirmed(shared: &Shared, order: OrderId, payment: &PaymentId) -> Confirmed {
+    let Some(payments) = &shared.payments else { return Confirmed::nothing() };
+    match timeout(ASK_WITHIN, payments.client.payment(payment)).await {
+        Ok(Ok(report)) => Confirmed::by(report, order),
         Ok(Err(error)) => {
             tracing::warn!(order.id = %order, %error, "the provider does not confirm whose the payment is");
-            Ownership::Free
+            Confirmed::nothing()
         }
         Err(_) => {
             tracing::warn!(order.id = %order, "the provider does not say in time whose the payment is");
-            Ownership::Free
+            Confirmed::nothing()
         }
     }
 }
