@@ -188,7 +188,8 @@ impl Reply {
     pub fn looked(self) -> Looked {
         match self {
             Self::Told => Looked::Answered,
-            Self::NotKnown | Self::Refused | Self::TooOften => Looked::NotTold,
+            Self::NotKnown | Self::Refused => Looked::NotTold,
+            Self::TooOften => Looked::NotAsked,
             Self::Unanswered => Looked::Unanswered,
             Self::NotStored => Looked::NotStored,
         }
