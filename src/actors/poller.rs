@@ -255,6 +255,14 @@ impl Poller {
             Some(next) => drop(self.payments.store.work_update(held, next).await?),
             None => self.payments.store.work_end(id, held).await?,
         }
+        if inquiry.tells_address() && self.payments.lacks_payment(inquiry.order()) {
+            // An IPN has bound it before this service could, and its payer cannot be told where to pay yet.
+            self.counters.questions.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = self.payments.finish(id, None).await {
+                tracing::warn!(%error, order.id = %id, "how an order's payment is paid was not stored; trying again");
+            }
+            return Ok(inquiry.questions().saturating_add(1));
+        }
         Ok(inquiry.questions())
     }
 

@@ -161,7 +161,10 @@ pub async fn pace_push(conn: &mut Conn, now: Timestamp, asked: Pace) -> Result<(
     };
     for _ in 0..PUSHES_MAX {
         let next: i64 = pace::table.find(1).select(pace::next_at).first(conn).await?;
-        let then = believed(next, now, each).max(earliest).saturating_add(each.saturating_mul(asked.wanted.max(0))).min(most.max(believed(next, now, each)));
+        let then = believed(next, now, each)
+            .max(earliest)
+            .saturating_add(each.saturating_mul(asked.wanted.max(0)))
+            .min(most.max(believed(next, now, each)));
         let unchanged = pace::table.find(1).filter(pace::next_at.eq(next));
         if diesel::update(unchanged).set(pace::next_at.eq(then)).execute(conn).await? == 1 {
             break;
