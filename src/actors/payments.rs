@@ -173,7 +173,7 @@ impl PaymentDesk {
     }
 
     /// True of an order that is to be paid and whose payer cannot be told where.
-    fn lacks_payment(&self, order: &Order) -> bool {
+    pub(super) fn lacks_payment(&self, order: &Order) -> bool {
         let open = order.expires_at().is_some_and(|expires_at| self.clock.now() < expires_at);
         open && address_of(order).is_none()
     }

@@ -25,7 +25,7 @@ use crate::domain::polling::{next_look, next_try};
 use crate::domain::time::{Span, Timestamp};
 use crate::provider::client::CallError;
 use crate::store::StoreError;
-use crate::store::work::{Claim, Pace, ProviderWork};
+use crate::store::work::{Claim, Debt, Pace, ProviderWork};
 
 use inquiry::{Inquiry, Reply};
 
@@ -113,6 +113,8 @@ pub enum Looked {
     Answered,
     /// The provider does not know the payment, or refuses to tell.
     NotTold,
+    /// The provider wants to be left alone just now.
+    NotAsked,
     /// No answer came.
     Unanswered,
     /// What it said could not be stored.
@@ -148,7 +150,7 @@ impl Poller {
     /// most.
     pub async fn look(&self, id: OrderId) -> Looked {
         if self.is_paused() {
-            return Looked::NotTold;
+            return Looked::NotAsked;
         }
         let order = match self.payments.store.order_load(id).await {
             Ok(Some(order)) => order,
@@ -161,7 +163,8 @@ impl Poller {
         let mut inquiry = Inquiry::new(self, order);
         // What was told before the time was over counts.
         let in_time = tokio::time::timeout(LOOK_LASTS, inquiry.ask()).await.is_ok();
-        self.push(inquiry.questions()).await;
+        // However many orders end, the others are asked about too.
+        self.push(inquiry.questions(), Debt::Spared).await;
         if let Some(error) = self.memory.take_error().filter(|error| *error != CallError::NotFound) {
             tracing::warn!(%error, order.id = %id, "a question before an order's expiry came to nothing");
         }
@@ -215,7 +218,7 @@ impl Poller {
             let mut looks = stream::iter(due).map(|id| self.visit(id)).buffer_unordered(ASKED_AT_ONCE);
             while let Some(questions) = looks.next().await {
                 free = free.saturating_sub(questions.min(1));
-                self.push(questions.saturating_sub(1)).await;
+                self.push(questions.saturating_sub(1), Debt::Owed).await;
             }
         }
         let failed = self.counters.errors.load(Ordering::Relaxed).saturating_sub(errors);
@@ -269,6 +272,14 @@ impl Poller {
         match next {
             Some(next) => drop(self.payments.store.work_update(held, next).await?),
             None => self.payments.store.work_end(id, held).await?,
+        }
+        if inquiry.tells_address() && self.payments.lacks_payment(inquiry.order()) {
+            // An IPN has bound it before this service could, and its payer cannot be told where to pay yet.
+            self.counters.questions.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = self.payments.finish(id, None).await {
+                tracing::warn!(%error, order.id = %id, "how an order's payment is paid was not stored; trying again");
+            }
+            return Ok(inquiry.questions().saturating_add(1));
         }
         Ok(inquiry.questions())
     }
@@ -329,11 +340,11 @@ impl Poller {
     }
 
     /// Counts questions that did not wait for the pace. It is only a count: a failure is no reason to stop.
-    async fn push(&self, questions: i64) {
+    async fn push(&self, questions: i64, debt: Debt) {
         if questions <= 0 {
             return;
         }
-        if let Err(error) = self.payments.store.pace_push(self.now(), self.pace(questions)).await {
+        if let Err(error) = self.payments.store.pace_push(self.now(), Pace { debt, ..self.pace(questions) }).await {
             tracing::debug!(%error, "questions could not be counted against the pace");
         }
     }
@@ -344,7 +355,7 @@ impl Poller {
         // Rounded up: rather a little too slow.
         let each = 60_000_i64.saturating_add(per_minute).saturating_sub(1).checked_div(per_minute).unwrap_or(60_000);
         let saved = self.settings.interval.as_millis().checked_div(each).unwrap_or(0);
-        Pace { wanted, each: Span::millis(each), burst: saved.clamp(1, per_minute) }
+        Pace { wanted, each: Span::millis(each), burst: saved.clamp(1, per_minute), debt: Debt::Owed }
     }
 
     fn now(&self) -> Timestamp {

@@ -17,6 +17,8 @@ use super::time::{Span, Timestamp};
 pub const ADDRESS_WATCHED_FOR: Span = Span::hours(7 * 24);
 /// For how long money on its way is asked after; `stalled` was raised long before.
 pub const UNSETTLED_ASKED_FOR: Span = Span::hours(30 * 24);
+/// For how long after the end an answer to the last look is still waited for.
+const LAST_ANSWER_WITHIN: Span = Span::hours(24);
 /// How many questions one look at an order may cost.
 pub const QUESTIONS_MAX: usize = 8;
 /// The part of the window, at its end, in which it is looked at often.
@@ -76,10 +78,10 @@ impl Growth {
 }
 
 /// When to ask again after the provider has given no answer so many times in a row; none once nothing can come
-/// any more.
+/// any more. The last look of all is repeated too, for a day: what came just before the end must not be missed.
 #[must_use]
 pub fn next_try(order: &Order, unanswered: i64, now: Timestamp) -> Option<Timestamp> {
-    next_look(order, now)?;
+    next_look(order, now.before(LAST_ANSWER_WITHIN))?;
     let doublings = u32::try_from(unanswered.saturating_sub(1).clamp(0, 10)).unwrap_or(0);
     let pause = UNANSWERED_LEAST.as_millis().saturating_mul(1_i64.checked_shl(doublings).unwrap_or(1));
     Some(now.after(Span::millis(pause.min(UNANSWERED_MOST.as_millis()))))

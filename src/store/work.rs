@@ -39,4 +39,15 @@ pub struct Pace {
     pub each: Span,
     /// How many may be asked at once after a silence.
     pub burst: i64,
+    /// What questions that did not wait for the pace may leave to those that do.
+    pub debt: Debt,
+}
+
+/// What is left to those who wait for the pace by those who did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Debt {
+    /// They wait until it is paid off.
+    Owed,
+    /// Half of what one burst may ask is theirs in any case.
+    Spared,
 }

@@ -12,13 +12,14 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use crypto_orders::config::Settings;
+use crypto_orders::domain::money::Coin;
 use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::provider::simulator::{Pace, Scenario, Silence, Target};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::{TestApp, payment, told};
+use crate::harness::{TestApp, payment, sql, told};
 use teller::{Mood, Says, Teller};
 
 on_both_engines![
@@ -33,6 +34,8 @@ on_both_engines![
     what_is_paid_is_not_asked_about_any_more,
     an_order_without_a_payment_gets_one_when_the_provider_is_back,
     switched_off_it_asks_nothing_by_itself,
+    what_a_clock_far_ahead_has_written_keeps_nobody_from_asking,
+    how_a_payment_is_paid_that_an_ipn_bound_first_is_learned_by_polling,
 ];
 
 on_postgres![two_nodes_share_the_pace_and_never_ask_about_one_order_twice];
@@ -289,4 +292,29 @@ async fn switched_off_it_asks_nothing_by_itself(engine: Engine) {
     app.advance(Span::minutes(1)).await;
     assert_eq!(teller.asked(), [orders[0][1].as_str()]);
     assert_eq!(app.steps(&orders[0][0]).await, ["pending/create", "failed/expired"]);
+}
+
+async fn what_a_clock_far_ahead_has_written_keeps_nobody_from_asking(engine: Engine) {
+    let (app, teller, orders) = unpaid(engine, 1, |_| {}).await;
+    app.app.wake_poller().await;
+    teller.asked();
+    let far = app.clock.now().after(Span::hours(1_000)).micros();
+    let statement = format!(
+        "update provider_pace set next_at = {far}; update provider_work set claim = 'another', claimed_until = {far}"
+    );
+    sql::run(app.engine(), &app.database.url, &statement).expect("rows as another node writes them");
+    app.advance(Span::minutes(2)).await;
+    assert_eq!(teller.asked(), [orders[0][1].as_str()]);
+}
+
+async fn how_a_payment_is_paid_that_an_ipn_bound_first_is_learned_by_polling(engine: Engine) {
+    let coin = Coin::parse("eth").expect("a coin");
+    let (app, teller, orders) = unpaid(engine, 1, |settings| settings.orders.pay_currency = Some(coin)).await;
+    let [order, id] = &orders[0];
+    let mut told = payment(order, id, "waiting");
+    told["pay_address"] = json!("0xabc1001");
+    teller.says(id, Says::Body(told));
+    app.advance(Span::minutes(2)).await;
+    assert_eq!(app.database.sql("select pay_address from order_payments"), "0xabc1001");
+    assert_eq!(status(&app, order).await, "pending");
 }

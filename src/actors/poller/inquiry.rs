@@ -53,11 +53,13 @@ pub struct Inquiry<'a> {
     bound: Option<Reply>,
     /// What ended it early.
     stopped: Option<Reply>,
+    /// Whether the provider tells how the bound payment is paid.
+    tells_address: bool,
 }
 
 impl<'a> Inquiry<'a> {
     pub fn new(poller: &'a Poller, order: Order) -> Self {
-        Self { poller, order, questions: 0, bound: None, stopped: None }
+        Self { poller, order, questions: 0, bound: None, stopped: None, tells_address: false }
     }
 
     /// The order as it is after what was learned.
@@ -73,6 +75,11 @@ impl<'a> Inquiry<'a> {
     /// What decides when to ask again; none while nothing was asked to its end.
     pub fn reply(&self) -> Option<Reply> {
         self.stopped.or(self.bound)
+    }
+
+    /// True if the provider tells how the bound payment is paid.
+    pub fn tells_address(&self) -> bool {
+        self.tells_address
     }
 
     /// Asks, and tells the order what is learned.
@@ -117,6 +124,7 @@ impl<'a> Inquiry<'a> {
             Err(error) => (self.failed(&id, error), None),
         };
         self.note(reply, is_bound);
+        self.tells_address |= is_bound && report.as_ref().is_some_and(|report| report.pay_to.is_some());
         report.filter(|_| reply == Reply::Told)
     }
 
@@ -189,7 +197,8 @@ impl Reply {
     pub fn looked(self) -> Looked {
         match self {
             Self::Told => Looked::Answered,
-            Self::NotKnown | Self::Refused | Self::TooOften => Looked::NotTold,
+            Self::NotKnown | Self::Refused => Looked::NotTold,
+            Self::TooOften => Looked::NotAsked,
             Self::Unanswered => Looked::Unanswered,
             Self::NotStored => Looked::NotStored,
         }

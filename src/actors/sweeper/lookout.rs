@@ -2,7 +2,8 @@
 //!
 //! The sweeper asks, never the order's actor: an IPN must not wait behind the question. Where no answer comes the
 //! order ends on time, because evidence can reopen it; where it could not (`late_payments = "record"`), it waits
-//! for an answer, at most a day. What the answer says has reached the order before the clock does.
+//! for an answer, at most a day. An order whose turn to be asked about has not come is left for the next passes,
+//! some of them. What the answer says has reached the order before the clock does.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,9 @@ use crate::store::filter::DueOrder;
 const UNANSWERED_MAX: u64 = 3;
 /// How long past its window an order waits for an answer where nothing could reopen it.
 const WAITS_AT_MOST: Span = Span::hours(24);
-/// How long such an order is not asked about again. Others have their turn meanwhile.
+/// How long past its window any other order waits for its turn to be asked about.
+const TURN_WITHIN: Span = Span::minutes(2);
+/// How long an order without an answer is not asked about again. Others have their turn meanwhile.
 const ASKED_AGAIN_AFTER: Span = Span::minutes(5);
 
 /// Who looks before an order is ended. Clones share it.
@@ -72,18 +75,21 @@ impl Lookout {
     /// Looks, and says whether the clock may end the order now.
     pub async fn judge(&self, due: &DueOrder, looks: &Looks) -> Verdict {
         let Some(poller) = &self.poller else { return Verdict::End };
-        let waits = self.late_payments == LatePayments::Record && looks.now < due.place.due_at.after(WAITS_AT_MOST);
+        let waits_until = |span| looks.now < due.place.due_at.after(span);
+        let waits = self.late_payments == LatePayments::Record && waits_until(WAITS_AT_MOST);
+        let unasked = if waits || waits_until(TURN_WITHIN) { Verdict::Wait } else { Verdict::End };
         if waits && self.was_asked_about(due.place.id) {
             return Verdict::Wait;
         }
         if UNANSWERED_MAX <= looks.unanswered.load(Ordering::Relaxed) {
-            return if waits { Verdict::Wait } else { Verdict::End };
+            return unasked;
         }
         match poller.look(due.place.id).await {
             Looked::Answered => {
                 looks.unanswered.store(0, Ordering::Relaxed);
                 return Verdict::End;
             }
+            Looked::NotAsked => return unasked,
             Looked::NotStored => return Verdict::Failed,
             Looked::Unanswered => drop(looks.unanswered.fetch_add(1, Ordering::Relaxed)),
             Looked::NotTold => {}

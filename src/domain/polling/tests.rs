@@ -104,13 +104,15 @@ fn an_order_without_a_payment_or_that_is_paid_is_not_asked_after() {
 }
 
 #[test]
-fn unanswered_questions_are_repeated_soon_then_every_ten_minutes_and_never_past_the_end() {
+fn unanswered_questions_are_repeated_soon_then_every_ten_minutes_and_for_a_day_past_the_end() {
     let order = order(Span::minutes(60), None);
     let pauses: Vec<_> =
         (0..8).map(|times| next_try(&order, times, noon()).unwrap().since(noon()).as_millis() / 1_000).collect();
     assert_eq!(pauses, [30, 30, 60, 120, 240, 480, 600, 600]);
     let over = Order { status: Status::Cancelled, ..order };
-    assert_eq!(next_try(&over, 1, noon().after(ADDRESS_WATCHED_FOR)), None);
+    let end = noon().after(ADDRESS_WATCHED_FOR);
+    assert_eq!(next_try(&over, 1, end), Some(end.after(Span::seconds(30))));
+    assert_eq!(next_try(&over, 1, end.after(Span::hours(24))), None);
 }
 
 #[test]
@@ -198,6 +200,7 @@ proptest! {
         let asked = looks(&order, noon(), noon().after(Span::hours(24 * 400)));
         assert_eq!(asked.last(), Some(&ends));
         assert_eq!(next_look(&order, ends), None);
-        assert_eq!(next_try(&order, 3, ends), None);
+        assert!(next_try(&order, 3, ends).is_some());
+        assert_eq!(next_try(&order, 3, ends.after(LAST_ANSWER_WITHIN)), None);
     }
 }

@@ -14,12 +14,14 @@ use crate::domain::time::{Span, Timestamp};
 use crate::store::StoreError;
 use crate::store::schema::provider_pace as pace;
 use crate::store::schema::provider_work as w;
-use crate::store::work::{Claim, Pace, ProviderWork};
+use crate::store::work::{Claim, Debt, Pace, ProviderWork};
 
 /// In what time adopted orders that nobody is expected to pay are asked after first.
 const ADOPTED_OVER: Span = Span::hours(6);
-/// How many questions the pace can be behind by at the most.
+/// How many questions the pace can be behind by at the most. What is further ahead was written by a wrong clock.
 const DEBT_QUESTIONS_MAX: i64 = 60;
+/// No claim lasts this long: what runs out later was taken under a wrong clock, and holds nobody off.
+const CLAIM_LASTS_MAX: Span = Span::minutes(10);
 /// How often a push is tried against other nodes; it only counts.
 const PUSHES_MAX: usize = 3;
 
@@ -60,6 +62,13 @@ impl WorkRow {
     }
 }
 
+/// The rows that nobody holds now, as a filter.
+macro_rules! free_at {
+    ($now:expr) => {
+        w::claimed_until.le($now.micros()).or(w::claimed_until.gt($now.after(CLAIM_LASTS_MAX).micros()))
+    };
+}
+
 /// Writes the row, whoever held it: part of the order's own commit.
 pub async fn work_put(conn: &mut Conn, work: &ProviderWork) -> Result<(), StoreError> {
     let row = WorkRow::of(work);
@@ -88,7 +97,7 @@ pub async fn work_claim(
 ) -> Result<Option<ProviderWork>, StoreError> {
     let fresh = ProviderWork { order_id: id, due_at: now, claim: None, asked_at: None, tries: 0 };
     diesel::insert_into(w::table).values(WorkRow::of(&fresh)).on_conflict_do_nothing().execute(conn).await?;
-    let free = w::table.find(id.to_string()).filter(w::claimed_until.le(now.micros()));
+    let free = w::table.find(id.to_string()).filter(free_at!(now));
     let taken = diesel::update(free)
         .set((w::claim.eq(&claim.token), w::claimed_until.eq(claim.until.micros())))
         .execute(conn)
@@ -116,7 +125,7 @@ pub async fn work_end(conn: &mut Conn, id: OrderId, held: &str) -> Result<(), St
 pub async fn work_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<OrderId>, StoreError> {
     let ids = w::table
         .filter(w::due_at.le(now.micros()))
-        .filter(w::claimed_until.le(now.micros()))
+        .filter(free_at!(now))
         .order((w::due_at, w::order_id))
         .limit(limit)
         .select(w::order_id)
@@ -148,15 +157,25 @@ pub async fn work_adopt(conn: &mut Conn, now: Timestamp) -> Result<usize, StoreE
     Ok(statement.execute(conn).await?)
 }
 
-/// Counts questions that were asked without waiting for the pace: who waits for it, waits so much longer. A debt
-/// is bounded, so that nobody waits for ever.
+/// Counts questions that were asked without waiting for the pace: who waits for it, waits so much longer. What they
+/// leave is bounded, so that nobody waits for ever.
 pub async fn pace_push(conn: &mut Conn, now: Timestamp, asked: Pace) -> Result<(), StoreError> {
     let each = asked.each.as_millis().saturating_mul(1_000).max(1);
     let earliest = now.micros().saturating_sub(each.saturating_mul(asked.burst));
-    let most = now.micros().saturating_add(each.saturating_mul(DEBT_QUESTIONS_MAX));
+    let most = match asked.debt {
+        Debt::Owed => now.micros().saturating_add(each.saturating_mul(DEBT_QUESTIONS_MAX)),
+        // The half is rounded up: whoever waits for the pace always finds a question free.
+        Debt::Spared => {
+            let kept = asked.burst.saturating_add(1).checked_div(2).unwrap_or(1);
+            now.micros().saturating_sub(each.saturating_mul(kept))
+        }
+    };
     for _ in 0..PUSHES_MAX {
         let next: i64 = pace::table.find(1).select(pace::next_at).first(conn).await?;
-        let then = next.max(earliest).saturating_add(each.saturating_mul(asked.wanted.max(0))).min(most.max(next));
+        let then = believed(next, now, each)
+            .max(earliest)
+            .saturating_add(each.saturating_mul(asked.wanted.max(0)))
+            .min(most.max(believed(next, now, each)));
         let unchanged = pace::table.find(1).filter(pace::next_at.eq(next));
         if diesel::update(unchanged).set(pace::next_at.eq(then)).execute(conn).await? == 1 {
             break;
@@ -171,7 +190,7 @@ pub async fn pace_take(conn: &mut Conn, now: Timestamp, asked: Pace) -> Result<i
     let each = asked.each.as_millis().saturating_mul(1_000).max(1);
     let earliest = now.micros().saturating_sub(each.saturating_mul(asked.burst));
     let next: i64 = pace::table.find(1).select(pace::next_at).first(conn).await?;
-    let from = next.max(earliest);
+    let from = believed(next, now, each).max(earliest);
     let free = now.micros().saturating_sub(from).checked_div(each).unwrap_or(0).clamp(0, asked.wanted.max(0));
     if free == 0 {
         return Ok(0);
@@ -181,4 +200,10 @@ pub async fn pace_take(conn: &mut Conn, now: Timestamp, asked: Pace) -> Result<i
     let then = from.saturating_add(each.saturating_mul(free));
     let taken = diesel::update(unchanged).set(pace::next_at.eq(then)).execute(conn).await?;
     Ok(if taken == 1 { free } else { 0 })
+}
+
+/// The time of the next question, or long ago if it cannot be true: one node's wrong clock must not silence all nodes.
+fn believed(next: i64, now: Timestamp, each: i64) -> i64 {
+    let furthest = now.micros().saturating_add(each.saturating_mul(DEBT_QUESTIONS_MAX));
+    if furthest < next { 0 } else { next }
 }

@@ -8,14 +8,17 @@ use crypto_orders::domain::time::Span;
 use serde_json::json;
 
 use super::teller::{Mood, Says};
-use super::{status, unpaid};
+use super::{crowd, status, unpaid};
 use crate::engines::Engine;
 use crate::harness::{TestApp, payment};
 
 on_both_engines![
     what_was_paid_in_the_last_minute_is_found_before_the_window_ends,
     money_on_its_way_at_the_end_of_the_window_keeps_the_order_open,
-    with_the_provider_away_orders_end_on_time_and_it_is_hardly_asked,
+    with_the_provider_away_orders_end_within_two_minutes_and_it_is_hardly_asked,
+    while_the_provider_wants_to_be_left_alone_orders_wait_for_their_turn,
+    an_order_whose_turn_never_comes_ends_after_two_minutes,
+    many_orders_that_end_do_not_keep_others_from_being_asked_about,
     where_late_money_is_only_recorded_an_order_waits_for_an_answer,
     where_no_answer_ever_comes_an_order_waits_for_a_day_and_no_longer,
     orders_that_wait_for_an_answer_are_in_nobodys_way,
@@ -54,18 +57,62 @@ async fn money_on_its_way_at_the_end_of_the_window_keeps_the_order_open(engine: 
     assert_eq!(app.steps(order).await, ["pending/create", "confirming/ipn"]);
 }
 
-async fn with_the_provider_away_orders_end_on_time_and_it_is_hardly_asked(engine: Engine) {
+async fn with_the_provider_away_orders_end_within_two_minutes_and_it_is_hardly_asked(engine: Engine) {
     let (app, teller, orders) = unpaid(engine, 12, by_the_clock_alone).await;
     teller.mood(Mood::Away);
     app.advance(Span::hours(1)).await;
-    for [order, _] in &orders {
-        let look = app.look(order).await;
-        assert_eq!([&look["failure_reason"], &look["updated_at"]], ["expired", "2026-05-12T13:00:00.000Z"]);
-    }
     let mut asked = teller.asked();
     asked.sort();
     asked.dedup();
     assert!((3..=6).contains(&asked.len()), "{asked:?}");
+    // Those that it was asked about end on time; the others have their turn later, but not for ever.
+    for [order, id] in &orders {
+        assert_eq!(status(&app, order).await == "failed", asked.contains(id), "{id}");
+    }
+    app.advance(Span::minutes(2)).await;
+    for [order, _] in &orders {
+        assert_eq!(app.steps(order).await, ["pending/create", "failed/expired"]);
+    }
+}
+
+async fn while_the_provider_wants_to_be_left_alone_orders_wait_for_their_turn(engine: Engine) {
+    let (app, teller, orders) = unpaid(engine, 2, by_the_clock_alone).await;
+    let [[paid, paid_id], [unpaid, _]] = [&orders[0], &orders[1]];
+    teller.mood(Mood::Busy(60));
+    app.advance(Span::hours(1)).await;
+    teller.mood(Mood::There);
+    teller.says(paid_id, Says::Body(payment(paid, paid_id, "finished")));
+    app.advance(Span::seconds(59)).await;
+    assert_eq!([status(&app, paid).await, status(&app, unpaid).await], ["pending", "pending"]);
+    app.advance(Span::seconds(1)).await;
+    assert_eq!(app.steps(paid).await, ["pending/create", "paid/ipn"]);
+    assert_eq!(app.steps(unpaid).await, ["pending/create", "failed/expired"]);
+}
+
+async fn an_order_whose_turn_never_comes_ends_after_two_minutes(engine: Engine) {
+    let (app, teller, orders) = unpaid(engine, 1, by_the_clock_alone).await;
+    teller.mood(Mood::Busy(600));
+    app.advance(Span::hours(1)).await;
+    app.advance(Span::seconds(119)).await;
+    assert_eq!(status(&app, &orders[0][0]).await, "pending");
+    app.advance(Span::seconds(1)).await;
+    assert_eq!(app.steps(&orders[0][0]).await, ["pending/create", "failed/expired"]);
+}
+
+async fn many_orders_that_end_do_not_keep_others_from_being_asked_about(engine: Engine) {
+    // Two questions in each interval of five seconds, while forty orders end.
+    let (app, teller, orders) = unpaid(engine, 40, |settings| settings.poller.per_minute = 24).await;
+    let others = crowd::put(&app, 30);
+    app.advance(Span::hours(1)).await;
+    for [order, _] in &orders {
+        assert_eq!(status(&app, order).await, "failed");
+    }
+    for _ in 0..6 {
+        app.advance(Span::seconds(5)).await;
+    }
+    let asked = teller.asked();
+    let of_others = asked.iter().filter(|id| others.contains(*id)).count();
+    assert!(6 <= of_others, "{of_others}");
 }
 
 async fn where_late_money_is_only_recorded_an_order_waits_for_an_answer(engine: Engine) {
