@@ -100,7 +100,7 @@ pub const SETTINGS: &[Setting] = &[
         "provider",
         "",
         "one of none, simulator, sandbox, live",
-        "who makes payments: none, simulator, sandbox or live; without it the simulator on an untouched machine, else none",
+        "who makes payments: none, simulator, sandbox or live; unset: the simulator on an untouched machine, or none",
     ),
     secret("nowpayments.api_key", "", "a text of printable ASCII without spaces", "the provider's API key"),
     Setting {
@@ -135,7 +135,7 @@ pub const SETTINGS: &[Setting] = &[
         "poller.per_minute",
         "60",
         "a whole number from 1 to 100000",
-        "how many questions the provider is asked in a minute at the most, over all nodes",
+        "how many questions the poller asks a minute at the most, over all nodes; looks before an expiry come on top",
     ),
     one("production", "off", SWITCH, "refuse development defaults"),
     many(

@@ -52,7 +52,7 @@ fn settled_otherwise(detail: String) -> Problem {
 
 const NO_PROVIDER: &str = "No payment provider is configured, so no further payment can be made.";
 const AWAY: &str = "The payment provider does not answer, or it is not known yet what it did. Ask again: a payment \
-                    that it made is found, not made twice.";
+                    that it may have made is looked for first.";
 
 fn sentence(why: NoTopUp) -> String {
     match why {
