@@ -69,6 +69,20 @@ impl OrderActor {
     pub fn new(id: OrderId, surroundings: Arc<Surroundings>) -> Self {
         Self { id, memory: None, surroundings }
     }
+
+    /// Judges and stores one input, and answers this much of what became of it. Atomic: no other message is looked
+    /// at until this one is stored.
+    fn judged<T: 'static>(
+        &mut self,
+        case: Case,
+        answer: impl FnOnce(Heard) -> T + 'static,
+    ) -> AtomicResponse<Self, Result<T, OrderError>> {
+        let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
+            actor.memory = memory;
+            outcome.map(answer)
+        })))
+    }
 }
 
 impl Actor for OrderActor {
@@ -97,15 +111,10 @@ impl Handler<Place> for OrderActor {
 impl Handler<Told> for OrderActor {
     type Result = AtomicResponse<Self, Result<Heard, OrderError>>;
 
-    // Atomic: no other message is looked at until this one is stored.
     fn handle(&mut self, told: Told, _: &mut Context<Self>) -> Self::Result {
         let input = Input::Evidence(Box::new(told.evidence), told.ownership);
         let case = Case { input, ipn: told.ipn, operation: told.operation, work: None };
-        let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
-            actor.memory = memory;
-            outcome
-        })))
+        self.judged(case, |heard| heard)
     }
 }
 
@@ -115,11 +124,7 @@ impl Handler<Take> for OrderActor {
     fn handle(&mut self, take: Take, _: &mut Context<Self>) -> Self::Result {
         let input = Input::Made(Box::new(take.made), Ownership::Free);
         let case = Case { input, ipn: None, operation: take.operation, work: Some(take.work) };
-        let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
-            actor.memory = memory;
-            outcome
-        })))
+        self.judged(case, |heard| heard)
     }
 }
 
@@ -140,11 +145,7 @@ impl Handler<Command> for OrderActor {
             Command::SetInternalNote { note, operation } => (Input::SetInternalNote(note), Some(operation)),
         };
         let case = Case { input, ipn: None, operation, work: None };
-        let work = self.surroundings.clone().settle(self.id, self.memory.clone(), case);
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(memory, outcome), actor, _| {
-            actor.memory = memory;
-            outcome.map(|heard| heard.order)
-        })))
+        self.judged(case, |heard| heard.order)
     }
 }
 

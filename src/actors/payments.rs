@@ -81,8 +81,13 @@ impl PaymentDesk {
     /// A claim that nobody has yet.
     #[must_use]
     pub fn claim(&self) -> Claim {
+        self.claim_for(CLAIM_FOR)
+    }
+
+    /// The same for so long.
+    pub(super) fn claim_for(&self, span: Span) -> Claim {
         let now = self.clock.now();
-        Claim { token: fresh_uuid(now).to_string(), until: now.after(CLAIM_FOR) }
+        Claim { token: fresh_uuid(now).to_string(), until: now.after(span) }
     }
 
     /// Makes the payment of an order that was just placed with this claim. Answers the order as it is when the

@@ -17,7 +17,6 @@ use futures_util::{StreamExt, stream};
 
 use super::payments::PaymentDesk;
 use super::sweeper::Wake;
-use crate::clock::fresh_uuid;
 use crate::config::PollerSettings;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Order, Status};
@@ -25,7 +24,7 @@ use crate::domain::polling::{next_look, next_try};
 use crate::domain::time::{Span, Timestamp};
 use crate::provider::client::CallError;
 use crate::store::StoreError;
-use crate::store::work::{Claim, Debt, Pace, ProviderWork};
+use crate::store::work::{Debt, Pace, ProviderWork};
 
 use inquiry::{Inquiry, Reply};
 
@@ -247,7 +246,7 @@ impl Poller {
 
     async fn visit_claimed(&self, id: OrderId) -> Result<i64, StoreError> {
         let now = self.now();
-        let claim = Claim { token: fresh_uuid(now).to_string(), until: now.after(CLAIM_LASTS) };
+        let claim = self.payments.claim_for(CLAIM_LASTS);
         let held = claim.token.clone();
         let Some(row) = self.payments.store.work_claim(id, claim).await? else { return Ok(0) };
         if now < row.due_at {
@@ -255,14 +254,11 @@ impl Poller {
             self.payments.store.work_update(held, ProviderWork { claim: None, ..row }).await?;
             return Ok(0);
         }
-        let Some(order) = self.payments.store.order_load(id).await? else {
+        let order = self.payments.store.order_load(id).await?;
+        let Some(order) = order.filter(|order| !matches!(order.status, Status::Paid { .. })) else {
             self.payments.store.work_end(id, held).await?;
             return Ok(0);
         };
-        if matches!(order.status, Status::Paid { .. }) {
-            self.payments.store.work_end(id, held).await?;
-            return Ok(0);
-        }
         if order.payment_id().is_none() {
             return self.make_payment(&order, row, held).await;
         }
