@@ -65,6 +65,8 @@ pub struct Settings {
     pub idempotency: IdempotencySettings,
     /// How the clock's sweep behaves.
     pub sweeper: SweeperSettings,
+    /// How merchants are told.
+    pub webhooks: WebhookSettings,
     /// How the log looks.
     pub log: LogSettings,
 }
@@ -163,6 +165,7 @@ impl fmt::Debug for Settings {
             .field("orders", &self.orders)
             .field("idempotency", &self.idempotency)
             .field("sweeper", &self.sweeper)
+            .field("webhooks", &self.webhooks)
             .field("log", &self.log)
             .finish()
     }
@@ -225,6 +228,24 @@ pub struct Login {
     pub email: String,
     /// Case-sensitive.
     pub password: Secret,
+}
+
+/// How merchants are told of their orders (contract, section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// Off: what is to be sent is queued, and waits.
+    pub automatic: bool,
+    /// Where endpoints may be.
+    pub reach: Reach,
+}
+
+/// Where webhooks may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// By https to addresses that are routed globally.
+    Public,
+    /// By http and to this machine too: for development.
+    Local,
 }
 
 /// How often the provider is asked on our own account.

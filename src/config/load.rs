@@ -16,8 +16,8 @@ use crate::domain::time::Span;
 use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting, VARIABLE_PREFIX, nearest};
 use super::{
     Bucket, IdempotencySettings, LogFormat, LogSettings, Login, Network, NowpaymentsSettings, OnMismatch,
-    OrderSettings, PollerSettings, Provider, RateLimits, Secret, Settings, SweeperSettings, catalogue, file, local_url,
-    values,
+    OrderSettings, PollerSettings, Provider, RateLimits, Reach, Secret, Settings, SweeperSettings, WebhookSettings,
+    catalogue, file, local_url, values,
 };
 
 /// What was given from outside; nothing of it gives the defaults.
@@ -166,6 +166,7 @@ impl Reader {
         let orders = self.orders(provider);
         let idempotency = self.idempotency();
         let sweeper = self.sweeper();
+        let webhooks = self.webhooks();
         let log = self.log();
         Some(Settings {
             listen: listen?,
@@ -182,6 +183,7 @@ impl Reader {
             orders: orders?,
             idempotency: idempotency?,
             sweeper: sweeper?,
+            webhooks: webhooks?,
             log: log?,
         })
     }
@@ -245,6 +247,13 @@ impl Reader {
         let interval = self.read("poller.interval", |text| values::span_within(text, Span::seconds(1), Span::hours(1)));
         let per_minute = self.read("poller.per_minute", values::per_minute);
         Some(PollerSettings { automatic: automatic?, interval: interval?, per_minute: per_minute? })
+    }
+
+    fn webhooks(&mut self) -> Option<WebhookSettings> {
+        let automatic = self.read("webhooks.automatic", values::switch);
+        let local = self.read("webhooks.allow_local", values::switch);
+        let reach = if local? { Reach::Local } else { Reach::Public };
+        Some(WebhookSettings { automatic: automatic?, reach })
     }
 
     fn rate_limits(&mut self) -> Option<RateLimits> {

@@ -194,6 +194,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     one("sweeper.automatic", "on", SWITCH, "whether the clock expires orders by itself"),
     one("sweeper.interval", "5s", SPAN_OF_SWEEPER, "the time between two looks at the clock"),
+    one("webhooks.automatic", "on", SWITCH, "whether webhooks are sent; off, they are queued and wait"),
+    one(
+        "webhooks.allow_local",
+        "off",
+        SWITCH,
+        "whether webhooks may go by http and to this machine's own addresses, for development",
+    ),
     one("log.format", "text", "text or json", "the form of a log line: text or json"),
     one(
         "log.filter",

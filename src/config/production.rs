@@ -3,7 +3,7 @@
 //! All of it is told at once. The demo account, which only the database knows, is looked for by
 //! `cli/serve.rs`.
 
-use super::{Provider, Settings};
+use super::{Provider, Reach, Settings};
 
 /// The fewest characters of an IPN secret that is not a placeholder; the provider's own have 32.
 pub const SECRET_CHARS_MIN: usize = 16;
@@ -39,6 +39,12 @@ pub fn unfit_for_production(settings: &Settings) -> Vec<String> {
             settings.public_url
         ));
     }
+    if settings.webhooks.reach == Reach::Local {
+        missing.push(
+            "webhooks may be sent by http and to this machine: set CRYPTO_ORDERS_WEBHOOKS_ALLOW_LOCAL to off"
+                .to_owned(),
+        );
+    }
     missing
 }
 
@@ -69,6 +75,17 @@ mod tests {
         ]));
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("16 characters") && !told[0].contains("hunter2"));
+    }
+
+    #[test]
+    fn production_sends_webhooks_nowhere_but_by_https_to_public_addresses() {
+        let told = unfit_for_production(&settings(&[
+            ("CRYPTO_ORDERS_IPN_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("CRYPTO_ORDERS_PROVIDER", "none"),
+            ("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com"),
+            ("CRYPTO_ORDERS_WEBHOOKS_ALLOW_LOCAL", "on"),
+        ]));
+        assert!(told.len() == 1 && told[0].contains("CRYPTO_ORDERS_WEBHOOKS_ALLOW_LOCAL"), "{told:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The names of things: orders, accounts, keys, payments, attention items, audited writes.
+//! The names of things: orders, accounts, keys, payments, attention items, audited writes, webhooks.
 //!
 //! Each is a type of its own, built by `parse` at the edge or from a fresh UUID; strings stay outside.
 //! Shapes: contract, sections 1 and 2.
@@ -6,7 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use uuid::Uuid;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 
 /// An order: `ord_` and 32 lower-case hex digits of a version 7 UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,6 +134,58 @@ impl AuditId {
 impl fmt::Display for AuditId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "aud_{}", self.0.as_hyphenated())
+    }
+}
+
+/// A merchant's endpoint for webhooks, `whk_<uuid>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WebhookId(Uuid);
+
+impl WebhookId {
+    /// Names a new endpoint.
+    #[must_use]
+    pub fn new(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// Reads `whk_<uuid>`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        hyphenated(text.strip_prefix("whk_")?).map(Self)
+    }
+}
+
+impl fmt::Display for WebhookId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "whk_{}", self.0.as_hyphenated())
+    }
+}
+
+/// One event on its way to one endpoint, `wdl_<uuid>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(Uuid);
+
+impl DeliveryId {
+    /// The name of this event's delivery to this endpoint. There is only ever one, so it follows from the two, and
+    /// whoever queues it needs no randomness.
+    #[must_use]
+    pub fn of(webhook: WebhookId, event: Uuid) -> Self {
+        let digest = Sha256::new().chain_update(webhook.0.as_bytes()).chain_update(event.as_bytes()).finalize();
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(digest).for_each(|(byte, hashed)| *byte = hashed);
+        Self(Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// Reads `wdl_<uuid>`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        hyphenated(text.strip_prefix("wdl_")?).map(Self)
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wdl_{}", self.0.as_hyphenated())
     }
 }
 

@@ -1,13 +1,20 @@
 //! What the merchant is told: one event per transition to `paid` or `failed`.
 //!
 //! The row is written in the transition's own transaction, whether or not anybody listens, with the
-//! bytes every later attempt sends (contract, section 6).
+//! bytes every later attempt sends (contract, section 6). Who is told is in [`endpoint`], how it gets there in
+//! [`delivery`].
 
-use serde_json::json;
+pub mod delivery;
+pub mod endpoint;
+pub mod secret;
+
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::ids::WebhookId;
 use super::order::{FailureReason, Order};
 use super::time::Timestamp;
+use endpoint::EventType;
 
 /// Which story an event tells. Cancelling tells none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +34,12 @@ pub enum Announcement {
 }
 
 impl Announcement {
-    /// The event type on the wire.
+    /// What kind of event tells it.
     #[must_use]
-    pub fn event_type(self) -> &'static str {
+    pub fn event_type(self) -> EventType {
         match self {
-            Self::Paid { .. } => "crypto.order.paid",
-            Self::Failed { .. } => "crypto.order.failed",
+            Self::Paid { .. } => EventType::OrderPaid,
+            Self::Failed { .. } => EventType::OrderFailed,
         }
     }
 }
@@ -42,8 +49,8 @@ impl Announcement {
 pub struct WebhookEvent {
     /// The event's id, by which receivers drop repeats.
     pub id: Uuid,
-    /// `crypto.order.paid` or `crypto.order.failed`.
-    pub event_type: &'static str,
+    /// What kind of event it is.
+    pub event_type: EventType,
     /// The JSON body.
     pub body: String,
 }
@@ -68,12 +75,17 @@ impl WebhookEvent {
         if let Some(fields) = data.as_object_mut() {
             fields.extend(ending.into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
-        let body = json!({
-            "id": id.to_string(),
-            "type": announcement.event_type(),
-            "created_at": order.updated_at,
-            "data": data,
-        });
-        Self { id, event_type: announcement.event_type(), body: body.to_string() }
+        Self::of(id, announcement.event_type(), order.updated_at, &data)
+    }
+
+    /// A ping of this endpoint.
+    #[must_use]
+    pub fn ping(id: Uuid, webhook: WebhookId, at: Timestamp) -> Self {
+        Self::of(id, EventType::TestPing, at, &json!({ "webhook_id": webhook.to_string() }))
+    }
+
+    fn of(id: Uuid, event_type: EventType, at: Timestamp, data: &Value) -> Self {
+        let body = json!({ "id": id.to_string(), "type": event_type.as_str(), "created_at": at, "data": data });
+        Self { id, event_type, body: body.to_string() }
     }
 }

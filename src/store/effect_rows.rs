@@ -118,7 +118,7 @@ impl OutboxRow {
             id: event.id.to_string(),
             account_id: order.account_id.to_string(),
             order_id: order.id.to_string(),
-            event_type: event.event_type.to_owned(),
+            event_type: event.event_type.as_str().to_owned(),
             body: event.body.clone(),
             created_at: order.updated_at.micros(),
         }

@@ -15,6 +15,7 @@ use crate::domain::ledger::Role;
 use crate::domain::money::CoinAmount;
 use crate::domain::order::{FailureReason, Order, Source, Status, StatusName};
 use crate::domain::time::Span;
+use crate::domain::webhook::endpoint::EventType;
 
 /// What an operator may settle: never what is unpaid, still on its way or paid already.
 fn may_be_accepted(from: &Order) -> bool {
@@ -96,8 +97,8 @@ proptest! {
         walk(order, &steps, |_, _, decision| {
             let reached = decision.event.as_ref().map(|event| event.status);
             let announced = decision.announcement.map(|announcement| match announcement.event_type() {
-                "crypto.order.paid" => StatusName::Paid,
-                _ => StatusName::Failed,
+                EventType::OrderPaid => StatusName::Paid,
+                EventType::OrderFailed | EventType::TestPing => StatusName::Failed,
             });
             assert_eq!(announced, reached.filter(|status| matches!(status, StatusName::Paid | StatusName::Failed)));
             paid_steps += usize::from(announced == Some(StatusName::Paid));

@@ -1,0 +1,153 @@
+//! A merchant's endpoint: where events are sent, which of them, and how it has been doing.
+//!
+//! Its rules are here (what may be subscribed to, when it is given up); `http/webhooks/` asks, the courier tells
+//! how attempts went, `store` keeps the outcome.
+
+use super::secret::EndpointSecret;
+use crate::domain::ids::{AccountId, WebhookId};
+use crate::domain::time::{Span, Timestamp};
+
+/// How many endpoints of an account may be in use at once.
+pub const ENDPOINTS_MAX: usize = 10;
+/// The most characters of a description.
+pub const DESCRIPTION_CHARS_MAX: usize = 200;
+/// The most characters of a URL.
+pub const URL_CHARS_MAX: usize = 2048;
+/// The most event types that one request may name.
+pub const EVENTS_NAMED_MAX: usize = 10;
+/// After so many failed attempts in a row an endpoint is disabled.
+pub const FAILURES_IN_A_ROW_MAX: i64 = 50;
+/// How long both secrets sign after a rotation.
+pub const ROTATION_GRACE: Span = Span::hours(24);
+
+/// What can be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    /// An order became `paid`.
+    OrderPaid,
+    /// An order became `failed`.
+    OrderFailed,
+    /// Asked for by the merchant, to see that an endpoint works.
+    TestPing,
+}
+
+impl EventType {
+    /// Those that can be subscribed to; a ping comes only when it is asked for.
+    pub const SUBSCRIBED: [Self; 2] = [Self::OrderPaid, Self::OrderFailed];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderPaid => "crypto.order.paid",
+            Self::OrderFailed => "crypto.order.failed",
+            Self::TestPing => "test.ping",
+        }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::OrderPaid, Self::OrderFailed, Self::TestPing].into_iter().find(|event| event.as_str() == text)
+    }
+}
+
+/// An endpoint as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: WebhookId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Where events are sent.
+    pub url: String,
+    /// What they are signed with.
+    pub secret: EndpointSecret,
+    /// What they were signed with before a rotation, and until when they still are.
+    pub previous: Option<PreviousSecret>,
+    /// What it is told, each once.
+    pub events: Vec<EventType>,
+    /// What its owner calls it.
+    pub description: Option<String>,
+    /// Whether it is sent anything.
+    pub standing: Standing,
+    /// How its attempts went.
+    pub health: Health,
+    /// Where its deliveries stand.
+    pub counts: DeliveryCounts,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A secret whose time runs out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousSecret {
+    /// The secret.
+    pub secret: EndpointSecret,
+    /// It signs before that time.
+    pub until: Timestamp,
+}
+
+/// Whether an endpoint is sent anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It gets what it subscribed to.
+    Active,
+    /// Its owner paused it: nothing new is queued, and what waits goes on waiting.
+    Paused,
+    /// It failed too often or said that it is gone. It stays so.
+    Disabled {
+        /// When.
+        at: Timestamp,
+    },
+    /// Its owner deleted it.
+    Deleted {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Standing {
+    /// True if it will never be sent anything again.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Disabled { .. } | Self::Deleted { .. })
+    }
+}
+
+/// How attempts at an endpoint went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Failed attempts since the last success.
+    pub consecutive_failures: i64,
+    /// The newest success.
+    pub last_success_at: Option<Timestamp>,
+    /// The newest failure.
+    pub last_failure_at: Option<Timestamp>,
+}
+
+/// How many deliveries of an endpoint stand where; those that wait for their first attempt are in none of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeliveryCounts {
+    /// Confirmed.
+    pub delivered: i64,
+    /// Attempted without success, to be attempted again or discarded.
+    pub failed: i64,
+    /// Given up.
+    pub dlq: i64,
+}
+
+impl Endpoint {
+    /// The secrets that sign at this time, the present one first.
+    #[must_use]
+    pub fn secrets_at(&self, now: Timestamp) -> Vec<EndpointSecret> {
+        let grace = self.grace_at(now).map(|previous| previous.secret.clone());
+        std::iter::once(self.secret.clone()).chain(grace).collect()
+    }
+
+    /// The earlier secret while it still signs.
+    #[must_use]
+    pub fn grace_at(&self, now: Timestamp) -> Option<&PreviousSecret> {
+        self.previous.as_ref().filter(|previous| now < previous.until)
+    }
+}
