@@ -9,6 +9,9 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
+/// How many bytes of a version 7 UUID are its time.
+const TIME_BYTES: usize = 6;
+
 /// An order: `ord_` and 32 lower-case hex digits of a version 7 UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderId(Uuid);
@@ -167,12 +170,12 @@ pub struct DeliveryId(Uuid);
 
 impl DeliveryId {
     /// The name of this event's delivery to this endpoint. There is only ever one, so it follows from the two, and
-    /// whoever queues it needs no randomness.
+    /// whoever queues it needs no randomness. It sorts by the time that is in the event's own id.
     #[must_use]
     pub fn of(webhook: WebhookId, event: Uuid) -> Self {
         let digest = Sha256::new().chain_update(webhook.0.as_bytes()).chain_update(event.as_bytes()).finalize();
-        let mut bytes = [0; 16];
-        bytes.iter_mut().zip(digest).for_each(|(byte, hashed)| *byte = hashed);
+        let mut bytes = event.into_bytes();
+        bytes.iter_mut().zip(digest).skip(TIME_BYTES).for_each(|(byte, hashed)| *byte = hashed);
         Self(Builder::from_custom_bytes(bytes).into_uuid())
     }
 

@@ -29,6 +29,8 @@ pub mod bulk;
 pub mod bulk_load;
 #[path = "queries/commit.rs"]
 pub mod commit;
+#[path = "queries/endpoints.rs"]
+pub mod endpoints;
 #[path = "queries/idempotency.rs"]
 pub mod idempotency;
 #[path = "queries/lists.rs"]

@@ -246,4 +246,49 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhook_endpoints (id) {
+        id -> Text,
+        account_id -> Text,
+        url -> Text,
+        secret -> Text,
+        prev_secret -> Nullable<Text>,
+        prev_secret_until -> Nullable<BigInt>,
+        events -> Text,
+        description -> Nullable<Text>,
+        status -> Text,
+        consecutive_failures -> BigInt,
+        last_success_at -> Nullable<BigInt>,
+        last_failure_at -> Nullable<BigInt>,
+        disabled_at -> Nullable<BigInt>,
+        deleted_at -> Nullable<BigInt>,
+        delivered -> BigInt,
+        failed -> BigInt,
+        dlq -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> Text,
+        webhook_id -> Text,
+        event_id -> Text,
+        order_id -> Nullable<Text>,
+        event_type -> Text,
+        event_at -> BigInt,
+        turn -> Text,
+        status -> Text,
+        attempts -> BigInt,
+        due_at -> Nullable<BigInt>,
+        lease -> Text,
+        last_response_status -> Nullable<BigInt>,
+        last_response_excerpt -> Nullable<Text>,
+        last_error -> Nullable<Text>,
+        delivered_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(orders, order_search, order_payments, search_queue);
+diesel::allow_tables_to_appear_in_same_query!(webhook_endpoints, webhook_deliveries, outbox_events);

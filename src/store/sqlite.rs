@@ -31,6 +31,8 @@ pub mod bulk_load;
 pub mod checkpoints;
 #[path = "queries/commit.rs"]
 pub mod commit;
+#[path = "queries/endpoints.rs"]
+pub mod endpoints;
 #[path = "queries/idempotency.rs"]
 pub mod idempotency;
 #[path = "queries/lists.rs"]

@@ -18,6 +18,7 @@ use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, Rai
 use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::orders;
+use crate::store::webhook_rows::DeliveryRow;
 
 /// One column of all rows.
 enum Column<'a> {
@@ -288,6 +289,25 @@ pub async fn outbox_insert(conn: &mut Conn, rows: Vec<OutboxRow>) -> QueryResult
         "insert into outbox_events (id, account_id, order_id, event_type, body, created_at) select * from",
         [text id, text account_id, text order_id, text event_type, text body, bigint created_at],
         "returning id"
+    );
+    Ok(())
+}
+
+/// Queues events for endpoints; what is queued already stays as it is.
+pub async fn deliveries_insert(conn: &mut Conn, rows: Vec<DeliveryRow>) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        DeliveriesInsert,
+        "insert into webhook_deliveries (id, webhook_id, event_id, order_id, event_type, event_at, turn, status, \
+         attempts, due_at, lease, last_response_status, last_response_excerpt, last_error, delivered_at, created_at) \
+         select * from",
+        [
+            text id, text webhook_id, text event_id, text_or_null order_id, text event_type, bigint event_at, text turn,
+            text status, bigint attempts, bigint_or_null due_at, text lease, bigint_or_null last_response_status,
+            text_or_null last_response_excerpt, text_or_null last_error, bigint_or_null delivered_at, bigint created_at,
+        ],
+        "on conflict do nothing returning id"
     );
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{BEGIN, Conn, bulk, idempotency, records, work};
+use super::{BEGIN, Conn, bulk, endpoints, idempotency, records, work};
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::AccountId;
 use crate::domain::order::Order;
@@ -241,8 +241,7 @@ async fn write_orders(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), StoreE
 }
 
 async fn write_effects(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), StoreError> {
-    let webhooks: Vec<OutboxRow> = sets.iter().filter_map(|set| outbox_row(set)).collect();
-    bulk::outbox_insert(conn, webhooks).await?;
+    write_webhooks(conn, sets).await?;
     bulk::attention_raise(conn, raised_of(sets.iter().copied())).await?;
     for entry in sets.iter().filter_map(|set| set.audit.as_ref()) {
         records::audit_write(conn, entry).await?;
@@ -259,6 +258,18 @@ async fn write_effects(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), Store
         work::work_hasten(conn, id, at).await?;
     }
     count_key_uses(conn, sets).await
+}
+
+/// What merchants are told, and a delivery for each endpoint that is active and subscribed at this moment.
+async fn write_webhooks(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), StoreError> {
+    let told: Vec<OutboxRow> = sets.iter().filter_map(|set| outbox_row(set)).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let deliveries = endpoints::deliveries_of(conn, sets).await?;
+    bulk::outbox_insert(conn, told).await?;
+    bulk::deliveries_insert(conn, deliveries).await?;
+    Ok(())
 }
 
 fn outbox_row(set: &Changeset) -> Option<OutboxRow> {

@@ -19,8 +19,9 @@ use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::{
     attention_items, idempotency_keys, idempotency_totals, order_events, order_payments, order_totals, orders,
-    outbox_events, received_ipns, search_queue, witness_totals,
+    outbox_events, received_ipns, search_queue, webhook_deliveries, witness_totals,
 };
+use crate::store::webhook_rows::DeliveryRow;
 
 /// Runs `each` on every row, until one fails. Nothing is asked of the connection without rows.
 async fn for_each<Row: Send + 'static>(
@@ -228,6 +229,14 @@ impl QueryFragment<Sqlite> for SearchPut<'_> {
 pub async fn outbox_insert(conn: &mut Conn, rows: Vec<OutboxRow>) -> QueryResult<()> {
     for_each(conn, rows, |conn, row| diesel::insert_into(outbox_events::table).values(&row).execute(conn).map(drop))
         .await
+}
+
+/// Queues events for endpoints; what is queued already stays as it is.
+pub async fn deliveries_insert(conn: &mut Conn, rows: Vec<DeliveryRow>) -> QueryResult<()> {
+    for_each(conn, rows, |conn, row| {
+        diesel::insert_into(webhook_deliveries::table).values(&row).on_conflict_do_nothing().execute(conn).map(drop)
+    })
+    .await
 }
 
 /// Adds to the totals.
