@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutDesk;
+use crate::actors::courier::Bell;
 use crate::actors::directory::OrderDirectory;
 use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
@@ -54,6 +55,7 @@ struct Actors {
     arbiters: Vec<Arbiter>,
     directory: OrderDirectory,
     sweeper: Sweeper,
+    bell: Bell,
 }
 
 impl App {
@@ -112,6 +114,7 @@ impl App {
             sweeper: actors.sweeper.clone(),
             payments,
             simulator: simulator.clone(),
+            courier: actors.bell.clone(),
         }));
         let server = http::serve(listener, shared)?;
         let handle = server.handle();
@@ -188,12 +191,14 @@ impl App {
 impl Actors {
     fn start(settings: &Settings, clock: &Clock, store: &Store, client: Option<Client>) -> Self {
         let arbiters: Vec<Arbiter> = (0..threads()).map(|_| Arbiter::new()).collect();
+        let bell = Bell::default();
         let surroundings = Surroundings {
             store: store.clone(),
             clock: clock.clone(),
             rules: settings.orders.rules,
             changes: ChangeBoard::new(store.clone()),
             provider: if client.is_some() { Asked::FromTimeToTime } else { Asked::Never },
+            courier: bell.clone(),
         };
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let directory = OrderDirectory::new(surroundings, handles);
@@ -222,7 +227,7 @@ impl Actors {
             lookout: Lookout { poller, late_payments, waiting: Arc::default() },
             counters: Arc::default(),
         };
-        Self { arbiters, directory, sweeper }
+        Self { arbiters, directory, sweeper, bell }
     }
 
     fn poller(&self) -> Option<&Poller> {

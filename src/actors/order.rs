@@ -13,6 +13,7 @@ use actix::prelude::*;
 use serde_json::json;
 
 use super::OrderError;
+use super::courier::Bell;
 use super::waiting::ChangeBoard;
 use crate::clock::{Clock, fresh_uuid};
 use crate::domain::evidence::{Evidence, Ownership};
@@ -45,6 +46,8 @@ pub struct Surroundings {
     pub changes: ChangeBoard,
     /// Whether there is a provider to be asked about orders.
     pub provider: Asked,
+    /// Who tells merchants.
+    pub courier: Bell,
 }
 
 /// Whether the provider is asked about orders that are not paid.
@@ -257,8 +260,14 @@ impl Surroundings {
         if !changeset.writes() {
             return Ok(if basis == Basis::Memory { Step::Stale } else { Step::Done(Box::new(heard(decision))) });
         }
+        let told = changeset.webhook.is_some();
         match self.store.commit(changeset).await {
-            Ok(Committed::Done) => Ok(Step::Done(Box::new(heard(decision)))),
+            Ok(Committed::Done) => {
+                if told {
+                    self.courier.ring();
+                }
+                Ok(Step::Done(Box::new(heard(decision))))
+            }
             // Counted, and nothing else. Whoever saw it first may have been another node: memory cannot
             // answer what came of it.
             Ok(Committed::SeenBefore | Committed::KeyTaken(_)) => {

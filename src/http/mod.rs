@@ -43,6 +43,7 @@ use actix_web::middleware::Condition;
 use actix_web::{App, Error, HttpRequest, web};
 
 use crate::actors::checkout::CheckoutDesk;
+use crate::actors::courier::Bell;
 use crate::actors::directory::OrderDirectory;
 use crate::actors::intake::Intake;
 use crate::actors::payments::PaymentDesk;
@@ -81,6 +82,8 @@ pub struct Parts {
     pub payments: Option<PaymentDesk>,
     /// The provider in the box, where there is one.
     pub simulator: Option<Simulator>,
+    /// Who tells merchants.
+    pub courier: Bell,
 }
 
 /// What all handlers of all workers share.
@@ -94,6 +97,7 @@ pub struct Shared {
     sweeper: Sweeper,
     payments: Option<PaymentDesk>,
     simulator: Option<Simulator>,
+    courier: Bell,
     gate: Gate,
     keyring: Keyring,
     limits: Limits,
@@ -123,6 +127,7 @@ impl Shared {
             sweeper: parts.sweeper,
             payments: parts.payments,
             simulator: parts.simulator,
+            courier: parts.courier,
         }
     }
 
