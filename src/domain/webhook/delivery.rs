@@ -77,6 +77,12 @@ impl Turn {
             Self::CatchUp => "catch_up",
         }
     }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::InOrder, Self::Replay, Self::CatchUp].into_iter().find(|turn| turn.as_str() == text)
+    }
 }
 
 /// A delivery as it is stored.
