@@ -24,6 +24,7 @@ mod rows;
 mod schema;
 mod sqlite;
 pub mod totals;
+mod webhook_calls;
 mod webhook_rows;
 pub mod work;
 pub mod writer;

@@ -23,7 +23,7 @@ create table webhook_endpoints (
     primary key (id)
 );
 
-create index webhook_endpoints_by_account on webhook_endpoints (account_id, created_at, id);
+create index webhook_endpoints_by_account on webhook_endpoints (account_id, created_at, id) where deleted_at is null;
 
 -- One row for each event on its way to an endpoint, and where it stands. While it waits or is attempted, due_at says
 -- when somebody is to look at it: the next attempt, or the end of the lease of whoever attempts it now. turn says in

@@ -39,7 +39,7 @@ impl DeliveryStatus {
 
     /// The name on the wire.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::InFlight => "in_flight",

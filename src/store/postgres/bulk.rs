@@ -17,7 +17,7 @@ use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
-use crate::store::schema::orders;
+use crate::store::schema::{orders, webhook_deliveries};
 use crate::store::webhook_rows::DeliveryRow;
 
 /// One column of all rows.
@@ -138,6 +138,13 @@ pub async fn orders_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<HashM
         .load(conn)
         .await?;
     Ok(versions.into_iter().collect())
+}
+
+/// Locks these deliveries in key order until the transaction ends, and answers them as they then are.
+pub async fn deliveries_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<Vec<DeliveryRow>> {
+    use webhook_deliveries as d;
+    let rows = d::table.filter(d::id.eq_any(ids)).order(d::id).select(DeliveryRow::as_select());
+    rows.for_update().load(conn).await
 }
 
 /// Inserts payments, or brings known ones of the same order up to date; answers those written.
