@@ -69,6 +69,8 @@ pub struct DueDelivery {
     pub attempts: i64,
     /// Since when it is due.
     pub due_at: Timestamp,
+    /// When the event happened.
+    pub event_at: Timestamp,
     /// Whether somebody leased it before and did not finish.
     pub was_leased: bool,
 }

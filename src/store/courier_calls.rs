@@ -1,5 +1,8 @@
 //! What the courier asks of the store, by the macros of `calls.rs`.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::calls::{read, rows, write};
@@ -37,7 +40,7 @@ impl Store {
     ) -> Result<Vec<DueDelivery>, StoreError> {
         let won = due.clone();
         let ids: Vec<DeliveryId> = write!(self.access, courier::deliveries_lease(now, &due, &lease))?;
-        let ids: std::collections::HashSet<DeliveryId> = ids.into_iter().collect();
+        let ids: HashSet<DeliveryId> = ids.into_iter().collect();
         Ok(won.into_iter().filter(|due| ids.contains(&due.id)).collect())
     }
 
@@ -47,7 +50,7 @@ impl Store {
     }
 
     /// Keeps what came of attempts, each if its lease still holds its delivery, and what they say of the endpoints.
-    pub async fn attempts_record(&self, attempts: Vec<AttemptRecord>) -> Result<Recorded, StoreError> {
+    pub async fn attempts_record(&self, attempts: Arc<[AttemptRecord]>) -> Result<Recorded, StoreError> {
         write!(self.access, courier::attempts_record(&attempts))
     }
 }

@@ -40,6 +40,7 @@ pub(super) struct LetterRow {
     pub status: String,
     pub attempts: i64,
     pub due_at: i64,
+    pub event_at: i64,
     pub url: String,
     pub secret: String,
     pub prev_secret: Option<String>,
@@ -49,7 +50,7 @@ pub(super) struct LetterRow {
 
 /// The columns of [`LetterRow`].
 pub(super) type LetterColumns =
-    (Text, Text, Text, Text, Text, Text, BigInt, BigInt, Text, Text, Nullable<Text>, Nullable<BigInt>, Text);
+    (Text, Text, Text, Text, Text, Text, BigInt, BigInt, BigInt, Text, Text, Nullable<Text>, Nullable<BigInt>, Text);
 
 /// How an endpoint was before attempts.
 #[derive(Queryable, Selectable)]
@@ -132,6 +133,7 @@ impl LetterRow {
             turn: Turn::parse(&self.turn)?,
             attempts: self.attempts,
             due_at: Timestamp::from_micros(self.due_at),
+            event_at: Timestamp::from_micros(self.event_at),
             was_leased: self.status == DeliveryStatus::InFlight.as_str(),
         })
     }

@@ -54,3 +54,4 @@ create index webhook_deliveries_by_status on webhook_deliveries (webhook_id, sta
 create index webhook_deliveries_dlq on webhook_deliveries (created_at, id) where status = 'dlq';
 create index webhook_deliveries_due on webhook_deliveries (webhook_id, turn, due_at, event_at, id) where due_at is not null;
 create index webhook_deliveries_waiting on webhook_deliveries (webhook_id, order_id) where due_at is not null;
+create index webhook_deliveries_catching_up on webhook_deliveries (webhook_id) where turn = 'catch_up' and status = 'in_flight';

@@ -67,7 +67,7 @@ impl Query for Letters {
 impl QueryFragment<Pg> for Letters {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
-            "select d.id, d.webhook_id, d.event_id, d.event_type, d.turn, d.status, d.attempts, d.due_at, e.url, \
+            "select d.id, d.webhook_id, d.event_id, d.event_type, d.turn, d.status, d.attempts, d.due_at, d.event_at, e.url, \
              e.secret, e.prev_secret, e.prev_secret_until, o.body from unnest(",
         );
         out.push_bind_param::<Array<Text>, _>(&self.webhooks)?;
@@ -87,8 +87,8 @@ impl QueryFragment<Pg> for Letters {
              and b.event_at < d.event_at offset 0) and d.due_at <= ",
         );
         out.push_bind_param::<BigInt, _>(&self.now)?;
-        // The same where earlier ones that are caught up on are sent before by the same hand; and nobody's hand is at
-        // it.
+        // The same where earlier ones that are caught up on are sent before by the same hand; and no other hand is at
+        // it. What a hand has let go of comes before all others.
         out.push_sql(
             " order by d.due_at, d.event_at, d.id limit a.n) union all (select * from webhook_deliveries d \
              where d.webhook_id = a.webhook_id and d.turn = 'catch_up' \
@@ -99,11 +99,12 @@ impl QueryFragment<Pg> for Letters {
         out.push_bind_param::<BigInt, _>(&self.now)?;
         out.push_sql(
             " and not exists (select 1 from webhook_deliveries b where b.webhook_id = d.webhook_id \
-             and b.turn = 'catch_up' and b.status = 'in_flight' and b.due_at > ",
+             and b.turn = 'catch_up' and b.status = 'in_flight' \
+             and (d.status <> 'in_flight' or b.due_at > ",
         );
         out.push_bind_param::<BigInt, _>(&self.now)?;
         out.push_sql(
-            " offset 0) order by d.due_at, d.event_at, d.id limit greatest(1, a.n / 2))) d \
+            ") offset 0) order by d.due_at, d.event_at, d.id limit greatest(1, a.n / 2))) d \
              cross join lateral (select * from webhook_endpoints e where e.id = d.webhook_id offset 0) e \
              cross join lateral (select * from outbox_events o where o.id = d.event_id offset 0) o",
         );

@@ -44,7 +44,7 @@ pub async fn endpoints_waiting(conn: &mut Conn, now: i64, after: String, limit: 
 }
 
 /// What stands of each delivery in the page, and whence.
-const LETTERS: &str = "select d.id, d.webhook_id, d.event_id, d.event_type, d.turn, d.status, d.attempts, d.due_at, \
+const LETTERS: &str = "select d.id, d.webhook_id, d.event_id, d.event_type, d.turn, d.status, d.attempts, d.due_at, d.event_at, \
     e.url, e.secret, e.prev_secret, e.prev_secret_until, o.body from webhook_deliveries d \
     indexed by webhook_deliveries_due cross join webhook_endpoints e cross join outbox_events o \
     where e.id = d.webhook_id and o.id = d.event_id and d.webhook_id = ";
@@ -56,12 +56,14 @@ const CAUGHT_UP: &str = " and d.turn = 'catch_up' and d.due_at <= ";
 const BEHIND_NOBODY: &str = " and not exists (select 1 from webhook_deliveries b indexed by webhook_deliveries_waiting \
     where b.webhook_id = d.webhook_id and b.order_id = d.order_id and b.due_at is not null and b.turn <> 'replay' \
     and b.event_at < d.event_at)";
-/// The same where earlier ones that are caught up on are sent before by the same hand; and nobody's hand is at it.
+/// The same where earlier ones that are caught up on are sent before by the same hand; and no other hand is at it. What
+/// a hand has let go of comes before all others.
 const CAUGHT_UP_BY_NOBODY: &str = " and not exists (select 1 from webhook_deliveries b indexed by \
     webhook_deliveries_waiting where b.webhook_id = d.webhook_id and b.order_id = d.order_id \
     and b.due_at is not null and b.turn = 'in_order' and b.event_at < d.event_at) \
-    and not exists (select 1 from webhook_deliveries b indexed by webhook_deliveries_due \
-    where b.webhook_id = d.webhook_id and b.turn = 'catch_up' and b.due_at is not null and b.status = 'in_flight' and b.due_at > ";
+    and not exists (select 1 from webhook_deliveries b indexed by webhook_deliveries_catching_up \
+    where b.webhook_id = d.webhook_id and b.turn = 'catch_up' and b.status = 'in_flight' \
+    and (d.status <> 'in_flight' or b.due_at > ";
 /// Longest due first.
 const FIRST: &str = " order by d.due_at, d.event_at, d.id limit ";
 
@@ -75,7 +77,7 @@ pub async fn deliveries_due(conn: &mut Conn, now: i64, asks: &[Ask]) -> QueryRes
             let of = || -> Statement<LetterColumns> { Statement::new(LETTERS).text(&webhook) };
             let replayed = of().sql(REPLAYED).number(now).sql(FIRST).number(deliveries);
             let in_order = of().sql(IN_ORDER).number(now).sql(BEHIND_NOBODY).sql(FIRST).number(deliveries);
-            let caught_up = of().sql(CAUGHT_UP).number(now).sql(CAUGHT_UP_BY_NOBODY).number(now).sql(")");
+            let caught_up = of().sql(CAUGHT_UP).number(now).sql(CAUGHT_UP_BY_NOBODY).number(now).sql("))");
             let caught_up = caught_up.sql(FIRST).number((deliveries / 2).max(1));
             for statement in [replayed, in_order, caught_up] {
                 rows.extend(statement.load::<LetterRow>(conn)?);
