@@ -10,7 +10,7 @@ use std::iter::successors;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, Response};
+use reqwest::{ClientBuilder, RequestBuilder, Response};
 
 use super::names::{Guarded, Names, NotDialled};
 use super::{address, sign};
@@ -80,16 +80,20 @@ impl Sender {
     /// # Errors
     /// If no client can be made: the system has no certificates.
     pub fn new(reach: Reach, names: Names) -> Result<Self, reqwest::Error> {
-        let http = || {
-            let guarded = Guarded { reach, names: names.clone() };
-            let http = dial::builder().dns_resolver(guarded).redirect(Policy::none());
-            http.retry(reqwest::retry::never()).pool_idle_timeout(IDLE_FOR)
-        };
-        let http = match http().build() {
+        match Self::over(dial::builder(), reach, names.clone()) {
             // Where http is allowed, it is enough.
-            Err(_) if reach == Reach::Local => http().tls_certs_only([]).build()?,
-            built => built?,
-        };
+            Err(_) if reach == Reach::Local => Self::over(dial::builder().tls_certs_only([]), reach, names),
+            made => made,
+        }
+    }
+
+    /// The same over clients of this builder, which may trust certificates of its own.
+    ///
+    /// # Errors
+    /// As [`Sender::new`].
+    pub fn over(http: ClientBuilder, reach: Reach, names: Names) -> Result<Self, reqwest::Error> {
+        let http = http.dns_resolver(Guarded { reach, names }).redirect(Policy::none());
+        let http = http.retry(reqwest::retry::never()).pool_idle_timeout(IDLE_FOR).build()?;
         Ok(Self { http, reach })
     }
 
