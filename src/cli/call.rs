@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::provider::dial;
+use crate::dial;
 
 use super::error::CliError;
 

@@ -9,7 +9,6 @@
 pub mod canonical;
 pub mod client;
 pub mod diagnosis;
-pub mod dial;
 mod fields;
 pub mod json;
 pub mod report;

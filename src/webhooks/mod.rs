@@ -2,3 +2,8 @@
 //!
 //! Nothing here knows of orders, queues or storage: `actors/courier.rs` says what is sent and keeps what came of it,
 //! `domain/webhook` has the schedule.
+
+pub mod address;
+pub mod names;
+pub mod send;
+pub mod sign;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crypto_orders::provider::dial;
+use crypto_orders::dial;
 
 use crate::engines::Engine;
 use crate::harness::IPN_SECRET;

@@ -75,4 +75,7 @@ mod time;
 mod top_up;
 mod unknown;
 mod waiting;
+mod webhook_address;
+mod webhook_send;
+mod webhook_signatures;
 mod witnesses;

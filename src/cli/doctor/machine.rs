@@ -8,8 +8,8 @@ use crate::cli::error::{CliError, storage_advice};
 use crate::cli::first_start;
 use crate::clock::Clock;
 use crate::config::{SECRET_CHARS_MIN, Settings, known_ipn_secret};
+use crate::dial;
 use crate::domain::time::{Span, Timestamp};
-use crate::provider::dial;
 use crate::store::{Store, StoreError};
 
 use super::finding::Finding;

@@ -7,15 +7,15 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 
 use super::{CallError, Patience};
 use crate::clock::Clock;
 use crate::config::NowpaymentsSettings;
-use crate::domain::time::{Span, Timestamp};
-use crate::provider::dial;
+use crate::dial;
+use crate::domain::time::Span;
 use crate::provider::fields::read_body;
 
 /// The most characters of a text of the provider's that are kept.
@@ -137,7 +137,7 @@ impl Line {
             return Ok(text);
         }
         if status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(CallError::RateLimited { retry_after: retry_after(headers, self.clock.now()) });
+            return Err(CallError::RateLimited { retry_after: dial::retry_after(headers, self.clock.now()) });
         }
         // A gateway's 408 says that something was late, not that nothing was done.
         let is_definite = status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
@@ -185,16 +185,6 @@ async fn read(mut answer: Response, bytes_max: usize) -> Result<String, String> 
 fn story(error: &dyn std::error::Error) -> String {
     std::iter::successors(error.source(), |cause| cause.source())
         .fold(error.to_string(), |story, cause| format!("{story}: {cause}"))
-}
-
-/// When it may be asked again: in seconds, or as a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Span> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Span::seconds(seconds.into()));
-    }
-    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
-    Some(Timestamp::from_millis(date.timestamp_millis()).since(now))
 }
 
 fn duration(span: Span) -> Duration {

@@ -32,9 +32,9 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Secret;
+use crate::dial;
 use crate::domain::time::Timestamp;
 
-use super::dial;
 use super::signature::sign;
 use world::{FIRST_WORD_AFTER, Letter, Planned, World, planned};
 

@@ -52,6 +52,10 @@ pub enum Act {
     CutBeforeAnswer,
     /// So many bytes of this answer, head and all, and then the connection is closed.
     CutAnswer { said: Said, after: usize },
+    /// So many bytes of this answer, and nothing more until the caller hangs up.
+    StallAnswer { said: Said, after: usize },
+    /// These bytes, whatever they are, and then the connection is closed.
+    Bytes(Vec<u8>),
     /// It is passed on, and of the answer come so many bytes.
     CutRelayed { after: usize },
     /// It is read, and nothing more happens until the caller hangs up.
@@ -200,20 +204,28 @@ async fn serve(mut stream: TcpStream, script: &Mutex<Script>) -> std::io::Result
         script.upstream.clone()
     };
     let said = match &act {
-        Act::Answer(said) | Act::CutAnswer { said, .. } => said.wire(),
+        Act::Answer(said) | Act::CutAnswer { said, .. } | Act::StallAnswer { said, .. } => said.wire(),
+        Act::Bytes(bytes) => bytes.clone(),
         Act::Relay | Act::CutRelayed { .. } | Act::CutBeforeAnswer => relayed(upstream, &all).await?,
-        Act::Silence | Act::CutRequest { .. } => {
-            while read_more(&mut stream, &mut request).await.is_ok() {}
-            return Ok(());
-        }
+        Act::Silence | Act::CutRequest { .. } => return until_hung_up(&mut stream).await,
     };
-    let bytes = match act {
-        Act::CutAnswer { after, .. } | Act::CutRelayed { after } => after.min(said.len()),
+    let bytes = match &act {
+        Act::CutAnswer { after, .. } | Act::StallAnswer { after, .. } | Act::CutRelayed { after } => {
+            (*after).min(said.len())
+        }
         Act::CutBeforeAnswer => 0,
         _ => said.len(),
     };
     stream.write_all(&said[..bytes]).await?;
+    if matches!(act, Act::StallAnswer { .. }) {
+        return until_hung_up(&mut stream).await;
+    }
     stream.shutdown().await
+}
+
+async fn until_hung_up(stream: &mut TcpStream) -> std::io::Result<()> {
+    while read_more(stream, &mut Vec::new()).await.is_ok() {}
+    Ok(())
 }
 
 /// What a real server answers, if there is one.
