@@ -24,13 +24,16 @@ const LOOKUPS_MAX: usize = 256;
 /// Each is a thread for as long as it takes, whoever still waits for it; the database needs such threads too.
 static LOOKUPS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
 
+/// Tells the addresses of a name.
+pub type Tell = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
+
 /// Who knows the addresses of names.
 #[derive(Clone)]
 pub enum Names {
     /// The system's resolver.
     System,
     /// Whoever says so; for tests.
-    Told(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Told(Arc<Tell>),
 }
 
 impl Names {
