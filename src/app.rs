@@ -97,15 +97,7 @@ impl App {
         let settings = settings.listening_on(local_addr);
         let client = Client::new(&settings).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let actors = Actors::start(&settings, &clock, &store, client);
-        let surroundings = courier::Surroundings {
-            store: store.clone(),
-            clock: clock.clone(),
-            settings: settings.webhooks,
-            bell: actors.bell.clone(),
-        };
-        let delivering = Delivering::start(surroundings, names)?;
-        let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
-        let keys = IdempotencyActor::start_in_arbiter(&actors.first_arbiter(), move |_| keys);
+        let delivering = Delivering::start(actors.courier_surroundings(&settings), names)?;
         let sweeper = actors.sweeper.clone();
         let sweeping = SweeperActor::start_in_arbiter(&actors.first_arbiter(), move |_| SweeperActor(sweeper));
         let payments = actors.poller().map(|poller| poller.payments.clone());
@@ -113,15 +105,7 @@ impl App {
             let arbiter = actors.first_arbiter();
             PollerActor::start_in_arbiter(&arbiter, move |_| PollerActor(poller))
         });
-        let desk = CheckoutDesk {
-            directory: actors.directory.clone(),
-            keys,
-            store: store.clone(),
-            clock: clock.clone(),
-            orders: Arc::new(settings.orders.clone()),
-            idempotency: settings.idempotency,
-            payments: payments.clone(),
-        };
+        let desk = actors.desk(&settings, &clock, &store);
         let intake = Intake { directory: actors.directory.clone(), store: store.clone(), clock: clock.clone() };
         let playing =
             simulator.as_ref().filter(|_| !clock.is_manual()).cloned().map(|simulator| actix::spawn(simulator.run()));
@@ -295,6 +279,29 @@ impl Actors {
             counters: Arc::default(),
         };
         Self { arbiters, directory, sweeper, bell }
+    }
+
+    /// Who takes checkouts, with the keys that are in use.
+    fn desk(&self, settings: &Settings, clock: &Clock, store: &Store) -> CheckoutDesk {
+        let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
+        CheckoutDesk {
+            directory: self.directory.clone(),
+            keys: IdempotencyActor::start_in_arbiter(&self.first_arbiter(), move |_| keys),
+            store: store.clone(),
+            clock: clock.clone(),
+            orders: Arc::new(settings.orders.clone()),
+            idempotency: settings.idempotency,
+            payments: self.poller().map(|poller| poller.payments.clone()),
+        }
+    }
+
+    fn courier_surroundings(&self, settings: &Settings) -> courier::Surroundings {
+        courier::Surroundings {
+            store: self.sweeper.store.clone(),
+            clock: self.sweeper.clock.clone(),
+            settings: settings.webhooks,
+            bell: self.bell.clone(),
+        }
     }
 
     fn poller(&self) -> Option<&Poller> {

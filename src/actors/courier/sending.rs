@@ -1,6 +1,8 @@
 //! Deliveries on their way: one attempt each, or one after another where the order counts.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Courier;
 use super::windows::Left;
@@ -13,6 +15,8 @@ use crate::webhooks::send::Outgoing;
 
 /// What a lease must still have when an attempt begins: the attempt, and the time to write down what came of it.
 const LEASE_LEFT_MIN: Span = Span::seconds(15);
+/// An endpoint that has not answered for so long gets nothing else meanwhile.
+const LATE_AFTER: Duration = Duration::from_secs(1);
 
 /// An attempt that is over, and not written down yet.
 pub struct Ended {
@@ -50,10 +54,16 @@ impl Courier {
 
     /// Sends, and hands over what came of it; the delivery keeps its place until that is written down.
     async fn attempt(&self, due: DueDelivery, lease: &Claim) -> Left {
-        self.windows().sent(due.webhook, due.id);
         self.counters.attempts.fetch_add(1, Ordering::Relaxed);
         let DueDelivery { id, webhook, url, secrets, event, attempts, .. } = due;
-        let answer = self.sender.send(Outgoing { url, secrets, event, at: self.clock.now() }).await;
+        let mut answer = pin!(self.sender.send(Outgoing { url, secrets, event, at: self.clock.now() }));
+        let answer = match tokio::time::timeout(LATE_AFTER, &mut answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.windows().late(webhook, id);
+                answer.await
+            }
+        };
         let (attempts, at) = (attempts.saturating_add(1), self.clock.now());
         let next = next(attempts, answer.outcome, jitter(), at);
         let record = AttemptRecord {

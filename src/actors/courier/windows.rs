@@ -5,7 +5,6 @@
 //! must survive: a fresh node begins with ones again.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::store::courier::{Ask, DueDelivery, Reception, Trust, Waiting};
@@ -16,8 +15,6 @@ pub const PLACES: usize = 1024;
 const PLACES_UNPROVEN: usize = 512;
 /// How many deliveries of one endpoint are under way at the most.
 const WINDOW_MAX: usize = 64;
-/// An endpoint that has not answered for so long gets nothing else meanwhile.
-const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// What quiet endpoints have earned is kept for so many of them.
 const REMEMBERED_MAX: usize = 4096;
 
@@ -49,8 +46,8 @@ struct Window {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     trust: Trust,
-    /// When it was sent; none while it waits for its turn.
-    sent_at: Option<Instant>,
+    /// Whether its answer lets us wait.
+    is_late: bool,
 }
 
 impl Default for Window {
@@ -94,16 +91,16 @@ impl Windows {
     /// Gives a place to a delivery.
     pub fn take(&mut self, due: &DueDelivery, trust: Trust) {
         let window = self.endpoints.entry(due.webhook).or_default();
-        if window.taken.insert(due.id, Place { trust, sent_at: None }).is_none() {
+        if window.taken.insert(due.id, Place { trust, is_late: false }).is_none() {
             self.taken = self.taken.saturating_add(1);
             self.taken_unproven = self.taken_unproven.saturating_add(usize::from(trust == Trust::Unproven));
         }
     }
 
-    /// From now on an answer is awaited.
-    pub fn sent(&mut self, webhook: WebhookId, delivery: DeliveryId) {
+    /// Its answer lets us wait: the endpoint gets nothing else meanwhile.
+    pub fn late(&mut self, webhook: WebhookId, delivery: DeliveryId) {
         if let Some(place) = self.endpoints.get_mut(&webhook).and_then(|window| window.taken.get_mut(&delivery)) {
-            place.sent_at = Some(Instant::now());
+            place.is_late = true;
         }
     }
 
@@ -132,7 +129,7 @@ impl Windows {
 
 impl Window {
     fn room(&self) -> usize {
-        let is_stalled = self.taken.values().filter_map(|place| place.sent_at).any(|at| STALLED_AFTER < at.elapsed());
-        if is_stalled { 0 } else { self.size.saturating_sub(self.taken.len()) }
+        let is_late = self.taken.values().any(|place| place.is_late);
+        if is_late { 0 } else { self.size.saturating_sub(self.taken.len()) }
     }
 }
