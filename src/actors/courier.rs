@@ -153,10 +153,12 @@ impl Courier {
         let mut freed = self.memory.freed.subscribe();
         loop {
             freed.mark_unchanged();
+            // What ends while it looks may be what something due is waiting for.
+            let was_quiet = self.windows().taken() == 0;
             let leased = self.look().await;
             if self.windows().taken() > 0 {
                 drop(freed.changed().await);
-            } else if leased == 0 {
+            } else if was_quiet && leased == 0 {
                 return;
             }
         }

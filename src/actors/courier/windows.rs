@@ -133,3 +133,94 @@ impl Window {
         if is_late { 0 } else { self.size.saturating_sub(self.taken.len()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+    use crate::domain::webhook::WebhookEvent;
+    use crate::domain::webhook::delivery::Turn;
+    use crate::domain::webhook::endpoint::EventType;
+    use uuid::Uuid;
+
+    fn waiting(number: usize, trust: Trust) -> Waiting {
+        let webhook = WebhookId::new(Uuid::from_u128(number.try_into().unwrap()));
+        Waiting { webhook, reception: Reception::Open, trust, is_due: true }
+    }
+
+    fn delivery(webhook: WebhookId, number: usize) -> DueDelivery {
+        let id = Uuid::from_u128(number.try_into().unwrap());
+        DueDelivery {
+            id: DeliveryId::of(webhook, id),
+            webhook,
+            url: String::new(),
+            secrets: Vec::new(),
+            event: WebhookEvent { id, event_type: EventType::OrderPaid, body: String::new() },
+            turn: Turn::InOrder,
+            attempts: 0,
+            due_at: Timestamp::from_millis(0),
+            event_at: Timestamp::from_millis(0),
+            was_leased: false,
+        }
+    }
+
+    fn room_of(windows: &Windows, endpoint: Waiting) -> usize {
+        windows.room(&[endpoint]).asks.first().map_or(0, |ask| ask.deliveries)
+    }
+
+    /// Takes as much as there is room for, and answers it.
+    fn fill(windows: &mut Windows, endpoint: Waiting) -> Vec<DueDelivery> {
+        let taken: Vec<_> = (0..room_of(windows, endpoint)).map(|n| delivery(endpoint.webhook, n)).collect();
+        taken.iter().for_each(|due| windows.take(due, endpoint.trust));
+        taken
+    }
+
+    #[test]
+    fn an_endpoint_earns_its_places_by_answering_and_loses_them_by_failing() {
+        let (mut windows, endpoint) = (Windows::default(), waiting(1, Trust::Proven));
+        let mut rooms = Vec::new();
+        for _ in 0..8 {
+            let taken = fill(&mut windows, endpoint);
+            rooms.push(taken.len());
+            assert_eq!(room_of(&windows, endpoint), 0);
+            taken.iter().for_each(|due| windows.leave(due.webhook, due.id, Left::Answered));
+        }
+        assert_eq!(rooms, [1, 2, 4, 8, 16, 32, 64, 64]);
+        let taken = fill(&mut windows, endpoint);
+        windows.leave(endpoint.webhook, taken[0].id, Left::Failed);
+        assert_eq!(room_of(&windows, endpoint), 0);
+        taken.iter().skip(1).for_each(|due| windows.leave(due.webhook, due.id, Left::Unsent));
+        assert_eq!((room_of(&windows, endpoint), windows.taken(), windows.endpoints.len()), (1, 0, 0));
+    }
+
+    #[test]
+    fn an_endpoint_that_lets_us_wait_gets_nothing_else_meanwhile() {
+        let (mut windows, endpoint) = (Windows::default(), waiting(1, Trust::Proven));
+        for due in fill(&mut windows, endpoint) {
+            windows.leave(due.webhook, due.id, Left::Answered);
+        }
+        let late = delivery(endpoint.webhook, 7);
+        windows.take(&late, endpoint.trust);
+        assert_eq!(room_of(&windows, endpoint), 1);
+        windows.late(endpoint.webhook, late.id);
+        assert_eq!(room_of(&windows, endpoint), 0);
+        windows.leave(endpoint.webhook, late.id, Left::Answered);
+        assert_eq!(room_of(&windows, endpoint), 3);
+    }
+
+    #[test]
+    fn those_not_known_to_answer_share_a_half_and_leave_the_other_to_the_rest() {
+        let mut windows = Windows::default();
+        for number in 0..600 {
+            fill(&mut windows, waiting(number, Trust::Unproven));
+        }
+        assert_eq!(windows.taken(), PLACES_UNPROVEN);
+        let refused = waiting(700, Trust::Unproven);
+        assert_eq!(windows.room(&[refused]).refused, Some(refused.webhook));
+        for number in 1000..2000 {
+            fill(&mut windows, waiting(number, Trust::Proven));
+        }
+        assert_eq!(windows.taken(), PLACES);
+        assert_eq!(windows.room(&[waiting(3000, Trust::Proven)]).refused, Some(waiting(3000, Trust::Proven).webhook));
+    }
+}
