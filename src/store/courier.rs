@@ -67,10 +67,10 @@ pub struct DueDelivery {
     pub turn: Turn,
     /// How many attempts were made before.
     pub attempts: i64,
-    /// Since when it is due.
-    pub due_at: Timestamp,
+    /// Since when it is due, exactly as it lies in its row: by that it is leased.
+    pub due_micros: i64,
     /// When the event happened.
-    pub event_at: Timestamp,
+    pub event_micros: i64,
     /// Whether somebody leased it before and did not finish.
     pub was_leased: bool,
 }
@@ -117,5 +117,5 @@ pub struct Unsent {
     /// Which.
     pub delivery: DeliveryId,
     /// Since when it is due.
-    pub due_at: Timestamp,
+    pub due_micros: i64,
 }

@@ -132,8 +132,8 @@ impl LetterRow {
             },
             turn: Turn::parse(&self.turn)?,
             attempts: self.attempts,
-            due_at: Timestamp::from_micros(self.due_at),
-            event_at: Timestamp::from_micros(self.event_at),
+            due_micros: self.due_at,
+            event_micros: self.event_at,
             was_leased: self.status == DeliveryStatus::InFlight.as_str(),
         })
     }

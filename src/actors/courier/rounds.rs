@@ -124,7 +124,7 @@ impl Courier {
             }
         }
         for mut chain in chains.into_values() {
-            chain.sort_by_key(|due| due.event_at);
+            chain.sort_by_key(|due| due.event_micros);
             let (courier, lease) = (self.clone(), lease.clone());
             actix::spawn(async move { courier.send_chain(chain, &lease).await });
         }
@@ -142,9 +142,9 @@ fn chosen(due: Vec<DueDelivery>, asks: &[Ask]) -> Vec<DueDelivery> {
     let mut chosen = Vec::new();
     for ask in asks {
         let Some([mut usual, mut caught_up]) = of.remove(&ask.webhook) else { continue };
-        caught_up.sort_by_key(|due| due.event_at);
+        caught_up.sort_by_key(|due| due.event_micros);
         caught_up.truncate((ask.deliveries / 2).max(1));
-        usual.sort_by_key(|due| (due.due_at, due.event_at));
+        usual.sort_by_key(|due| (due.due_micros, due.event_micros));
         usual.truncate(ask.deliveries.saturating_sub(caught_up.len()));
         chosen.extend(usual);
         chosen.extend(caught_up);

@@ -89,8 +89,8 @@ impl Courier {
             return;
         }
         // What is caught up on goes by the events' own age, also if somebody else's lease of it had run out.
-        let due_at = |due: &DueDelivery| if due.turn == Turn::CatchUp { due.event_at } else { due.due_at };
-        let rows = unsent.iter().map(|due| Unsent { delivery: due.id, due_at: due_at(due) }).collect();
+        let due_at = |due: &DueDelivery| if due.turn == Turn::CatchUp { due.event_micros } else { due.due_micros };
+        let rows = unsent.iter().map(|due| Unsent { delivery: due.id, due_micros: due_at(due) }).collect();
         if let Err(error) = self.store.deliveries_release(rows, lease.token.clone()).await {
             tracing::warn!(%error, "leased deliveries could not be given back; their leases run out");
         }

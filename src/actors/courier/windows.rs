@@ -137,7 +137,6 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::Timestamp;
     use crate::domain::webhook::WebhookEvent;
     use crate::domain::webhook::delivery::Turn;
     use crate::domain::webhook::endpoint::EventType;
@@ -158,8 +157,8 @@ mod tests {
             event: WebhookEvent { id, event_type: EventType::OrderPaid, body: String::new() },
             turn: Turn::InOrder,
             attempts: 0,
-            due_at: Timestamp::from_millis(0),
-            event_at: Timestamp::from_millis(0),
+            due_micros: 0,
+            event_micros: 0,
             was_leased: false,
         }
     }

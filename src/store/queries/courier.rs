@@ -51,7 +51,7 @@ pub async fn deliveries_lease(
     due: &[DueDelivery],
     lease: &Claim,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    let mut rows: Vec<DueRow> = due.iter().map(|due| due_row(due.id, due.due_at)).collect();
+    let mut rows: Vec<DueRow> = due.iter().map(|due| due_row(due.id, due.due_micros)).collect();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
     let caught_up = due.iter().filter(|due| due.turn == Turn::CatchUp).map(|due| due.webhook.to_string());
     let mut caught_up: Vec<String> = caught_up.collect();
@@ -66,13 +66,13 @@ pub async fn deliveries_lease(
     .await
 }
 
-fn due_row(id: DeliveryId, due_at: Timestamp) -> DueRow {
-    DueRow { id: id.to_string(), due_at: due_at.micros() }
+fn due_row(id: DeliveryId, due_at: i64) -> DueRow {
+    DueRow { id: id.to_string(), due_at }
 }
 
 /// Gives deliveries back that this lease still holds.
 pub async fn deliveries_release(conn: &mut Conn, unsent: &[Unsent], lease: &str) -> Result<(), StoreError> {
-    let mut rows: Vec<DueRow> = unsent.iter().map(|unsent| due_row(unsent.delivery, unsent.due_at)).collect();
+    let mut rows: Vec<DueRow> = unsent.iter().map(|unsent| due_row(unsent.delivery, unsent.due_micros)).collect();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
     conn.transaction(async |conn| Ok(bulk_courier::deliveries_release(conn, rows, lease.to_owned()).await?)).await
 }
