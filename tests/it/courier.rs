@@ -269,12 +269,12 @@ async fn what_is_caught_up_on_comes_oldest_first_and_goes_on_after_a_failure(eng
     let app = TestApp::spawn_with(engine, |settings| settings.webhooks.automatic = false).await;
     let endpoint = app.endpoint(sink.url("/hook")).await;
     let events: Vec<String> = (0..40).map(|number| queue(&app, &endpoint, number, "catch_up")).collect();
-    let app = app.restart(local).await;
-    // The 20th fails once: the other event of its order waits for it, all others go on.
+    // One in the middle fails once: the other event of its order waits for it, all others go on.
     for _ in 0..20 {
         sink.next("/hook", Reply::code(200));
     }
     sink.next("/hook", Reply::code(500));
+    let app = app.restart(local).await;
     app.app.wake_courier().await;
     let got = |sink: &Sink| sink.got().iter().map(|got| got.event().to_owned()).collect::<Vec<_>>();
     let expected: Vec<String> = [&events[..21], &events[22..]].concat();
