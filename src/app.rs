@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutDesk;
-use crate::actors::courier::Bell;
+use crate::actors::courier::{self, Bell, Courier, CourierActor, Finish};
 use crate::actors::directory::OrderDirectory;
 use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
@@ -30,6 +30,8 @@ use crate::http::{self, Parts, Shared};
 use crate::provider::client::Client;
 use crate::provider::simulator::Simulator;
 use crate::store::Store;
+use crate::webhooks::names::Names;
+use crate::webhooks::send::Sender;
 
 /// How often idle order actors are let go.
 const RETIRE_EVERY: Duration = Duration::from_millis(500);
@@ -43,11 +45,27 @@ pub struct App {
     ended: JoinHandle<io::Result<()>>,
     sweeping: Addr<SweeperActor>,
     polling: Option<Addr<PollerActor>>,
+    delivering: Delivering,
     retiring: JoinHandle<()>,
     actors: Actors,
     store: Store,
     simulator: Option<Simulator>,
     playing: Option<JoinHandle<()>>,
+}
+
+/// The courier, on a thread of its own: however many receivers there are, orders do not wait for them.
+struct Delivering {
+    courier: Courier,
+    address: Addr<CourierActor>,
+    arbiter: Arbiter,
+}
+
+/// What is there already, outside of the service.
+pub struct Outside {
+    /// A simulated provider: one that outlives a node, or serves two.
+    pub simulator: Option<Simulator>,
+    /// Who knows where merchants' endpoints lead.
+    pub names: Names,
 }
 
 /// The actors of orders with the threads they live on, and who sweeps them.
@@ -65,26 +83,21 @@ impl App {
     /// The address cannot be listened on, or the provider's settings cannot be used.
     pub fn start(settings: Settings, clock: Clock, store: Store) -> io::Result<Self> {
         let simulator = simulator(&settings, &clock)?;
-        Self::start_with(settings, clock, store, simulator)
+        Self::start_with(settings, clock, store, Outside { simulator, names: Names::System })
     }
 
-    /// The same with a simulated provider that is there already: one that outlives a node, or serves two.
+    /// The same with what is outside.
     ///
     /// # Errors
     /// The address cannot be listened on.
-    pub fn start_with(
-        settings: Settings,
-        clock: Clock,
-        store: Store,
-        simulator: Option<Simulator>,
-    ) -> io::Result<Self> {
+    pub fn start_with(settings: Settings, clock: Clock, store: Store, outside: Outside) -> io::Result<Self> {
+        let Outside { simulator, names } = outside;
         let listener = TcpListener::bind(settings.listen)?;
         let local_addr = listener.local_addr()?;
         let settings = settings.listening_on(local_addr);
         let client = Client::new(&settings).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let actors = Actors::start(&settings, &clock, &store, client);
-        let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
-        let keys = IdempotencyActor::start_in_arbiter(&actors.first_arbiter(), move |_| keys);
+        let delivering = Delivering::start(actors.courier_surroundings(&settings), names)?;
         let sweeper = actors.sweeper.clone();
         let sweeping = SweeperActor::start_in_arbiter(&actors.first_arbiter(), move |_| SweeperActor(sweeper));
         let payments = actors.poller().map(|poller| poller.payments.clone());
@@ -92,15 +105,7 @@ impl App {
             let arbiter = actors.first_arbiter();
             PollerActor::start_in_arbiter(&arbiter, move |_| PollerActor(poller))
         });
-        let desk = CheckoutDesk {
-            directory: actors.directory.clone(),
-            keys,
-            store: store.clone(),
-            clock: clock.clone(),
-            orders: Arc::new(settings.orders.clone()),
-            idempotency: settings.idempotency,
-            payments: payments.clone(),
-        };
+        let desk = actors.desk(&settings, &clock, &store);
         let intake = Intake { directory: actors.directory.clone(), store: store.clone(), clock: clock.clone() };
         let playing =
             simulator.as_ref().filter(|_| !clock.is_manual()).cloned().map(|simulator| actix::spawn(simulator.run()));
@@ -120,7 +125,19 @@ impl App {
         let handle = server.handle();
         let ended = actix::spawn(server);
         let retiring = actix::spawn(retire_idle(actors.directory.clone()));
-        Ok(Self { local_addr, server: handle, ended, sweeping, polling, retiring, actors, store, simulator, playing })
+        Ok(Self {
+            local_addr,
+            server: handle,
+            ended,
+            sweeping,
+            polling,
+            delivering,
+            retiring,
+            actors,
+            store,
+            simulator,
+            playing,
+        })
     }
 
     /// Where it listens.
@@ -163,6 +180,19 @@ impl App {
         }
     }
 
+    /// Who tells merchants, with its counters.
+    #[must_use]
+    pub fn courier(&self) -> &Courier {
+        &self.delivering.courier
+    }
+
+    /// Lets the courier look now, and waits until everything due was attempted and recorded.
+    pub async fn wake_courier(&self) {
+        if self.delivering.address.send(Wake).await.is_err() {
+            tracing::warn!("the courier has stopped");
+        }
+    }
+
     /// Serves until `stop` resolves, then ends in an orderly way.
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
         stop.await;
@@ -173,6 +203,7 @@ impl App {
     pub async fn stop(self) {
         tracing::info!("stopping: requests in flight are finished");
         self.actors.directory.close_waiting();
+        self.delivering.courier.halt();
         self.retiring.abort();
         self.playing.iter().for_each(JoinHandle::abort);
         // Whoever was to get no answer would hold the end up.
@@ -182,9 +213,29 @@ impl App {
         if let Ok(Err(error)) = self.ended.await {
             tracing::warn!(%error, "the server did not end cleanly");
         }
+        self.delivering.stop().await;
         self.store.flush().await;
         self.actors.stop();
         tracing::info!("stopped");
+    }
+}
+
+impl Delivering {
+    fn start(surroundings: courier::Surroundings, names: Names) -> io::Result<Self> {
+        let sender = Sender::new(surroundings.settings.reach, names).map_err(io::Error::other)?;
+        let (courier, recorder) = Courier::new(surroundings, sender);
+        let arbiter = Arbiter::new();
+        let actor = CourierActor::new(courier.clone(), recorder);
+        let address = CourierActor::start_in_arbiter(&arbiter.handle(), move |_| actor);
+        Ok(Self { courier, address, arbiter })
+    }
+
+    async fn stop(self) {
+        if self.address.send(Finish).await.is_err() {
+            tracing::warn!("the courier has stopped before its time");
+        }
+        self.arbiter.stop();
+        drop(self.arbiter.join());
     }
 }
 
@@ -228,6 +279,29 @@ impl Actors {
             counters: Arc::default(),
         };
         Self { arbiters, directory, sweeper, bell }
+    }
+
+    /// Who takes checkouts, with the keys that are in use.
+    fn desk(&self, settings: &Settings, clock: &Clock, store: &Store) -> CheckoutDesk {
+        let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
+        CheckoutDesk {
+            directory: self.directory.clone(),
+            keys: IdempotencyActor::start_in_arbiter(&self.first_arbiter(), move |_| keys),
+            store: store.clone(),
+            clock: clock.clone(),
+            orders: Arc::new(settings.orders.clone()),
+            idempotency: settings.idempotency,
+            payments: self.poller().map(|poller| poller.payments.clone()),
+        }
+    }
+
+    fn courier_surroundings(&self, settings: &Settings) -> courier::Surroundings {
+        courier::Surroundings {
+            store: self.sweeper.store.clone(),
+            clock: self.sweeper.clock.clone(),
+            settings: settings.webhooks,
+            bell: self.bell.clone(),
+        }
     }
 
     fn poller(&self) -> Option<&Poller> {

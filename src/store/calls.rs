@@ -1,4 +1,6 @@
 //! What can be asked of the store: each call runs one of `queries/` on whichever engine it has.
+//!
+//! What is asked of webhooks is in `webhook_calls.rs`, by the same two macros.
 
 use tokio::sync::oneshot;
 
@@ -55,8 +57,10 @@ macro_rules! write {
     };
 }
 
+pub(super) use {read, write};
+
 /// How many rows to ask for.
-fn rows(limit: usize) -> i64 {
+pub(super) fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 

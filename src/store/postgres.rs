@@ -26,9 +26,12 @@ pub mod archive_pages;
 #[path = "queries/attention.rs"]
 pub mod attention;
 pub mod bulk;
+pub mod bulk_courier;
 pub mod bulk_load;
 #[path = "queries/commit.rs"]
 pub mod commit;
+#[path = "queries/courier.rs"]
+pub mod courier;
 #[path = "queries/endpoints.rs"]
 pub mod endpoints;
 #[path = "queries/idempotency.rs"]

@@ -27,10 +27,13 @@ pub mod archive_pages;
 #[path = "queries/attention.rs"]
 pub mod attention;
 pub mod bulk;
+pub mod bulk_courier;
 pub mod bulk_load;
 pub mod checkpoints;
 #[path = "queries/commit.rs"]
 pub mod commit;
+#[path = "queries/courier.rs"]
+pub mod courier;
 #[path = "queries/endpoints.rs"]
 pub mod endpoints;
 #[path = "queries/idempotency.rs"]

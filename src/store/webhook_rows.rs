@@ -18,7 +18,8 @@ use crate::domain::webhook::secret::EndpointSecret;
 
 /// The word for an endpoint that gets what it subscribed to.
 pub(super) const ACTIVE: &str = "active";
-const PAUSED: &str = "paused";
+/// The word for an endpoint that its owner paused.
+pub(super) const PAUSED: &str = "paused";
 /// The word for an endpoint that failed too often.
 pub(super) const DISABLED: &str = "disabled";
 const DELETED: &str = "deleted";

@@ -9,12 +9,13 @@ pub mod pages;
 pub mod process;
 pub mod responder;
 pub mod simulated;
+pub mod sink;
 pub mod sql;
 pub mod stock;
 
 use std::sync::Arc;
 
-use crypto_orders::app::App;
+use crypto_orders::app::{App, Outside};
 use crypto_orders::clock::{Clock, fresh_uuid, random_bytes};
 use crypto_orders::config::{Settings, Sources, load};
 use crypto_orders::domain::access::{Account, ApiKey, KeyKind, PlaintextKey, Scope, Tier};
@@ -23,6 +24,7 @@ use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::provider::signature::sign;
 use crypto_orders::provider::simulator::Simulator;
 use crypto_orders::store::{Opener, Store};
+use crypto_orders::webhooks::names::Names;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -145,7 +147,8 @@ impl TestApp {
         let (url, time) = (database.url.clone(), clock.clone());
         let open = tokio::task::spawn_blocking(move || open_when_free(&url, &time));
         let store = open.await.expect("the store opens");
-        let app = App::start_with(settings, clock.clone(), store.clone(), simulator).expect("the app starts");
+        let outside = Outside { simulator, names: Names::System };
+        let app = App::start_with(settings, clock.clone(), store.clone(), outside).expect("the app starts");
         let base = format!("http://{}", app.local_addr());
         let now = clock.now();
         let account = AccountId::new(fresh_uuid(now));
@@ -183,7 +186,7 @@ impl TestApp {
         (id, mint(&self.store, now, Some(id), &[Scope::AccountOwner]).await)
     }
 
-    /// Moves the clock, lets happen at the provider what is due, and lets sweeper and poller look once.
+    /// Moves the clock, lets happen at the provider what is due, and lets sweeper, poller and courier look once.
     pub async fn advance(&self, span: Span) {
         self.clock.advance(span);
         if let Some(simulator) = self.app.simulator() {
@@ -191,6 +194,7 @@ impl TestApp {
         }
         self.app.wake_sweeper().await;
         self.app.wake_poller().await;
+        self.app.wake_courier().await;
     }
 
     /// A request without a key.

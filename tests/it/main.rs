@@ -28,6 +28,7 @@ mod checkout_payments;
 mod cli;
 mod cli_refusals;
 mod cli_start;
+mod courier;
 mod crash;
 mod csv;
 mod docs;

@@ -23,7 +23,7 @@ create table webhook_endpoints (
     primary key (id)
 );
 
-create index webhook_endpoints_by_account on webhook_endpoints (account_id, created_at, id);
+create index webhook_endpoints_by_account on webhook_endpoints (account_id, created_at, id) where deleted_at is null;
 
 -- One row for each event on its way to an endpoint, and where it stands. While it waits or is attempted, due_at says
 -- when somebody is to look at it: the next attempt, or the end of the lease of whoever attempts it now. turn says in
@@ -54,3 +54,4 @@ create index webhook_deliveries_by_status on webhook_deliveries (webhook_id, sta
 create index webhook_deliveries_dlq on webhook_deliveries (created_at, id) where status = 'dlq';
 create index webhook_deliveries_due on webhook_deliveries (webhook_id, turn, due_at, event_at, id) where due_at is not null;
 create index webhook_deliveries_waiting on webhook_deliveries (webhook_id, order_id) where due_at is not null;
+create index webhook_deliveries_catching_up on webhook_deliveries (webhook_id) where turn = 'catch_up' and status = 'in_flight';

@@ -39,7 +39,7 @@ impl DeliveryStatus {
 
     /// The name on the wire.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::InFlight => "in_flight",
@@ -76,6 +76,12 @@ impl Turn {
             Self::Replay => "replay",
             Self::CatchUp => "catch_up",
         }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::InOrder, Self::Replay, Self::CatchUp].into_iter().find(|turn| turn.as_str() == text)
     }
 }
 

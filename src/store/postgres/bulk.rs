@@ -17,11 +17,11 @@ use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
-use crate::store::schema::orders;
+use crate::store::schema::{orders, webhook_deliveries};
 use crate::store::webhook_rows::DeliveryRow;
 
 /// One column of all rows.
-enum Column<'a> {
+pub(super) enum Column<'a> {
     Text(Vec<&'a str>),
     TextOrNull(Vec<Option<&'a str>>),
     BigInt(Vec<i64>),
@@ -29,11 +29,11 @@ enum Column<'a> {
 }
 
 /// `head unnest(columns) tail`, answering one text column; `Id` names the statement in the cache.
-struct Unnest<'a, Id> {
-    head: &'static str,
-    columns: Vec<Column<'a>>,
-    tail: &'static str,
-    id: PhantomData<Id>,
+pub(super) struct Unnest<'a, Id> {
+    pub(super) head: &'static str,
+    pub(super) columns: Vec<Column<'a>>,
+    pub(super) tail: &'static str,
+    pub(super) id: PhantomData<Id>,
 }
 
 impl<Id: 'static> QueryId for Unnest<'_, Id> {
@@ -81,7 +81,7 @@ macro_rules! unnest {
         };
         statement.load::<String>($conn).await?
     }};
-    (@column text $rows:ident $field:ident) => { Column::Text($rows.iter().map(|row| row.$field.as_str()).collect()) };
+    (@column text $rows:ident $field:ident) => { Column::Text($rows.iter().map(|row| &*row.$field).collect()) };
     (@column text_or_null $rows:ident $field:ident) => {
         Column::TextOrNull($rows.iter().map(|row| row.$field.as_deref()).collect())
     };
@@ -90,6 +90,8 @@ macro_rules! unnest {
         Column::BigIntOrNull($rows.iter().map(|row| row.$field).collect())
     };
 }
+
+pub(super) use unnest;
 
 /// Inserts what is new; answers the hashes that were.
 pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
@@ -136,6 +138,13 @@ pub async fn orders_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<HashM
         .load(conn)
         .await?;
     Ok(versions.into_iter().collect())
+}
+
+/// Locks these deliveries in key order until the transaction ends, and answers them as they then are.
+pub async fn deliveries_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<Vec<DeliveryRow>> {
+    use webhook_deliveries as d;
+    let rows = d::table.filter(d::id.eq_any(ids)).order(d::id).select(DeliveryRow::as_select());
+    rows.for_update().load(conn).await
 }
 
 /// Inserts payments, or brings known ones of the same order up to date; answers those written.

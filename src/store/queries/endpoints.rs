@@ -3,16 +3,22 @@
 //! What is on its way to them is in `courier.rs` and `deliveries.rs`.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::Conn;
-use crate::domain::ids::WebhookId;
-use crate::domain::webhook::delivery::Turn;
-use crate::domain::webhook::endpoint::EventType;
+use super::{Conn, bulk};
+use crate::domain::ids::{AccountId, WebhookId};
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
+use crate::domain::webhook::endpoint::{Endpoint, EventType, Standing};
 use crate::store::StoreError;
 use crate::store::changeset::Changeset;
-use crate::store::schema::webhook_endpoints as e;
-use crate::store::webhook_rows::{ACTIVE, DeliveryRow, Queued};
+use crate::store::schema::{accounts, webhook_deliveries as d, webhook_endpoints as e};
+use crate::store::webhook_rows::{ACTIVE, DISABLED, DeliveryRow, EndpointRow, Queued};
+
+/// The word for a delivery that nobody has attempted.
+const PENDING: &str = DeliveryStatus::Pending.as_str();
+/// The word for one that somebody attempts.
+const IN_FLIGHT: &str = DeliveryStatus::InFlight.as_str();
 
 /// What a transition has to know of an endpoint; never its secrets, so that nothing of them can fail an order.
 #[derive(Queryable, Selectable)]
@@ -36,7 +42,8 @@ pub async fn deliveries_of(conn: &mut Conn, sets: &[&Changeset]) -> Result<Vec<D
     let mut accounts: Vec<String> = told().map(|(_, _, order)| order.account_id.to_string()).collect();
     accounts.sort_unstable();
     accounts.dedup();
-    let active = e::table.filter(e::account_id.eq_any(accounts)).filter(e::status.eq(ACTIVE));
+    let kept = e::table.filter(e::deleted_at.is_null());
+    let active = kept.filter(e::account_id.eq_any(accounts)).filter(e::status.eq(ACTIVE));
     let listeners: Vec<Listener> = active.select(Listener::as_select()).load(conn).await?;
     let mut deliveries = Vec::new();
     for (set, event, order) in told() {
@@ -56,4 +63,92 @@ pub async fn deliveries_of(conn: &mut Conn, sets: &[&Changeset]) -> Result<Vec<D
     // In the order of their keys, as all rows that writers of several nodes lock.
     deliveries.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(deliveries)
+}
+
+/// Keeps a new endpoint, unless its account has `in_use_max` that are neither disabled nor deleted; answers whether
+/// it did.
+pub async fn endpoint_insert(conn: &mut Conn, endpoint: &Endpoint, in_use_max: i64) -> Result<bool, StoreError> {
+    let account = endpoint.account_id.to_string();
+    conn.transaction(async |conn| {
+        // Changes nothing, but holds the account's row: two requests at once would both count one too few.
+        let row = diesel::update(accounts::table.find(&account));
+        row.set(accounts::name.eq(accounts::name)).execute(conn).await?;
+        let kept = e::table.filter(e::account_id.eq(&account)).filter(e::deleted_at.is_null());
+        let in_use: i64 = kept.filter(e::status.ne(DISABLED)).count().get_result(conn).await?;
+        if in_use >= in_use_max {
+            return Ok(false);
+        }
+        diesel::insert_into(e::table).values(&EndpointRow::of(endpoint)).execute(conn).await?;
+        Ok(true)
+    })
+    .await
+}
+
+/// One endpoint, also one that was deleted.
+pub async fn endpoint_load(conn: &mut Conn, id: WebhookId) -> Result<Option<Endpoint>, StoreError> {
+    let row = e::table.find(id.to_string()).select(EndpointRow::as_select()).first(conn).await.optional()?;
+    row.map(EndpointRow::into_endpoint).transpose()
+}
+
+/// An account's endpoints without those that were deleted, newest first.
+pub async fn endpoints_of(conn: &mut Conn, account: AccountId) -> Result<Vec<Endpoint>, StoreError> {
+    let kept = e::table.filter(e::account_id.eq(account.to_string())).filter(e::deleted_at.is_null());
+    let newest_first = kept.order((e::created_at.desc(), e::id.desc()));
+    let rows: Vec<EndpointRow> = newest_first.select(EndpointRow::as_select()).load(conn).await?;
+    rows.into_iter().map(EndpointRow::into_endpoint).collect()
+}
+
+/// Gives up to `limit` deliveries up that wait for an endpoint which is over; answers how many there were.
+///
+/// What is being attempted just now stays: whoever attempts it finds that the endpoint is over. That an endpoint is
+/// over never changes back, so it needs no lock.
+pub async fn deliveries_bury(
+    conn: &mut Conn,
+    webhook: WebhookId,
+    limit: i64,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    conn.transaction(async |conn| {
+        let standing = endpoint_load(conn, webhook).await?.map(|endpoint| endpoint.standing);
+        let epitaph = match standing {
+            Some(Standing::Disabled { .. }) => "The endpoint was disabled.",
+            Some(Standing::Deleted { .. }) => "The endpoint was deleted.",
+            Some(Standing::Active | Standing::Paused) | None => return Ok(0),
+        };
+        let waiting = deliveries_waiting(conn, webhook, limit, now).await?;
+        let attempted = waiting.iter().filter(|row| row.status != PENDING && row.attempts > 0).count();
+        let ids: Vec<&str> = waiting.iter().map(|row| row.id.as_str()).collect();
+        diesel::update(d::table.filter(d::id.eq_any(ids)))
+            .set((
+                d::status.eq(DeliveryStatus::Dlq.as_str()),
+                d::due_at.eq(None::<i64>),
+                d::lease.eq(""),
+                d::last_error.eq(epitaph),
+            ))
+            .execute(conn)
+            .await?;
+        let [attempted, all] = [attempted, waiting.len()].map(|rows| i64::try_from(rows).unwrap_or(i64::MAX));
+        diesel::update(e::table.find(webhook.to_string()))
+            .set((e::failed.eq(e::failed - attempted), e::dlq.eq(e::dlq + all)))
+            .execute(conn)
+            .await?;
+        Ok(waiting.len())
+    })
+    .await
+}
+
+/// Up to `limit` deliveries that wait for an endpoint and that nobody attempts now, locked.
+async fn deliveries_waiting(
+    conn: &mut Conn,
+    webhook: WebhookId,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<DeliveryRow>, StoreError> {
+    let queued = d::table.filter(d::webhook_id.eq(webhook.to_string())).filter(d::due_at.is_not_null());
+    let idle = queued.filter(d::status.ne(IN_FLIGHT).or(d::due_at.le(now.micros())));
+    let ids: Vec<String> = idle.select(d::id).limit(limit).load(conn).await?;
+    let mut rows = bulk::deliveries_lock(conn, ids).await?;
+    // Until they were locked, some may have been taken or ended elsewhere.
+    rows.retain(|row| row.due_at.is_some_and(|due| row.status != IN_FLIGHT || due <= now.micros()));
+    Ok(rows)
 }

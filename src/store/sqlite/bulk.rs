@@ -239,6 +239,15 @@ pub async fn deliveries_insert(conn: &mut Conn, rows: Vec<DeliveryRow>) -> Query
     .await
 }
 
+/// These deliveries as they are. Nobody else writes while this transaction runs.
+pub async fn deliveries_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<Vec<DeliveryRow>> {
+    use webhook_deliveries as d;
+    conn.spawn_blocking(move |conn| {
+        d::table.filter(d::id.eq_any(ids)).order(d::id).select(DeliveryRow::as_select()).load(conn)
+    })
+    .await
+}
+
 /// Adds to the totals.
 pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()> {
     use order_totals as t;

@@ -1,0 +1,121 @@
+//! What the courier asks of the store and tells it: who has something due, what is sent, and how that went.
+//!
+//! The queries are `queries/courier.rs`, and what each engine says in its own words is `bulk_courier.rs` of each.
+
+use crate::domain::ids::{DeliveryId, WebhookId};
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::WebhookEvent;
+use crate::domain::webhook::delivery::{Next, Turn};
+use crate::domain::webhook::secret::EndpointSecret;
+
+/// An endpoint for which deliveries wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The endpoint.
+    pub webhook: WebhookId,
+    /// What becomes of them.
+    pub reception: Reception,
+    /// How its newest attempts went.
+    pub trust: Trust,
+    /// Whether something of it is due now.
+    pub is_due: bool,
+}
+
+/// What becomes of the deliveries that wait for an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reception {
+    /// They are sent.
+    Open,
+    /// They go on waiting.
+    Paused,
+    /// They are given up: the endpoint was disabled or deleted.
+    Over,
+}
+
+/// Whether an endpoint is known to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Its newest attempt was a success.
+    Proven,
+    /// There was none yet, or it failed.
+    Unproven,
+}
+
+/// How many deliveries of an endpoint are wanted at the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// The endpoint.
+    pub webhook: WebhookId,
+    /// How many; at least one.
+    pub deliveries: usize,
+}
+
+/// A delivery that is due, with all that it takes to send it.
+#[derive(Debug, Clone)]
+pub struct DueDelivery {
+    /// Which.
+    pub id: DeliveryId,
+    /// To which endpoint.
+    pub webhook: WebhookId,
+    /// Where to.
+    pub url: String,
+    /// What signs it, the present secret first.
+    pub secrets: Vec<EndpointSecret>,
+    /// What is sent.
+    pub event: WebhookEvent,
+    /// In which order it goes.
+    pub turn: Turn,
+    /// How many attempts were made before.
+    pub attempts: i64,
+    /// Since when it is due, exactly as it lies in its row: by that it is leased.
+    pub due_micros: i64,
+    /// When the event happened.
+    pub event_micros: i64,
+    /// Whether somebody leased it before and did not finish.
+    pub was_leased: bool,
+}
+
+/// An attempt that was made under a lease.
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    /// Of which delivery.
+    pub delivery: DeliveryId,
+    /// At which endpoint.
+    pub webhook: WebhookId,
+    /// The lease's token. If it does not hold any more, the attempt is not counted: somebody else makes one.
+    pub lease: String,
+    /// How many attempts were made, with this one.
+    pub attempts: i64,
+    /// What follows.
+    pub next: Next,
+    /// The answer's status, if one came.
+    pub status: Option<u16>,
+    /// How its body began.
+    pub excerpt: Option<String>,
+    /// Why the attempt failed.
+    pub error: Option<String>,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// What recorded attempts came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// How many deliveries were confirmed.
+    pub delivered: u64,
+    /// How many are attempted again.
+    pub failed: u64,
+    /// How many are given up.
+    pub dead: u64,
+    /// The endpoints that were disabled by them.
+    pub disabled: Vec<WebhookId>,
+}
+
+/// A leased delivery that goes back unsent.
+#[derive(Debug, Clone)]
+pub struct Unsent {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Since when it is due.
+    pub due_micros: i64,
+}

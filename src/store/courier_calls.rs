@@ -1,0 +1,56 @@
+//! What the courier asks of the store, by the macros of `calls.rs`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::calls::{read, rows, write};
+use super::courier::{Ask, AttemptRecord, DueDelivery, Recorded, Unsent, Waiting};
+use super::work::Claim;
+use super::writer::SideWork;
+use super::{Engine, Store, StoreError, postgres, sqlite};
+use crate::domain::ids::{DeliveryId, WebhookId};
+use crate::domain::time::Timestamp;
+
+impl Store {
+    /// A page of the endpoints for which deliveries wait, by their ids, after this one.
+    pub async fn endpoints_waiting(
+        &self,
+        now: Timestamp,
+        after: Option<WebhookId>,
+        limit: usize,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        read!(self.access, courier::endpoints_waiting(now, after, rows(limit)))
+    }
+
+    /// What is due of these endpoints and may be sent now: of each, at most so many of those that go by themselves,
+    /// longest due first; and if nobody is catching up just now, half as many, but at least one, of those that are
+    /// caught up on, oldest first.
+    pub async fn deliveries_due(&self, now: Timestamp, asks: Vec<Ask>) -> Result<Vec<DueDelivery>, StoreError> {
+        read!(self.access, courier::deliveries_due(now, &asks))
+    }
+
+    /// Leases these deliveries as far as they are still as they were read; answers the ones that were.
+    pub async fn deliveries_lease(
+        &self,
+        now: Timestamp,
+        due: Vec<DueDelivery>,
+        lease: Claim,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        let won = due.clone();
+        let ids: Vec<DeliveryId> = write!(self.access, courier::deliveries_lease(now, &due, &lease))?;
+        let ids: HashSet<DeliveryId> = ids.into_iter().collect();
+        Ok(won.into_iter().filter(|due| ids.contains(&due.id)).collect())
+    }
+
+    /// Gives deliveries back that this lease still holds.
+    pub async fn deliveries_release(&self, unsent: Vec<Unsent>, lease: String) -> Result<(), StoreError> {
+        write!(self.access, courier::deliveries_release(&unsent, &lease))
+    }
+
+    /// Keeps what came of attempts, each if its lease still holds its delivery, and what they say of the endpoints.
+    pub async fn attempts_record(&self, attempts: Arc<[AttemptRecord]>) -> Result<Recorded, StoreError> {
+        write!(self.access, courier::attempts_record(&attempts))
+    }
+}

@@ -1,0 +1,109 @@
+//! The courier's rows: who has something due, the leases, and what came of attempts.
+//!
+//! A lease is taken by compare-and-set, and its holder's token says whose it is: what is recorded without it is not
+//! counted. So of several nodes one attempts a delivery at a time, and whoever takes a lease over that has run out is
+//! not disturbed by its late holder. Endpoints' rows are locked before deliveries' rows, both in the order of their
+//! ids.
+
+use std::collections::{BTreeMap, HashSet};
+
+use diesel_async::AsyncConnection;
+
+use super::{Conn, bulk_courier};
+use crate::domain::ids::{DeliveryId, WebhookId};
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::delivery::Turn;
+use crate::store::StoreError;
+use crate::store::courier::{Ask, AttemptRecord, DueDelivery, Recorded, Unsent, Waiting};
+use crate::store::courier_rows::{AttemptedRow, DueRow, Ended, Told, WaitingRow, attempted_row};
+use crate::store::work::Claim;
+
+/// A page of the endpoints for which deliveries wait, by their ids, after this one.
+pub async fn endpoints_waiting(
+    conn: &mut Conn,
+    now: Timestamp,
+    after: Option<WebhookId>,
+    limit: i64,
+) -> Result<Vec<Waiting>, StoreError> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let rows = bulk_courier::endpoints_waiting(conn, now.micros(), after, limit).await?;
+    Ok(rows.into_iter().filter_map(WaitingRow::into_waiting).collect())
+}
+
+/// What is due of these endpoints and may be sent now, at most so many of each.
+pub async fn deliveries_due(conn: &mut Conn, now: Timestamp, asks: &[Ask]) -> Result<Vec<DueDelivery>, StoreError> {
+    let rows = bulk_courier::deliveries_due(conn, now.micros(), asks).await?;
+    let due = rows.into_iter().filter_map(|row| {
+        let id = row.id.clone();
+        let due = row.into_due(now);
+        if due.is_none() {
+            tracing::error!(delivery.id = id, "a delivery cannot be read; it is not sent");
+        }
+        due
+    });
+    Ok(due.collect())
+}
+
+/// Leases these deliveries as far as they are still as they were read; answers the ones that were.
+pub async fn deliveries_lease(
+    conn: &mut Conn,
+    now: Timestamp,
+    due: &[DueDelivery],
+    lease: &Claim,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let mut rows: Vec<DueRow> = due.iter().map(|due| due_row(due.id, due.due_micros)).collect();
+    rows.sort_by(|one, other| one.id.cmp(&other.id));
+    let caught_up = due.iter().filter(|due| due.turn == Turn::CatchUp).map(|due| due.webhook.to_string());
+    let mut caught_up: Vec<String> = caught_up.collect();
+    caught_up.sort_unstable();
+    caught_up.dedup();
+    conn.transaction(async |conn| {
+        // Of two nodes that catch up on one endpoint the second waits here, and then finds it taken.
+        bulk_courier::endpoints_lock(conn, caught_up).await?;
+        let won = bulk_courier::deliveries_lease(conn, rows, lease, now.micros()).await?;
+        Ok(won.iter().filter_map(|id| DeliveryId::parse(id)).collect())
+    })
+    .await
+}
+
+fn due_row(id: DeliveryId, due_at: i64) -> DueRow {
+    DueRow { id: id.to_string(), due_at }
+}
+
+/// Gives deliveries back that this lease still holds.
+pub async fn deliveries_release(conn: &mut Conn, unsent: &[Unsent], lease: &str) -> Result<(), StoreError> {
+    let mut rows: Vec<DueRow> = unsent.iter().map(|unsent| due_row(unsent.delivery, unsent.due_micros)).collect();
+    rows.sort_by(|one, other| one.id.cmp(&other.id));
+    conn.transaction(async |conn| Ok(bulk_courier::deliveries_release(conn, rows, lease.to_owned()).await?)).await
+}
+
+/// Keeps what came of attempts, each if its lease still holds its delivery, and what they say of the endpoints.
+pub async fn attempts_record(conn: &mut Conn, attempts: &[AttemptRecord]) -> Result<Recorded, StoreError> {
+    let mut ids: Vec<String> = attempts.iter().map(|attempt| attempt.webhook.to_string()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    conn.transaction(async |conn| {
+        let endpoints = bulk_courier::endpoints_lock(conn, ids).await?;
+        let mut endpoints: BTreeMap<String, Told> =
+            endpoints.into_iter().map(|row| (row.id.clone(), Told::from(row))).collect();
+        let rows = attempts.iter().map(|attempt| {
+            let is_over = endpoints.get(&attempt.webhook.to_string()).is_none_or(|told| told.is_over);
+            attempted_row(attempt, is_over)
+        });
+        let mut rows: Vec<AttemptedRow> = rows.collect();
+        rows.sort_by(|one, other| one.id.cmp(&other.id));
+        let again: HashSet<String> = rows.iter().filter(|row| row.due_at.is_some()).map(|row| row.id.clone()).collect();
+        let held = bulk_courier::deliveries_attempted(conn, rows).await?;
+        let mut recorded = Recorded::default();
+        for attempt in attempts {
+            let id = attempt.delivery.to_string();
+            if let Some(told) = endpoints.get_mut(&attempt.webhook.to_string()).filter(|_| held.contains(&id)) {
+                told.of(attempt, if again.contains(&id) { Ended::Again } else { Ended::ForGood }, &mut recorded);
+            }
+        }
+        recorded.disabled = endpoints.values().filter_map(Told::disabled).collect();
+        bulk_courier::endpoints_told(conn, endpoints.into_values().map(|told| told.row).collect()).await?;
+        Ok(recorded)
+    })
+    .await
+}
