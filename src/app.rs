@@ -97,7 +97,7 @@ impl App {
         let settings = settings.listening_on(local_addr);
         let client = Client::new(&settings).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let actors = Actors::start(&settings, &clock, &store, client);
-        let delivering = Delivering::start(actors.courier_surroundings(&settings), names)?;
+        let delivering = Delivering::start(actors.courier_surroundings(&settings), names.clone())?;
         let sweeper = actors.sweeper.clone();
         let sweeping = SweeperActor::start_in_arbiter(&actors.first_arbiter(), move |_| SweeperActor(sweeper));
         let payments = actors.poller().map(|poller| poller.payments.clone());
@@ -120,6 +120,7 @@ impl App {
             payments,
             simulator: simulator.clone(),
             courier: actors.bell.clone(),
+            names: names.clone(),
         }));
         let server = http::serve(listener, shared)?;
         let handle = server.handle();

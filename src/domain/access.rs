@@ -104,6 +104,10 @@ pub enum Permission {
     ReadKeys,
     /// Making, replacing or revoking them.
     WriteKeys,
+    /// Seeing the account's endpoints for webhooks.
+    ReadWebhooks,
+    /// Making, changing, testing or deleting them.
+    WriteWebhooks,
     /// Everything under `/v1/admin`.
     Operate,
 }
@@ -117,6 +121,8 @@ impl Permission {
             Self::WriteOrders => &[Scope::AdminBilling, Scope::Write, Scope::AccountOwner, Scope::Admin],
             Self::ReadKeys => &[Scope::Read, Scope::AccountOwner, Scope::Admin],
             Self::WriteKeys => &[Scope::AccountOwner, Scope::Admin],
+            Self::ReadWebhooks => &[Scope::ReadWebhooks, Scope::Read, Scope::AccountOwner, Scope::Admin],
+            Self::WriteWebhooks => &[Scope::AdminWebhooks, Scope::AccountOwner, Scope::Admin],
             Self::Operate => &[Scope::InternalAdmin, Scope::Admin],
         }
     }
@@ -129,6 +135,8 @@ impl Permission {
             Self::WriteOrders => Scope::AdminBilling,
             Self::ReadKeys => Scope::Read,
             Self::WriteKeys => Scope::AccountOwner,
+            Self::ReadWebhooks => Scope::ReadWebhooks,
+            Self::WriteWebhooks => Scope::AdminWebhooks,
             Self::Operate => Scope::InternalAdmin,
         }
     }

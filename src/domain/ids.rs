@@ -233,7 +233,7 @@ macro_rules! serialize_as_text {
         }
     )*};
 }
-serialize_as_text!(OrderId, AccountId, KeyId, AttentionId, AuditId, PaymentId);
+serialize_as_text!(OrderId, AccountId, KeyId, AttentionId, AuditId, WebhookId, DeliveryId, PaymentId);
 
 #[cfg(test)]
 mod tests {

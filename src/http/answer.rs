@@ -23,6 +23,14 @@ pub fn created(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
     with_status(StatusCode::CREATED, body)
 }
 
+/// 202 with this body.
+///
+/// # Errors
+/// 500 if it cannot be written as JSON.
+pub fn accepted(body: &impl Serialize) -> Result<HttpResponse, ApiError> {
+    with_status(StatusCode::ACCEPTED, body)
+}
+
 /// 204, which has no body.
 #[must_use]
 pub fn no_content() -> HttpResponse {

@@ -1,11 +1,13 @@
-//! Turns what went wrong into status, slug and sentence: the only file that knows both sides; what goes
-//! wrong with API keys alone is in `error/keys.rs`, why no rest is asked for in `error/top_up.rs`.
+//! Turns what went wrong into status, slug and sentence: the only place that knows both sides; what goes
+//! wrong with one kind of thing alone is in `error/`.
 //!
 //! One exhaustive match over our errors (contract, section 1). A problem never carries a cause or a
 //! stack; the cause travels beside it to `frame.rs`, which logs it once, under the request id it shows.
 
+mod checkout;
 mod keys;
 mod top_up;
+mod webhooks;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,7 +19,6 @@ use actix_web::{HttpResponse, ResponseError};
 
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
-use crate::actors::payments::BelowMinimum;
 use crate::domain::access::{Scope, Tier};
 use crate::domain::ids::AttentionId;
 use crate::domain::lifecycle::Refusal;
@@ -30,6 +31,7 @@ use super::problem::{Extensions, Issues, Problem, Slug, extended, internal, late
 
 pub use keys::ApiKeyError;
 pub use top_up::TopUpRefusal;
+pub use webhooks::WebhookError;
 
 /// After how long a retry is worth it where a queue was full.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -73,6 +75,8 @@ pub enum ApiError {
     NoSuchOrder(String),
     /// What was asked of the API keys cannot be.
     ApiKey(ApiKeyError),
+    /// What was asked of the endpoints for webhooks cannot be.
+    Webhook(WebhookError),
     /// No rest of an order is asked for.
     TopUp(TopUpRefusal),
     /// No such attention item.
@@ -153,13 +157,14 @@ impl ApiError {
             },
             Self::NoSuchOrder(id) => no_such_order(id),
             Self::ApiKey(error) => keys::problem(*error),
+            Self::Webhook(error) => webhooks::problem(*error),
             Self::TopUp(refusal) => top_up::problem(refusal),
             Self::NoSuchAttention(id) => plain(Slug::NotFound, format!("No attention item with id \"{id}\".")),
             Self::AttentionResolved(id) => attention_resolved(*id),
             Self::RateLimited { tier, retry_after_seconds } => rate_limited(*tier, *retry_after_seconds),
             Self::Busy(what) => later(BUSY_RETRY_SECONDS, LATER, format!("busy: {what}")),
             Self::NotReady(detail) => later(STORAGE_RETRY_SECONDS, detail, (*detail).to_owned()),
-            Self::Checkout(error) => of_checkout(error),
+            Self::Checkout(error) => checkout::problem(error),
             Self::Order(id, error) => of_order(id, error),
             Self::Store(error) => of_store(error, chain(error)),
             Self::Ipn(IpnRefusal::BadSignature) => plain(Slug::Unauthorized, "Invalid NowPayments signature."),
@@ -197,33 +202,6 @@ fn rate_limited(tier: Tier, retry_after_seconds: u64) -> Problem {
     let detail = format!("Rate limit for \"global\" exceeded for tier \"{}\".", tier.as_str());
     let extensions = Extensions { retry_after_seconds: Some(retry_after_seconds), ..Extensions::default() };
     extended(Slug::RateLimited, detail, extensions)
-}
-
-fn of_checkout(error: &CheckoutError) -> Problem {
-    match error {
-        CheckoutError::UnknownProduct => ApiError::field("product", "product is not in the catalogue.").problem(),
-        CheckoutError::Mismatch(field) => {
-            let detail = format!("This Idempotency-Key was already used with a different {field}.");
-            let extensions = Extensions { field: Some(field), ..Extensions::default() };
-            extended(Slug::IdempotencyMismatch, detail, extensions)
-        }
-        CheckoutError::NotOffered(coin) => {
-            ApiError::field("pay_currency", format!("pay_currency {coin} is not offered.")).problem()
-        }
-        CheckoutError::BelowMinimum(below) => ApiError::field("pay_currency", below_minimum(below)).problem(),
-        // The order was made by this very request: that it is gone is a fault of ours.
-        CheckoutError::Order(OrderError::NotFound) => internal(chain(error)),
-        CheckoutError::Order(inner) => of_order("", inner),
-    }
-}
-
-fn below_minimum(below: &BelowMinimum) -> String {
-    let BelowMinimum { coin, minimum, product, price } = below;
-    let (currency, minimum, costs) = (price.currency, minimum.as_money(price.currency), price.in_major_units());
-    format!(
-        "pay_currency {coin} has a minimum of {minimum} {currency}; {product} costs {costs} {currency}. \
-         Choose another coin."
-    )
 }
 
 fn of_order(id: &str, error: &OrderError) -> Problem {

@@ -43,6 +43,12 @@ impl Fields {
         self.issues.field_errors.contains_key(name)
     }
 
+    /// True if the field is there, be it `null`.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
     /// Ends reading.
     ///
     /// # Errors
@@ -195,12 +201,16 @@ impl Fields {
 
     /// Yes or no; absent and `null` are no.
     pub fn flag(&mut self, name: &'static str) -> bool {
-        match self.object.remove(name) {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(flag)) => flag,
-            Some(other) => {
+        if self.object.get(name).is_some_and(Value::is_null) { false } else { self.choice(name).unwrap_or_default() }
+    }
+
+    /// Yes or no, if the field is there; `null` is neither.
+    pub fn choice(&mut self, name: &'static str) -> Option<bool> {
+        match self.object.remove(name)? {
+            Value::Bool(flag) => Some(flag),
+            other => {
                 self.wrong(name, format!("{name} must be true or false, not {}.", kind(&other)));
-                false
+                None
             }
         }
     }

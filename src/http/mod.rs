@@ -31,6 +31,7 @@ mod query;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -53,6 +54,7 @@ use crate::config::{Secret, Settings};
 use crate::domain::ids::KeyId;
 use crate::provider::simulator::Simulator;
 use crate::store::Store;
+use crate::webhooks::names::Names;
 
 use auth::Keyring;
 use frame::Frame;
@@ -84,6 +86,8 @@ pub struct Parts {
     pub simulator: Option<Simulator>,
     /// Who tells merchants.
     pub courier: Bell,
+    /// Who knows where their endpoints lead.
+    pub names: Names,
 }
 
 /// What all handlers of all workers share.
@@ -98,12 +102,13 @@ pub struct Shared {
     payments: Option<PaymentDesk>,
     simulator: Option<Simulator>,
     courier: Bell,
+    names: Names,
     gate: Gate,
     keyring: Keyring,
     limits: Limits,
     readiness: Readiness,
     document: serde_json::Value,
-    docs: String,
+    docs: pages::docs::Pages,
 }
 
 impl Shared {
@@ -128,6 +133,7 @@ impl Shared {
             payments: parts.payments,
             simulator: parts.simulator,
             courier: parts.courier,
+            names: parts.names,
         }
     }
 

@@ -25,7 +25,7 @@ use rules::Rules;
 
 use super::error::ApiError;
 use super::problem::ProblemDocument;
-use super::{Shared, account, admin, answer, billing, health, ipn, keys, pages};
+use super::{Shared, account, admin, answer, billing, health, ipn, keys, pages, webhooks};
 use crate::config::OrderSettings;
 
 /// Every operation, in the order of `routes.rs`.
@@ -37,6 +37,8 @@ use crate::config::OrderSettings;
             account's orders only; another's is 404, as if there were none."),
         (name = "Account", description = "The customer's account and its API keys. A key is never given more than the \
             key that makes it may do, and never the scopes of operators."),
+        (name = "Webhooks", description = "Where a customer's programs are told what became of orders, signed, at least \
+            once, in order per order. An endpoint that fails 50 times in a row, or answers 410, is disabled for good."),
         (name = "Operators", description = "What support does, over everybody's orders. Needs a key with the scope \
             `driftstack_internal_admin` or `admin`, which only the command line grants. Every change is on the audit log."),
         (name = "Provider", description = "Where NOWPayments reports payments. Its signature takes the place of a key."),
@@ -47,6 +49,7 @@ use crate::config::OrderSettings;
         health::ready,
         show,
         pages::docs::show,
+        pages::docs::show_shapes,
         pages::style,
         pages::icon,
         ipn::receive,
@@ -55,6 +58,13 @@ use crate::config::OrderSettings;
         keys::create::create,
         keys::revoke::revoke,
         keys::rotate::rotate,
+        webhooks::list::list,
+        webhooks::create::create,
+        webhooks::get::show,
+        webhooks::patch::change,
+        webhooks::delete::delete,
+        webhooks::rotate::rotate,
+        webhooks::test::test,
         billing::checkout::create,
         billing::quote::tell,
         billing::list::page,
@@ -108,6 +118,7 @@ Requests with a key draw from a token bucket of their account, sized by its tier
 pub fn document(orders: &OrderSettings) -> Value {
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
     presence::settle(&mut document);
+    presence::demand(&mut document);
     fitting::fit(&mut document, orders);
     examples::complete(&mut document);
     document

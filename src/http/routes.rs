@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
 
 use super::error::ApiError;
-use super::{account, admin, billing, health, ipn, keys, openapi, pages};
+use super::{account, admin, billing, health, ipn, keys, openapi, pages, webhooks};
 
 /// A path, and what is served there.
 pub struct Place {
@@ -86,15 +86,22 @@ impl Place {
 #[must_use]
 pub fn table() -> Vec<Place> {
     let own = |rest: &str| at(format!("/v1/billing/crypto-orders{rest}"));
-    let any = |rest: &str| at(format!("/v1/admin/crypto-orders{rest}"));
-    vec![
+    let mut places = vec![
         at("/healthz").get(health::alive),
         at("/readyz").get(health::ready),
         at("/openapi.json").get(openapi::show),
         at("/docs/api").get(pages::docs::show),
+        at("/docs/shapes").get(pages::docs::show_shapes),
         at("/assets/style.css").get(pages::style),
         at("/assets/icon.svg").get(pages::icon),
         at("/v1/webhooks/nowpayments").post(ipn::receive),
+        at("/v1/webhooks").get(webhooks::list::list).post(webhooks::create::create),
+        at("/v1/webhooks/{id}")
+            .get(webhooks::get::show)
+            .patch(webhooks::patch::change)
+            .delete(webhooks::delete::delete),
+        at("/v1/webhooks/{id}/rotate-secret").post(webhooks::rotate::rotate),
+        at("/v1/webhooks/{id}/test").post(webhooks::test::test),
         at("/v1/account/whoami").get(account::whoami::show),
         at("/v1/api-keys").get(keys::list::page).post(keys::create::create),
         at("/v1/api-keys/{id}").delete(keys::revoke::revoke),
@@ -108,6 +115,15 @@ pub fn table() -> Vec<Place> {
         own("/{order_id}/receipt").get(billing::receipt::show),
         own("/{order_id}/receipt.txt").get(billing::receipt::text),
         own("/{order_id}/receipt.pdf").get(billing::receipt::pdf),
+    ];
+    places.extend(operators());
+    places
+}
+
+/// What only operators may ask for.
+fn operators() -> Vec<Place> {
+    let any = |rest: &str| at(format!("/v1/admin/crypto-orders{rest}"));
+    vec![
         any("").get(admin::list::page),
         any("/").get(admin::list::page),
         any(".csv").get(admin::csv::export),

@@ -14,7 +14,9 @@ use super::schema::{
     attention_items, idempotency_keys, idempotency_totals, order_search, order_totals, outbox_events, received_ipns,
 };
 use crate::clock::fresh_uuid;
+use crate::domain::ids::AccountId;
 use crate::domain::order::Order;
+use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
 
 /// A row of `received_ipns`.
@@ -121,6 +123,18 @@ impl OutboxRow {
             event_type: event.event_type.as_str().to_owned(),
             body: event.body.clone(),
             created_at: order.updated_at.micros(),
+        }
+    }
+
+    /// The row of what an account is told of no order.
+    pub fn of_no_order(event: &WebhookEvent, account: AccountId, at: Timestamp) -> Self {
+        Self {
+            id: event.id.to_string(),
+            account_id: account.to_string(),
+            order_id: String::new(),
+            event_type: event.event_type.as_str().to_owned(),
+            body: event.body.clone(),
+            created_at: at.micros(),
         }
     }
 }

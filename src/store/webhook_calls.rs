@@ -7,8 +7,11 @@ use tokio::sync::oneshot;
 use super::calls::{read, rows, write};
 use super::writer::SideWork;
 use super::{Engine, Store, StoreError, postgres, sqlite};
-use crate::domain::ids::{AccountId, WebhookId};
-use crate::domain::webhook::endpoint::Endpoint;
+use crate::domain::ids::{AccountId, DeliveryId, WebhookId};
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::WebhookEvent;
+use crate::domain::webhook::endpoint::{Edit, Endpoint};
+use crate::domain::webhook::secret::EndpointSecret;
 
 impl Store {
     /// Keeps a new endpoint, unless its account has so many in use already; answers whether it did.
@@ -24,6 +27,37 @@ impl Store {
     /// An account's endpoints without those that were deleted, newest first.
     pub async fn endpoints_of(&self, account: AccountId) -> Result<Vec<Endpoint>, StoreError> {
         read!(self.access, endpoints::endpoints_of(account))
+    }
+
+    /// Changes an endpoint; false if it is over.
+    pub async fn endpoint_edit(&self, id: WebhookId, edits: Vec<Edit>) -> Result<bool, StoreError> {
+        write!(self.access, endpoints::endpoint_edit(id, &edits))
+    }
+
+    /// Gives an endpoint a new secret, and the one that it has its grace until then; false if it has another one by
+    /// now, or is over.
+    pub async fn endpoint_rotate(
+        &self,
+        endpoint: Endpoint,
+        secret: EndpointSecret,
+        grace_until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        write!(self.access, endpoints::endpoint_rotate(&endpoint, &secret, grace_until))
+    }
+
+    /// Deletes an endpoint. A second time changes nothing.
+    pub async fn endpoint_delete(&self, id: WebhookId, now: Timestamp) -> Result<(), StoreError> {
+        write!(self.access, endpoints::endpoint_delete(id, now))
+    }
+
+    /// Keeps a ping and queues it for an endpoint; answers the delivery, or none if the endpoint is not active.
+    pub async fn endpoint_ping(
+        &self,
+        endpoint: Endpoint,
+        ping: WebhookEvent,
+        now: Timestamp,
+    ) -> Result<Option<DeliveryId>, StoreError> {
+        write!(self.access, endpoints::endpoint_ping(&endpoint, &ping, now))
     }
 
     /// Gives up to `limit` deliveries up that wait for an endpoint which is disabled or deleted; answers how many.

@@ -22,7 +22,8 @@ pub(super) const ACTIVE: &str = "active";
 pub(super) const PAUSED: &str = "paused";
 /// The word for an endpoint that failed too often.
 pub(super) const DISABLED: &str = "disabled";
-const DELETED: &str = "deleted";
+/// The word for an endpoint that its owner deleted.
+pub(super) const DELETED: &str = "deleted";
 
 /// A row of `webhook_endpoints`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -84,6 +85,11 @@ pub(super) struct Queued<'a> {
     pub event_at: i64,
 }
 
+/// What an endpoint is told, as its row has it.
+pub(super) fn events_text(events: &[EventType]) -> String {
+    events.iter().map(|event| event.as_str()).collect::<Vec<_>>().join(" ")
+}
+
 impl EndpointRow {
     pub fn of(endpoint: &Endpoint) -> Self {
         let status = match endpoint.standing {
@@ -101,7 +107,7 @@ impl EndpointRow {
             secret: endpoint.secret.expose().to_owned(),
             prev_secret: previous.map(|previous| previous.secret.expose().to_owned()),
             prev_secret_until: previous.map(|previous| previous.until.micros()),
-            events: endpoint.events.iter().map(|event| event.as_str()).collect::<Vec<_>>().join(" "),
+            events: events_text(&endpoint.events),
             description: endpoint.description.clone(),
             status: status.to_owned(),
             consecutive_failures: endpoint.health.consecutive_failures,

@@ -14,10 +14,13 @@ import schemathesis
 from schemathesis.core import NotSet
 
 ORDER_ID = re.compile(r"ord_[0-9a-f]{32}\Z")
+WEBHOOK_ID = re.compile(r"whk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
 SIGNATURE = re.compile(r"[0-9A-Fa-f]{128}\Z")
 # Orders of the customer's, one in every status.
 ORDERS = os.environ["ORDER_IDS"].split(",")
+# Two endpoints of the customer's.
+PINGED, CHANGED = os.environ["WEBHOOK_IDS"].split(",")
 # The keys that the fuzzer asks with.
 OWN_KEYS = os.environ["KEY_IDS"].split(",")
 AMOUNTS = ("price_amount", "pay_amount", "actually_paid")
@@ -95,6 +98,17 @@ def spare_own_key(context, case, kwargs):
     """Whoever revokes or rotates the key that it asks with learns nothing more: it asks for one that is not there."""
     if (case.path_parameters or {}).get("id") in OWN_KEYS:
         case.path_parameters["id"] = "key_00000000-0000-4000-8000-000000000000"
+
+
+@schemathesis.hook("before_call")
+def choose_webhook(context, case, kwargs):
+    """Random ids lead to 404 only; and an endpoint that is paused refuses a ping, of which a schema knows nothing.
+
+    So one is there to be pinged and is left as it is, and one to be changed. None that is there is deleted.
+    """
+    webhook = (case.path_parameters or {}).get("id")
+    if isinstance(webhook, str) and WEBHOOK_ID.match(webhook) and case.method.upper() != "DELETE":
+        case.path_parameters["id"] = PINGED if case.operation.path.endswith("/test") else CHANGED
 
 
 @schemathesis.hook("before_call")

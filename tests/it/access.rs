@@ -30,7 +30,7 @@ fn routes() -> Vec<(Method, String)> {
     let one = |rest: &str| format!("{ORDERS}/{NOBODYS}{rest}");
     let any = |rest: &str| format!("{ADMIN}/{NOBODYS}{rest}");
     let key = |rest: &str| format!("/v1/api-keys/key_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b{rest}");
-    vec![
+    let mut routes = vec![
         (Method::GET, "/v1/account/whoami".to_owned()),
         (Method::GET, "/v1/api-keys".to_owned()),
         (Method::POST, "/v1/api-keys".to_owned()),
@@ -67,6 +67,21 @@ fn routes() -> Vec<(Method, String)> {
         (Method::POST, any("/accept")),
         (Method::GET, any("/payments")),
         (Method::POST, any("/top-up")),
+    ];
+    routes.extend(routes_of_webhooks());
+    routes
+}
+
+fn routes_of_webhooks() -> Vec<(Method, String)> {
+    let one = |rest: &str| format!("/v1/webhooks/whk_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b{rest}");
+    vec![
+        (Method::GET, "/v1/webhooks".to_owned()),
+        (Method::POST, "/v1/webhooks".to_owned()),
+        (Method::GET, one("")),
+        (Method::PATCH, one("")),
+        (Method::DELETE, one("")),
+        (Method::POST, one("/rotate-secret")),
+        (Method::POST, one("/test")),
     ]
 }
 
@@ -76,6 +91,7 @@ fn any_body() -> Value {
         "product": "solo_manual", "price_cents": 7900, "price_currency": "USD",
         "customer_note": null, "internal_note": null,
         "payment_id": "1", "provider_status": "waiting", "dry_run": true, "reason": "paid", "note": "done",
+        "url": "https://93.184.215.14/hooks", "events": ["crypto.order.paid"],
     })
 }
 

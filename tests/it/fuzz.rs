@@ -31,6 +31,7 @@ async fn the_service_answers_as_its_document_says(engine: Engine) {
     fuzzer.env("CUSTOMER_KEY", &app.customer).env("OPERATOR_KEY", &app.operator);
     fuzzer.env("IPN_SECRET", IPN_SECRET).env("ORDER_IDS", orders.join(",")).stdin(Stdio::null());
     fuzzer.env("KEY_IDS", own_keys(&app).await.join(","));
+    fuzzer.env("WEBHOOK_IDS", [endpoint(&app).await, endpoint(&app).await].join(","));
     let ran = tokio::task::spawn_blocking(move || fuzzer.output()).await.expect("it ends");
     let Output { status, stdout, stderr } = ran.expect("it runs");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -52,6 +53,14 @@ fn program() -> Option<PathBuf> {
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The id of a new endpoint of the customer's.
+async fn endpoint(app: &TestApp) -> String {
+    let body = json!({ "url": "https://93.184.215.14/hooks", "events": ["crypto.order.paid"] });
+    let answer = app.call(Method::POST, "/v1/webhooks", &body).await;
+    assert_eq!(answer.code(), 201, "{}", answer.text);
+    answer.json()["id"].as_str().expect("an id").to_owned()
 }
 
 /// The ids of the customer's keys.

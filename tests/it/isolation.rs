@@ -1,4 +1,4 @@
-//! The wall between two customers: nobody sees another's order, note or key, whatever they ask with.
+//! The wall between two customers: nobody sees another's order, note, key or endpoint, whatever they ask with.
 //!
 //! What is another's is as good as not there: 404 and never 403, which would tell that it exists. What
 //! each key may do at all is in `permissions.rs`; that two customers may use one idempotency key is in
@@ -18,6 +18,7 @@ on_both_engines![
     another_customers_key_is_as_good_as_none,
     a_list_never_shows_another_customers_orders,
     a_list_never_shows_another_customers_keys,
+    another_customers_endpoint_is_as_good_as_none,
     no_answer_of_any_route_tells_of_another_customer,
 ];
 
@@ -26,11 +27,13 @@ const NOBODYS_KEY: &str = "key_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b";
 const ORDERS: &str = "/v1/billing/crypto-orders";
 const CHECKOUT: &str = "/v1/billing/crypto-checkout";
 const KEYS: &str = "/v1/api-keys";
+const HOOKS: &str = "/v1/webhooks";
 
 /// A request with this key; with a body that is right for every route that takes one.
 async fn ask(app: &TestApp, key: &str, method: Method, path: &str) -> Answer {
     let body = json!({
         "product": "solo_manual", "price_cents": 7900, "price_currency": "USD", "customer_note": "overwritten",
+        "description": "overwritten", "url": "https://93.184.215.14/theirs", "events": ["crypto.order.paid"],
     });
     let request = app.request(method.clone(), path).bearer_auth(key);
     let bodyless = [Method::GET, Method::DELETE].contains(&method);
@@ -79,6 +82,44 @@ async fn another_customers_key_is_as_good_as_none(engine: Engine) {
     assert_eq!(app.get(ORDERS).await.code(), 200, "the key is as good as before");
     assert_eq!(app.admin("").await.code(), 200, "the operator's too");
     assert_eq!(app.sql("select count(*) from api_keys where revoked_at is not null").await, "0");
+}
+
+/// A new endpoint of the test's own account.
+async fn endpoint(app: &TestApp) -> Value {
+    let body = json!({
+        "url": "https://93.184.215.14/endpoint-of-the-victim", "events": ["crypto.order.paid"],
+        "description": "description-of-the-victim",
+    });
+    let answer = app.call(Method::POST, HOOKS, &body).await;
+    assert_eq!(answer.code(), 201, "{}", answer.text);
+    answer.json()
+}
+
+async fn another_customers_endpoint_is_as_good_as_none(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let id = endpoint(&app).await["id"].as_str().expect("an id").to_owned();
+    let before = app.get(&format!("{HOOKS}/{id}")).await.json();
+    let (_, stranger) = app.stranger(Tier::Enterprise).await;
+    let ways = [
+        (Method::GET, ""),
+        (Method::PATCH, ""),
+        (Method::DELETE, ""),
+        (Method::POST, "/rotate-secret"),
+        (Method::POST, "/test"),
+    ];
+    for (method, rest) in ways {
+        let answer = ask(&app, &stranger, method.clone(), &format!("{HOOKS}/{id}{rest}")).await;
+        let told = answer.problem(404, "not-found");
+        assert_eq!(told, format!("No webhook endpoint with id \"{id}\"."), "{method} {rest}");
+    }
+    assert_eq!(ask(&app, &stranger, Method::GET, HOOKS).await.json(), json!({ "data": [] }));
+    assert_eq!(ask(&app, &stranger, Method::POST, HOOKS).await.code(), 201);
+    assert_eq!(ids(&app.get(HOOKS).await.json()["data"], "id"), BTreeSet::from([id.clone()]));
+    assert_eq!(app.get(&format!("{HOOKS}/{id}")).await.json(), before, "nothing has moved");
+    // What happens to an order is told to its own customer only.
+    let order = app.order().await;
+    assert_eq!(app.ipn(&payment(&order, "1", "finished")).await.code(), 200);
+    assert_eq!(app.sql("select distinct webhook_id from webhook_deliveries").await, id);
 }
 
 async fn a_list_never_shows_another_customers_orders(engine: Engine) {
@@ -136,6 +177,8 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
     assert_eq!(app.ipn(&payment(&order, "payment-of-the-victim", "finished")).await.code(), 200);
     let made = app.call(Method::POST, KEYS, &json!({ "name": "key-of-the-victim", "scopes": ["read"] })).await.json();
     let key = made["id"].as_str().expect("an id");
+    let hook = endpoint(&app).await;
+    let hook = ["id", "secret_prefix"].map(|field| hook[field].as_str().expect("text").to_owned());
     let cursors = [format!("{KEYS}?limit=1"), format!("{ORDERS}?limit=1")];
     app.order().await;
     let mut queries = vec![
@@ -149,6 +192,8 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
     }
     let prefix = made["key_prefix"].as_str().expect("a prefix").to_owned();
     let marks = ["note-of-the-victim", "note-of-support", "payment-of-the-victim", "key-of-the-victim", &prefix];
+    let marks = marks.into_iter().chain(["endpoint-of-the-victim", "description-of-the-victim", &hook[1]]);
+    let marks: Vec<&str> = marks.collect();
     let (_, stranger) = app.stranger(Tier::Enterprise).await;
     let document = app.send(app.request(Method::GET, "/openapi.json")).await.json();
     let paths = document["paths"].as_object().expect("paths");
@@ -157,7 +202,11 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
     assert!(reads.iter().any(|path| *path == KEYS), "{reads:?}");
     for path in reads {
         for query in &queries {
-            let id = if path.contains("api-keys") { key } else { order.as_str() };
+            let id = match path.split('/').nth(2) {
+                Some("api-keys") => key,
+                Some("webhooks") => &hook[0],
+                _ => order.as_str(),
+            };
             let path = path.replace("{order_id}", &order).replace("{id}", id);
             let answer = ask(&app, &stranger, Method::GET, &format!("{path}{query}")).await;
             assert!(answer.code() < 500, "{path}{query}: {}", answer.text);

@@ -79,4 +79,6 @@ mod waiting;
 mod webhook_address;
 mod webhook_send;
 mod webhook_signatures;
+mod webhook_standing;
+mod webhooks;
 mod witnesses;

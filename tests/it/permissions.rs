@@ -50,6 +50,8 @@ impl Operation {
             "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b"
         } else if self.path.contains("api-keys") {
             "key_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b"
+        } else if self.path.starts_with("/v1/webhooks") {
+            "whk_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b"
         } else {
             "01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b"
         };
@@ -113,6 +115,7 @@ fn any_body() -> String {
         "customer_note": null, "internal_note": null, "note": "x", "reason": "x",
         "payment_id": "1", "provider_status": "waiting", "payment_status": "waiting", "dry_run": true,
         "name": "x", "scopes": ["read"],
+        "url": "https://93.184.215.14/hooks", "events": ["crypto.order.paid"],
     })
     .to_string()
 }

@@ -52,6 +52,7 @@ const ASKED: &[(&str, &str)] = &[
     ("orders", "/v1/admin/crypto-orders?search=ab"),
     ("orders", "/v1/admin/crypto-orders.csv?all=1&created_after={from}&created_before={until}"),
     ("api_keys", "/v1/api-keys?limit=10"),
+    ("webhook_endpoints", "/v1/webhooks"),
     ("accounts", "/v1/account/whoami"),
     ("orders", "/v1/billing/crypto-orders?limit=10"),
     ("orders", "/v1/billing/crypto-orders?limit=10&status=paid"),

@@ -137,7 +137,86 @@ pub struct DeliveryCounts {
     pub dlq: i64,
 }
 
+/// What its owner changes about an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// Where events are sent.
+    Url(String),
+    /// What it is told.
+    Events(Vec<EventType>),
+    /// What it is called.
+    Description(Option<String>),
+    /// Nothing more, for now.
+    Pause,
+    /// It is told again.
+    Resume,
+}
+
+/// Why an endpoint does not do what its owner asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unable {
+    /// It is deleted: to its owner there is none.
+    Deleted,
+    /// It is disabled, for good.
+    Disabled {
+        /// When.
+        at: Timestamp,
+        /// For what.
+        because: Downfall,
+    },
+    /// It is paused, so nothing is sent.
+    Paused,
+    /// An earlier rotation is not over.
+    GraceRuns {
+        /// When it is.
+        until: Timestamp,
+    },
+}
+
+/// What an endpoint was disabled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Downfall {
+    /// Too many failed attempts in a row.
+    Failures,
+    /// It said that it is gone.
+    Gone,
+}
+
 impl Endpoint {
+    /// Whether its owner may change it.
+    ///
+    /// # Errors
+    /// [`Unable`], if it is over.
+    pub fn may_change(&self) -> Result<(), Unable> {
+        match self.standing {
+            Standing::Active | Standing::Paused => Ok(()),
+            Standing::Deleted { .. } => Err(Unable::Deleted),
+            Standing::Disabled { at } => {
+                let failures = self.health.consecutive_failures >= FAILURES_IN_A_ROW_MAX;
+                let because = if failures { Downfall::Failures } else { Downfall::Gone };
+                Err(Unable::Disabled { at, because })
+            }
+        }
+    }
+
+    /// Whether it may be sent a ping.
+    ///
+    /// # Errors
+    /// [`Unable`], if it is over or paused.
+    pub fn may_ping(&self) -> Result<(), Unable> {
+        self.may_change()?;
+        if self.standing == Standing::Paused { Err(Unable::Paused) } else { Ok(()) }
+    }
+
+    /// Whether it may get a new secret: a third one would end the first before its time.
+    ///
+    /// # Errors
+    /// [`Unable`], if it is over, or an earlier rotation is not.
+    pub fn may_rotate(&self, now: Timestamp) -> Result<(), Unable> {
+        self.may_change()?;
+        self.grace_at(now).map_or(Ok(()), |previous| Err(Unable::GraceRuns { until: previous.until }))
+    }
+
     /// The secrets that sign at this time, the present one first.
     #[must_use]
     pub fn secrets_at(&self, now: Timestamp) -> Vec<EndpointSecret> {

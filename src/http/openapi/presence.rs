@@ -2,7 +2,7 @@
 //!
 //! Handlers describe one that may be absent as an `Option`, which the generator takes for nullable.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Takes `null` out of every parameter and every body as such.
 pub fn settle(document: &mut Value) {
@@ -13,6 +13,19 @@ pub fn settle(document: &mut Value) {
             let contents = operation.get_mut("requestBody").and_then(|body| body.get_mut("content"));
             members(contents).for_each(never_null);
         }
+    }
+}
+
+/// A change changes something: of these shapes one field at least is there.
+const CHANGES: [&str; 1] = ["/components/schemas/WebhookEndpointChange"];
+
+/// Asks for one field at least of those, which the generator cannot say.
+pub fn demand(document: &mut Value) {
+    for shape in CHANGES {
+        let Some(shape) = document.pointer_mut(shape).and_then(Value::as_object_mut) else { continue };
+        let names = shape.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        let one_of_them: Vec<Value> = names.map(|name| json!({ "required": [name] })).collect();
+        shape.insert("anyOf".to_owned(), one_of_them.into());
     }
 }
 

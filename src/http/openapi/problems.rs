@@ -13,12 +13,14 @@ use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
 use crate::domain::access::keys::{ACTIVE_KEYS_MAX, NotRotated};
 use crate::domain::access::{Scope, Tier};
-use crate::domain::ids::AttentionId;
+use crate::domain::ids::{AttentionId, WebhookId};
 use crate::domain::lifecycle::Refusal;
 use crate::domain::order::StatusName;
+use crate::domain::time::Timestamp;
 use crate::domain::topup::NoTopUp;
+use crate::domain::webhook::endpoint::{Downfall, ENDPOINTS_MAX, Unable};
 use crate::http::body::BODY_BYTES_MAX;
-use crate::http::error::{ApiError, ApiKeyError, KeyRefusal, TopUpRefusal};
+use crate::http::error::{ApiError, ApiKeyError, KeyRefusal, TopUpRefusal, WebhookError};
 use crate::http::problem::Issues;
 use crate::provider::IpnRefusal;
 
@@ -26,6 +28,8 @@ use crate::provider::IpnRefusal;
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// The id of the request in all examples.
 const REQUEST_ID: &str = "0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b";
+/// 2026-05-12T13:00:00Z, the time in all examples.
+const MOMENT: i64 = 1_778_590_800_000;
 const ORDER_ID: &str = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b";
 
 /// An answer that many operations share.
@@ -218,6 +222,34 @@ pub fn api_keys_full() -> ApiError {
 #[must_use]
 pub fn api_key_revoked() -> ApiError {
     ApiKeyError::NotRotated(NotRotated::Revoked).into()
+}
+
+/// An account that has all the endpoints it may have.
+#[must_use]
+pub fn webhooks_full() -> ApiError {
+    WebhookError::Full(ENDPOINTS_MAX).into()
+}
+
+/// An endpoint that failed too often.
+#[must_use]
+pub fn webhook_disabled() -> ApiError {
+    unable(Unable::Disabled { at: Timestamp::from_millis(MOMENT), because: Downfall::Failures })
+}
+
+/// An endpoint that its owner paused.
+#[must_use]
+pub fn webhook_paused() -> ApiError {
+    unable(Unable::Paused)
+}
+
+/// An endpoint with two secrets.
+#[must_use]
+pub fn webhook_rotating() -> ApiError {
+    unable(Unable::GraceRuns { until: Timestamp::from_millis(MOMENT) })
+}
+
+fn unable(why: Unable) -> ApiError {
+    WebhookError::Unable(WebhookId::new(Uuid::nil()), why).into()
 }
 
 /// A report without a payment.

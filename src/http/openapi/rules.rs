@@ -19,8 +19,9 @@ use crate::http::limits;
 const BEARER: &str = "bearer";
 const SCHEME: &str = "`Authorization: Bearer <key>`. Keys begin with `ds_live_` or `ds_test_` (a customer's) or \
     `ds_admin_` (an operator's). Reading orders needs one of the scopes `read:billing`, `read`, `account_owner`, `admin`; \
-    making or changing them one of `admin:billing`, `write`, `account_owner`, `admin`; listing keys one of `read`, \
-    `account_owner`, `admin`; making, rotating or revoking them `account_owner` or `admin`; everything under `/v1/admin` \
+    making or changing them one of `admin:billing`, `write`, `account_owner`, `admin`; seeing webhooks one of \
+    `read:webhooks`, `read`, `account_owner`, `admin`; changing them one of `admin:webhooks`, `account_owner`, `admin`; \
+    listing keys one of `read`, `account_owner`, `admin`; making, rotating or revoking them `account_owner` or `admin`; everything under `/v1/admin` \
     `driftstack_internal_admin` or `admin`.";
 
 /// The list of all orders under its second spelling, which the contract names.

@@ -13,9 +13,10 @@ use crate::domain::access::{Scope, Tier};
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::{Outcome, WitnessKind};
-use crate::domain::ids::{AccountId, AttentionId, AuditId, KeyId, OrderId, PaymentId};
+use crate::domain::ids::{AccountId, AttentionId, AuditId, DeliveryId, KeyId, OrderId, PaymentId, WebhookId};
 use crate::domain::order::{FailureReason, Source, StatusName};
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::endpoint::URL_CHARS_MAX;
 use crate::http::billing::receipt::PdfFile;
 use crate::store::records::AttentionState;
 
@@ -38,6 +39,13 @@ const PAYMENT_ID: &str = concat!(
     r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
     r"([^\u0000-\u001f\u007f-\u009f]{0,126}",
     r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?$",
+);
+
+/// The URLs of names, with what follows them in ASCII: all that is taken, but for plain addresses and what else
+/// only the URL standard tells apart.
+const WEBHOOK_URL: &str = concat!(
+    r"^[Hh][Tt][Tt][Pp][Ss]://([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)+[A-WYZa-wyz]([A-Za-z0-9-]*[A-Za-z0-9])?",
+    r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}))?([/?#][!-\[\]-~]*)?$",
 );
 
 /// One of these words.
@@ -69,6 +77,10 @@ pub enum AccountFilter {}
 /// A product that this service sells; the document of a running service names them.
 #[derive(Debug)]
 pub enum CataloguedProduct {}
+
+/// Where events may be sent.
+#[derive(Debug)]
+pub enum WebhookUrl {}
 
 /// The header that names a purchase.
 #[derive(Debug)]
@@ -143,6 +155,23 @@ shaped! {
         description: "An audited write's id.",
         pattern: "^aud_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
         example: "aud_0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b",
+    }.into();
+    WebhookId => Text {
+        description: "The id of an endpoint for webhooks.",
+        pattern: "^whk_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        example: "whk_0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b",
+    }.into();
+    WebhookUrl => ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("A URL of `https`, without credentials, whose name leads to public addresses only. A plain address that is public is taken too."))
+        .pattern(Some(WEBHOOK_URL))
+        .max_length(Some(URL_CHARS_MAX))
+        .examples([serde_json::Value::from("https://shop.example.com/webhooks")])
+        .into();
+    DeliveryId => Text {
+        description: "The id of one event on its way to one endpoint.",
+        pattern: "^wdl_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        example: "wdl_0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b",
     }.into();
     PaymentId => Text {
         description: "The provider's payment id: opaque, printable, no blank at either end.",

@@ -1,7 +1,7 @@
-//! `GET /docs/api`: the OpenAPI document for people.
+//! `GET /docs/api` and `GET /docs/shapes`: the OpenAPI document for people.
 //!
 //! Made once at the start, from the very document that `/openapi.json` answers, so that the two cannot
-//! differ. `docs/operation.rs` reads an operation, `docs/shape.rs` a schema, `docs/prose.rs` a sentence.
+//! differ. Two pages, so that each stays small. `docs/operation.rs` reads an operation, `docs/shape.rs` a schema, `docs/prose.rs` a sentence.
 
 mod operation;
 mod prose;
@@ -25,7 +25,7 @@ use crate::http::error::ApiError;
 
 use super::{page, style_address};
 
-/// The page.
+/// The page of operations.
 #[derive(Template)]
 #[template(path = "docs.html", config = "src/http/pages/askama.toml")]
 struct Docs<'d> {
@@ -37,7 +37,21 @@ struct Docs<'d> {
     problem: Prose,
     refusals: Vec<Refusal>,
     headers: Vec<Header>,
+}
+
+/// The page of shapes.
+#[derive(Template)]
+#[template(path = "shapes.html", config = "src/http/pages/askama.toml")]
+struct Shapes<'d> {
+    style: &'static str,
+    version: &'d str,
     shapes: Vec<Shape>,
+}
+
+/// Both pages as they are sent.
+pub struct Pages {
+    operations: String,
+    shapes: String,
 }
 
 /// Operations of one kind.
@@ -63,13 +77,24 @@ struct Refusal {
         example = json!("<!DOCTYPE html>")),
 ))]
 pub async fn show(shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    Ok(page(shared.docs.clone()))
+    Ok(page(shared.docs.operations.clone()))
 }
 
-/// Renders the page; its commands ask the service at this address.
+/// Shows the shapes of what this API takes and answers.
+///
+/// A page for people, made from this document.
+#[utoipa::path(get, path = "/docs/shapes", operation_id = "show_shapes", tag = "Service", responses(
+    (status = 200, description = "The page.", content_type = "text/html", body = String,
+        example = json!("<!DOCTYPE html>")),
+))]
+pub async fn show_shapes(shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
+    Ok(page(shared.docs.shapes.clone()))
+}
+
+/// Renders the pages; their commands ask the service at this address.
 #[must_use]
-pub fn render(document: &Value, public_url: &str) -> String {
-    let docs = Docs {
+pub fn render(document: &Value, public_url: &str) -> Pages {
+    let operations = Docs {
         style: style_address(),
         version: at(document, "/info/version"),
         introduction: paragraphs(at(document, "/info/description")),
@@ -78,10 +103,12 @@ pub fn render(document: &Value, public_url: &str) -> String {
         problem: vec![Span::Shape("Problem".to_owned())].into(),
         refusals: refusals(document),
         headers: headers(document.pointer("/components/headers")),
-        shapes: members(document, "/components/schemas").map(|(name, schema)| shape::shape(name, schema)).collect(),
     };
-    // Writing into a string cannot fail, and the template calls nothing that could.
-    docs.render().unwrap_or_default()
+    let shapes = members(document, "/components/schemas").map(|(name, schema)| shape::shape(name, schema)).collect();
+    let shapes = Shapes { style: style_address(), version: at(document, "/info/version"), shapes };
+    // Writing into a string cannot fail, and the templates call nothing that could.
+    let [operations, shapes] = [operations.render(), shapes.render()].map(Result::unwrap_or_default);
+    Pages { operations, shapes }
 }
 
 /// The operations by tag, in the order of the document's tags.

@@ -6,14 +6,17 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::{Conn, bulk};
-use crate::domain::ids::{AccountId, WebhookId};
+use crate::domain::ids::{AccountId, DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
+use crate::domain::webhook::WebhookEvent;
 use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
-use crate::domain::webhook::endpoint::{Endpoint, EventType, Standing};
+use crate::domain::webhook::endpoint::{Edit, Endpoint, EventType, Standing};
+use crate::domain::webhook::secret::EndpointSecret;
 use crate::store::StoreError;
 use crate::store::changeset::Changeset;
+use crate::store::effect_rows::OutboxRow;
 use crate::store::schema::{accounts, webhook_deliveries as d, webhook_endpoints as e};
-use crate::store::webhook_rows::{ACTIVE, DISABLED, DeliveryRow, EndpointRow, Queued};
+use crate::store::webhook_rows::{ACTIVE, DELETED, DISABLED, DeliveryRow, EndpointRow, PAUSED, Queued, events_text};
 
 /// The word for a delivery that nobody has attempted.
 const PENDING: &str = DeliveryStatus::Pending.as_str();
@@ -96,6 +99,84 @@ pub async fn endpoints_of(conn: &mut Conn, account: AccountId) -> Result<Vec<End
     let newest_first = kept.order((e::created_at.desc(), e::id.desc()));
     let rows: Vec<EndpointRow> = newest_first.select(EndpointRow::as_select()).load(conn).await?;
     rows.into_iter().map(EndpointRow::into_endpoint).collect()
+}
+
+/// Changes an endpoint, unless it is over; answers whether it did.
+pub async fn endpoint_edit(conn: &mut Conn, id: WebhookId, edits: &[Edit]) -> Result<bool, StoreError> {
+    let id = id.to_string();
+    conn.transaction(async |conn| {
+        // Changes nothing, but holds the row: it is not over before all of this is done.
+        let open = e::table.find(&id).filter(e::status.eq_any([ACTIVE, PAUSED]));
+        if diesel::update(open).set(e::url.eq(e::url)).execute(conn).await? == 0 {
+            return Ok(false);
+        }
+        for edit in edits {
+            let row = diesel::update(e::table.find(&id));
+            match edit {
+                Edit::Url(url) => row.set(e::url.eq(url)).execute(conn).await?,
+                Edit::Events(events) => row.set(e::events.eq(events_text(events))).execute(conn).await?,
+                Edit::Description(text) => row.set(e::description.eq(text)).execute(conn).await?,
+                Edit::Pause => row.set(e::status.eq(PAUSED)).execute(conn).await?,
+                Edit::Resume => row.set(e::status.eq(ACTIVE)).execute(conn).await?,
+            };
+        }
+        Ok(true)
+    })
+    .await
+}
+
+/// Gives an endpoint a new secret, and the old one its grace; false if it has another one by now, or is over.
+pub async fn endpoint_rotate(
+    conn: &mut Conn,
+    endpoint: &Endpoint,
+    secret: &EndpointSecret,
+    grace_until: Timestamp,
+) -> Result<bool, StoreError> {
+    let old = endpoint.secret.expose();
+    let row = e::table.find(endpoint.id.to_string());
+    let as_it_was = row.filter(e::secret.eq(old)).filter(e::status.eq_any([ACTIVE, PAUSED]));
+    let rotated = diesel::update(as_it_was).set((
+        e::secret.eq(secret.expose()),
+        e::prev_secret.eq(old),
+        e::prev_secret_until.eq(grace_until.micros()),
+    ));
+    Ok(rotated.execute(conn).await? > 0)
+}
+
+/// Deletes an endpoint. A second time changes nothing.
+pub async fn endpoint_delete(conn: &mut Conn, id: WebhookId, now: Timestamp) -> Result<(), StoreError> {
+    diesel::update(e::table.find(id.to_string()).filter(e::deleted_at.is_null()))
+        .set((e::status.eq(DELETED), e::deleted_at.eq(now.micros())))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Queues a ping for an endpoint, if it is active; answers the delivery.
+pub async fn endpoint_ping(
+    conn: &mut Conn,
+    endpoint: &Endpoint,
+    ping: &WebhookEvent,
+    now: Timestamp,
+) -> Result<Option<DeliveryId>, StoreError> {
+    conn.transaction(async |conn| {
+        // Changes nothing, but holds the row: what waits for it is not buried before this waits too.
+        let active = e::table.find(endpoint.id.to_string()).filter(e::status.eq(ACTIVE));
+        if diesel::update(active).set(e::url.eq(e::url)).execute(conn).await? == 0 {
+            return Ok(None);
+        }
+        let queued = Queued {
+            webhook: endpoint.id,
+            event: ping.id,
+            event_type: ping.event_type.as_str(),
+            order_id: None,
+            event_at: now.micros(),
+        };
+        bulk::outbox_insert(conn, vec![OutboxRow::of_no_order(ping, endpoint.account_id, now)]).await?;
+        bulk::deliveries_insert(conn, vec![DeliveryRow::queued(&queued, Turn::Replay, now)]).await?;
+        Ok(Some(DeliveryId::of(endpoint.id, ping.id)))
+    })
+    .await
 }
 
 /// Gives up to `limit` deliveries up that wait for an endpoint which is over; answers how many there were.

@@ -87,7 +87,8 @@ const PAID: &str = "i % 97 > 4";
 pub fn fill(app: &TestApp) {
     let engine = app.engine();
     let words = Words { engine, account: app.account.to_string(), now: app.clock.now() };
-    let statements = [orders(&words), ledgers(&words), keys(&words), notices(&words), totals(&words)].concat();
+    let statements =
+        [orders(&words), ledgers(&words), keys(&words), notices(&words), endpoints(&words), totals(&words)].concat();
     let around = match engine {
         Engine::Sqlite => format!("pragma synchronous = off; begin; {statements} commit;"),
         Engine::Postgres(_) => format!("begin; set local synchronous_commit = off; {statements} commit;"),
@@ -210,6 +211,31 @@ fn keys(words: &Words) -> String {
         "true",
     );
     used + &keys
+}
+
+/// Endpoints for webhooks, of which most were deleted.
+fn endpoints(words: &Words) -> String {
+    let (account, created) = (words.account(), words.created());
+    let id = format!("'whk_' || {}", words.uuid());
+    let deleted = format!("case when i % 5000 > 0 then {created} end");
+    words.fill(
+        "webhook_endpoints",
+        &[
+            ("id", &id),
+            ("account_id", &account),
+            ("url", "'https://93.184.215.14/hooks'"),
+            ("secret", "'whsec_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"),
+            ("events", "'crypto.order.paid'"),
+            ("status", "case when i % 5000 > 0 then 'deleted' else 'active' end"),
+            ("consecutive_failures", "0"),
+            ("deleted_at", &deleted),
+            ("delivered", "0"),
+            ("failed", "0"),
+            ("dlq", "0"),
+            ("created_at", &created),
+        ],
+        "true",
+    )
 }
 
 /// What is raised to operators, and what they did.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::prose::{Prose, Verbatim, paragraphs, sentence};
 use super::shape::{Field, kind};
+use crate::http::openapi::problems;
 
 /// An operation.
 pub struct Operation {
@@ -66,6 +67,8 @@ pub struct Answer {
     pub kind: Prose,
     /// The headers that not all answers have.
     pub headers: Vec<Header>,
+    /// What a refusal says.
+    pub sentence: Option<Verbatim>,
     /// What it looks like, unless that was shown.
     pub example: Option<Verbatim>,
     /// Where it was shown.
@@ -141,7 +144,11 @@ impl<'d> Reader<'d> {
             None if response.get("$ref").is_some() => return None,
             None => ("", None),
         };
-        let example = content.and_then(|content| content.get("example")).map(pretty).unwrap_or_default();
+        let example = content.and_then(|content| content.get("example"));
+        if media_type == problems::MEDIA_TYPE {
+            return Some(refusal(status, response, example));
+        }
+        let example = example.map(pretty).unwrap_or_default();
         // A short one is as short as a link.
         let long = example.lines().count() > 6;
         let example_of = if long { self.earlier(place, &example) } else { None };
@@ -151,6 +158,7 @@ impl<'d> Reader<'d> {
             media_type: if media_type == "application/json" { String::new() } else { media_type.to_owned() },
             kind: content.and_then(|content| content.get("schema")).map(kind).unwrap_or_default(),
             headers: headers(response.get("headers")),
+            sentence: None,
             example: Some(example).filter(|example| example_of.is_none() && !example.is_empty()).map(Verbatim),
             example_of,
         })
@@ -219,6 +227,20 @@ fn body(body: &Value) -> Body {
     Body {
         required: body.get("required").and_then(Value::as_bool).unwrap_or_default(),
         kind: schema.map(kind).unwrap_or_default(),
+    }
+}
+
+/// A refusal that is the operation's own: of a problem only the sentence is news.
+fn refusal(status: &str, response: &Value, example: Option<&Value>) -> Answer {
+    Answer {
+        status: status.to_owned(),
+        description: sentence(text(response, "description")),
+        media_type: String::new(),
+        kind: Prose::default(),
+        headers: headers(response.get("headers")),
+        sentence: example.map(|example| Verbatim(text(example, "detail").to_owned())),
+        example: None,
+        example_of: None,
     }
 }
 

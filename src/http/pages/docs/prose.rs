@@ -27,10 +27,18 @@ impl Span {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Template)]
 #[template(
     ext = "html",
-    source = r##"{% for span in spans %}{% match span %}{% when Span::Text with (words) %}{{ Verbatim(words.clone()) }}{% when Span::Code with (code) %}<code>{{ Verbatim(code.clone()) }}</code>{% when Span::Shape with (name) %}<a href="#shape-{{ name }}">{{ name }}</a>{% endmatch %}{% endfor %}"##
+    source = r##"{% for span in spans %}{% match span %}{% when Span::Text with (words) %}{{ Verbatim(words.clone()) }}{% when Span::Code with (code) %}<code>{{ Verbatim(code.clone()) }}</code>{% when Span::Shape with (name) %}<a href="/docs/shapes#{{ name }}">{{ name }}</a>{% endmatch %}{% endfor %}"##
 )]
 pub struct Prose {
     spans: Vec<Span>,
+}
+
+impl Prose {
+    /// True if it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
 }
 
 /// The template above escapes every span itself.

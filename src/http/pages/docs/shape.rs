@@ -81,8 +81,10 @@ fn words(schema: &Value) -> Vec<Span> {
         let name = reference.rsplit('/').next().unwrap_or_default();
         return vec![Span::Shape(name.to_owned())];
     }
+    // Beside a type, these only say which fields must be there.
+    let composed = schema.get("type").is_none();
     for (word, between) in [("allOf", " with "), ("oneOf", " or "), ("anyOf", " or ")] {
-        if let Some(parts) = schema.get(word).and_then(Value::as_array) {
+        if let Some(parts) = schema.get(word).filter(|_| composed).and_then(Value::as_array) {
             return joined(parts.iter().map(words), between);
         }
     }
@@ -179,7 +181,7 @@ mod tests {
             (json!({"type": "string", "enum": ["a", "b"]}), "string, one of <code>a</code>, <code>b</code>"),
             (
                 json!({"type": "array", "items": {"$ref": "#/components/schemas/X"}}),
-                "list of <a href=\"#shape-X\">X</a>",
+                "list of <a href=\"/docs/shapes#X\">X</a>",
             ),
             (json!({"oneOf": [{"type": "null"}, {"type": "integer"}]}), "null or integer"),
             (json!({"type": "string", "pattern": "^a$"}), "string, matches <code>^a$</code>"),

@@ -7,8 +7,14 @@ use serde_json::Value;
 use super::render;
 use crate::http::openapi::tests::document;
 
+/// The page of operations.
 fn html() -> String {
-    render(&document(), "https://pay.example.com")
+    render(&document(), "https://pay.example.com").operations
+}
+
+/// The page of shapes.
+fn shapes() -> String {
+    render(&document(), "https://pay.example.com").shapes
 }
 
 /// The values of an attribute.
@@ -29,28 +35,40 @@ fn every_operation_and_every_shape_has_a_place() {
         count += 1;
     }
     assert!(count > 15);
+    let html = shapes();
+    let ids: BTreeSet<_> = values(&html, "id").into_iter().collect();
     for name in document["components"]["schemas"].as_object().unwrap().keys() {
-        assert!(ids.contains(format!("shape-{name}").as_str()), "{name}");
+        assert!(ids.contains(name.as_str()), "{name}");
     }
 }
 
 #[test]
 fn every_name_is_given_once_and_every_link_leads_to_one() {
-    let html = html();
-    let ids = values(&html, "id");
-    let names: BTreeSet<_> = ids.iter().copied().collect();
-    assert_eq!(names.len(), ids.len());
-    for link in values(&html, "href") {
-        match link.strip_prefix('#') {
-            Some(name) => assert!(names.contains(name), "{link}"),
-            None => assert!(link.starts_with("/assets/") || link == "/openapi.json", "{link}"),
+    let (html, shapes) = (html(), shapes());
+    let names = |html: &'_ str| -> BTreeSet<String> {
+        let ids = values(html, "id");
+        let names: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        assert_eq!(names.len(), ids.len());
+        names
+    };
+    let named_shapes = names(&shapes);
+    for (page, own) in [(&html, names(&html)), (&shapes, named_shapes.clone())] {
+        for link in values(page, "href") {
+            match link.split_once('#') {
+                Some(("", name)) => assert!(own.contains(name), "{link}"),
+                Some(("/docs/shapes", name)) => assert!(named_shapes.contains(name), "{link}"),
+                _ => assert!(
+                    link.starts_with("/assets/") || ["/openapi.json", "/docs/api", "/docs/shapes"].contains(&link),
+                    "{link}"
+                ),
+            }
         }
     }
 }
 
 #[test]
 fn nothing_runs_and_nothing_is_styled_in_place() {
-    let html = html().to_lowercase();
+    let html = (html() + &shapes()).to_lowercase();
     for banned in ["<script", " style=\"", "<style", " onclick", " onload", "javascript:"] {
         assert!(!html.contains(banned), "{banned}");
     }
@@ -71,12 +89,15 @@ fn commands_can_be_pasted() {
 }
 
 #[test]
-fn the_page_is_small() {
+fn each_page_is_small() {
     // Before compression; all of it is text.
-    assert!(html().len() < 130_000, "{} bytes", html().len());
+    for page in [html(), shapes()] {
+        assert!(page.len() < 130_000, "{} bytes", page.len());
+    }
 }
 
 #[test]
-fn a_document_of_nothing_makes_a_page_of_nothing() {
-    assert!(render(&Value::Null, "").contains("<h1"));
+fn a_document_of_nothing_makes_pages_of_nothing() {
+    let pages = render(&Value::Null, "");
+    assert!(pages.operations.contains("<h1") && pages.shapes.contains("<h1"));
 }
