@@ -1,7 +1,8 @@
 //! `GET /docs/api` and `GET /docs/shapes`: the OpenAPI document for people.
 //!
 //! Made once at the start, from the very document that `/openapi.json` answers, so that the two cannot
-//! differ. Two pages, so that each stays small. `docs/operation.rs` reads an operation, `docs/shape.rs` a schema, `docs/prose.rs` a sentence.
+//! differ; two pages, so that each stays small. `docs/operation.rs` reads an operation, `docs/shape.rs` a
+//! schema, `docs/prose.rs` a sentence.
 
 mod operation;
 mod prose;

@@ -196,6 +196,8 @@ pub async fn deliveries_bury(
             Some(Standing::Deleted { .. }) => "The endpoint was deleted.",
             Some(Standing::Active | Standing::Paused) | None => return Ok(0),
         };
+        // Changes nothing, but holds the endpoint's row before its deliveries', as whoever records attempts does.
+        diesel::update(e::table.find(webhook.to_string())).set(e::dlq.eq(e::dlq)).execute(conn).await?;
         let waiting = deliveries_waiting(conn, webhook, limit, now).await?;
         let attempted = waiting.iter().filter(|row| row.status != PENDING && row.attempts > 0).count();
         let ids: Vec<&str> = waiting.iter().map(|row| row.id.as_str()).collect();
