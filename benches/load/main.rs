@@ -13,6 +13,7 @@ mod options;
 #[path = "../site/mod.rs"]
 mod site;
 mod table;
+#[expect(dead_code, reason = "what only the benchmark of webhooks needs")]
 mod work;
 
 use std::time::{Duration, Instant};

@@ -46,6 +46,11 @@ impl Checkouts {
         Self { plaintext: customer.plaintext.clone(), ..Self::default() }
     }
 
+    /// Goes on after this number of keys.
+    pub fn begin_at(&mut self, asked: u64) {
+        self.asked = asked;
+    }
+
     /// How many were acknowledged.
     pub fn made(&self) -> u64 {
         u64::try_from(self.orders.len()).expect("a count")
@@ -103,6 +108,11 @@ impl Ipns {
         // The last comes first, and takes its request away: only those not sent yet are in memory.
         let requests = (5_000_000_000_u64..).zip(orders.iter().rev()).map(|(payment, order)| settling(payment, order));
         Self { requests: requests.collect(), paid: 0 }
+    }
+
+    /// One, of this payment for this order.
+    pub fn paying(payment: u64, order: &[u8; ORDER_ID]) -> Self {
+        Self { requests: vec![settling(payment, order)], paid: 0 }
     }
 
     /// How many were acknowledged.

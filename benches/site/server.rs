@@ -59,11 +59,16 @@ pub struct Server {
 impl Server {
     /// Starts it on a free port; its log goes into a file beside the database.
     pub fn start(database: &Database) -> Self {
+        Self::start_with(database, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub fn start_with(database: &Database, variables: &[(&str, &str)]) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a port is free");
         let log = File::create(database.folder().join("log")).expect("a log");
         let mut serve = program(database);
-        serve.arg("serve").env("CRYPTO_ORDERS_LISTEN", address.to_string());
+        serve.arg("serve").env("CRYPTO_ORDERS_LISTEN", address.to_string()).envs(variables.iter().copied());
         let child = serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
         Self { child, address }
     }
