@@ -372,7 +372,8 @@ async fn mint(store: &Store, now: Timestamp, account_id: Option<AccountId>, scop
     plaintext.reveal().to_owned()
 }
 
-fn json_body(request: RequestBuilder, body: &Value) -> RequestBuilder {
+/// The request with a body of JSON.
+pub fn json_body(request: RequestBuilder, body: &Value) -> RequestBuilder {
     request.header("Content-Type", "application/json").body(body.to_string())
 }
 

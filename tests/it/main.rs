@@ -29,6 +29,7 @@ mod cli;
 mod cli_refusals;
 mod cli_start;
 mod courier;
+mod courier_crash;
 mod crash;
 mod csv;
 mod docs;

@@ -141,6 +141,20 @@ const OFFENCES: &[(&str, &str)] = &[
         "select count(*) from orders o where o.status = 'paid' and not exists \
         (select 1 from received_ipns i where i.order_id = o.id and i.outcome = 'applied')",
     ),
+    (
+        "deliveries of no event",
+        "select count(*) from webhook_deliveries d where not exists \
+        (select 1 from outbox_events o where o.id = d.event_id)",
+    ),
+    (
+        "endpoints whose counts differ from their deliveries",
+        "select count(*) from webhook_endpoints e where \
+        e.delivered <> (select count(*) from webhook_deliveries d where d.webhook_id = e.id \
+        and d.status = 'delivered') or \
+        e.dlq <> (select count(*) from webhook_deliveries d where d.webhook_id = e.id and d.status = 'dlq') or \
+        e.failed <> (select count(*) from webhook_deliveries d where d.webhook_id = e.id and \
+        (d.status = 'failed' or (d.status = 'in_flight' and d.attempts > 0)))",
+    ),
 ];
 
 /// Asserts that nothing is half-written, in a database whose checkouts all had keys.
