@@ -104,9 +104,9 @@ pub enum Permission {
     ReadKeys,
     /// Making, replacing or revoking them.
     WriteKeys,
-    /// Seeing the account's endpoints for webhooks.
+    /// Seeing the account's endpoints for webhooks, and what they were sent.
     ReadWebhooks,
-    /// Making, changing, testing or deleting them.
+    /// Making, changing, testing or deleting them, or asking for deliveries again.
     WriteWebhooks,
     /// Everything under `/v1/admin`.
     Operate,

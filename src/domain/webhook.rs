@@ -6,6 +6,7 @@
 
 pub mod delivery;
 pub mod endpoint;
+pub mod resend;
 pub mod secret;
 
 use serde_json::{Value, json};

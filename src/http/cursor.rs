@@ -28,6 +28,12 @@ pub enum Records {
     Audit,
     /// Payments of an order.
     Payments,
+    /// Deliveries to an endpoint.
+    Deliveries,
+    /// Dead letters of all endpoints.
+    DeadLetters,
+    /// Deliveries of an order.
+    OrderDeliveries,
 }
 
 impl Records {
@@ -38,6 +44,9 @@ impl Records {
             Self::Attention => 11,
             Self::Audit => 12,
             Self::Payments => 13,
+            Self::Deliveries => 14,
+            Self::DeadLetters => 15,
+            Self::OrderDeliveries => 16,
         }
     }
 }
@@ -99,8 +108,8 @@ pub fn of_record(list: Records, place: &Place) -> String {
 pub fn to_record(list: Records, text: &str) -> Option<Place> {
     let (at, id) = read(list.layout(), text)?;
     let id = String::from_utf8(id).ok()?;
-    // Ids of records are hex digits, in groups or not.
-    let legal = !id.is_empty() && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-'));
+    // Ids of records are hex digits, in groups or not, some behind a word.
+    let legal = !id.is_empty() && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-'));
     legal.then_some(Place { at, id })
 }
 

@@ -5,6 +5,7 @@
 //! stack; the cause travels beside it to `frame.rs`, which logs it once, under the request id it shows.
 
 mod checkout;
+mod deliveries;
 mod keys;
 mod top_up;
 mod webhooks;
@@ -29,6 +30,7 @@ use crate::store::changeset::CommitError;
 
 use super::problem::{Extensions, Issues, Problem, Slug, extended, internal, later, plain};
 
+pub use deliveries::DeliveryRefusal;
 pub use keys::ApiKeyError;
 pub use top_up::TopUpRefusal;
 pub use webhooks::WebhookError;
@@ -75,6 +77,8 @@ pub enum ApiError {
     NoSuchOrder(String),
     /// What was asked of the API keys cannot be.
     ApiKey(ApiKeyError),
+    /// A delivery is not sent again as was asked.
+    Delivery(DeliveryRefusal),
     /// What was asked of the endpoints for webhooks cannot be.
     Webhook(WebhookError),
     /// No rest of an order is asked for.
@@ -157,6 +161,7 @@ impl ApiError {
             },
             Self::NoSuchOrder(id) => no_such_order(id),
             Self::ApiKey(error) => keys::problem(*error),
+            Self::Delivery(refusal) => deliveries::problem(*refusal),
             Self::Webhook(error) => webhooks::problem(*error),
             Self::TopUp(refusal) => top_up::problem(refusal),
             Self::NoSuchAttention(id) => plain(Slug::NotFound, format!("No attention item with id \"{id}\".")),

@@ -181,6 +181,14 @@ impl Fields {
         time
     }
 
+    /// A time that must be there; where it is not, the beginning of time.
+    pub fn time(&mut self, name: &'static str) -> Timestamp {
+        if self.object.get(name).is_none_or(Value::is_null) {
+            self.wrong(name, format!("{name} is required."));
+        }
+        self.optional_time(name).unwrap_or(Timestamp::from_micros(0))
+    }
+
     /// One text or more; how each must look is the caller's affair.
     pub fn texts(&mut self, name: &'static str) -> Vec<String> {
         let rule = match self.object.remove(name) {

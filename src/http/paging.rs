@@ -47,7 +47,15 @@ impl Asked {
     /// # Errors
     /// 400 if either breaks its rule.
     pub fn of(query: &Query, list: Records) -> Result<Self, ApiError> {
-        let limit = query.limit(LIMIT)?;
+        Self::within(query, list, LIMIT)
+    }
+
+    /// Reads `limit` by a rule of its own, and `cursor`.
+    ///
+    /// # Errors
+    /// 400 if either breaks its rule.
+    pub fn within(query: &Query, list: Records, rule: LimitRule) -> Result<Self, ApiError> {
+        let limit = query.limit(rule)?;
         let start = query.start(|text| cursor::to_record(list, text))?;
         Ok(Self { list, limit, start })
     }

@@ -95,13 +95,6 @@ pub fn table() -> Vec<Place> {
         at("/assets/style.css").get(pages::style),
         at("/assets/icon.svg").get(pages::icon),
         at("/v1/webhooks/nowpayments").post(ipn::receive),
-        at("/v1/webhooks").get(webhooks::list::list).post(webhooks::create::create),
-        at("/v1/webhooks/{id}")
-            .get(webhooks::get::show)
-            .patch(webhooks::patch::change)
-            .delete(webhooks::delete::delete),
-        at("/v1/webhooks/{id}/rotate-secret").post(webhooks::rotate::rotate),
-        at("/v1/webhooks/{id}/test").post(webhooks::test::test),
         at("/v1/account/whoami").get(account::whoami::show),
         at("/v1/api-keys").get(keys::list::page).post(keys::create::create),
         at("/v1/api-keys/{id}").delete(keys::revoke::revoke),
@@ -117,6 +110,7 @@ pub fn table() -> Vec<Place> {
         own("/{order_id}/receipt.pdf").get(billing::receipt::pdf),
     ];
     places.extend(operators());
+    places.extend(hooks());
     places
 }
 
@@ -144,6 +138,28 @@ fn operators() -> Vec<Place> {
         any("/{order_id}/top-up").post(admin::top_up::top_up),
         any("/{order_id}/internal-note").patch(admin::internal_note::set),
         at("/v1/admin/audit-log").get(admin::audit_log::page),
+    ]
+}
+
+/// Endpoints for webhooks, and what they were told.
+fn hooks() -> Vec<Place> {
+    vec![
+        at("/v1/webhooks").get(webhooks::list::list).post(webhooks::create::create),
+        at("/v1/webhooks/{id}")
+            .get(webhooks::get::show)
+            .patch(webhooks::patch::change)
+            .delete(webhooks::delete::delete),
+        at("/v1/webhooks/{id}/rotate-secret").post(webhooks::rotate::rotate),
+        at("/v1/webhooks/{id}/test").post(webhooks::test::test),
+        at("/v1/webhooks/{id}/deliveries").get(webhooks::deliveries::page),
+        at("/v1/webhooks/{id}/catch-up").post(webhooks::catch_up::catch_up),
+        at("/v1/webhook-deliveries/{id}/replay").post(webhooks::replay::replay),
+        at("/v1/admin/crypto-orders/{order_id}/deliveries").get(admin::webhook_deliveries::of_order),
+        at("/v1/admin/webhook-deliveries/{id}").get(admin::webhook_deliveries::show),
+        at("/v1/admin/webhook-deliveries/{id}/replay").post(admin::webhook_deliveries::replay),
+        at("/v1/admin/webhook-dlq").get(admin::webhook_dlq::page),
+        at("/v1/admin/webhook-dlq/{id}/requeue").post(admin::webhook_dlq::requeue),
+        at("/v1/admin/webhook-dlq/{id}/discard").post(admin::webhook_dlq::discard),
     ]
 }
 

@@ -11,6 +11,7 @@ pub mod changeset;
 pub mod courier;
 mod courier_calls;
 mod courier_rows;
+mod delivery_calls;
 mod effect_rows;
 pub mod filter;
 mod follower;
@@ -20,6 +21,8 @@ mod move_rows;
 mod open;
 mod postgres;
 pub mod records;
+pub mod resend;
+
 mod rows;
 mod schema;
 mod sqlite;

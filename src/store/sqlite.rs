@@ -29,11 +29,15 @@ pub mod attention;
 pub mod bulk;
 pub mod bulk_courier;
 pub mod bulk_load;
+#[path = "queries/catch_up.rs"]
+pub mod catch_up;
 pub mod checkpoints;
 #[path = "queries/commit.rs"]
 pub mod commit;
 #[path = "queries/courier.rs"]
 pub mod courier;
+#[path = "queries/deliveries.rs"]
+pub mod deliveries;
 #[path = "queries/endpoints.rs"]
 pub mod endpoints;
 #[path = "queries/idempotency.rs"]

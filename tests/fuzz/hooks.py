@@ -83,6 +83,10 @@ def map_body(context, body):
     end = body.get("expires_at") if isinstance(body, dict) else None
     if isinstance(end, str) and TIME.match(end) and end[:1] in "12" and end[:4] < "2100":
         body["expires_at"] = "2100" + end[4:].replace("02-29", "02-28")
+    since = body.get("since") if isinstance(body, dict) else None
+    # Nor does it know that what is to come cannot have been missed.
+    if isinstance(since, str) and TIME.match(since) and "2020" < since[:4]:
+        body["since"] = "2020" + since[4:]
     return body
 
 

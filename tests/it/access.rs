@@ -22,6 +22,8 @@ on_both_engines![
 
 const NOBODYS: &str = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b";
 const NO_ITEM: &str = "att_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b";
+const NO_HOOK: &str = "whk_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b";
+const NO_DELIVERY: &str = "wdl_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b";
 const ORDERS: &str = "/v1/billing/crypto-orders";
 const ADMIN: &str = "/v1/admin/crypto-orders";
 
@@ -69,6 +71,7 @@ fn routes() -> Vec<(Method, String)> {
         (Method::POST, any("/top-up")),
     ];
     routes.extend(routes_of_webhooks());
+    routes.extend(deliveries());
     routes
 }
 
@@ -82,6 +85,21 @@ fn routes_of_webhooks() -> Vec<(Method, String)> {
         (Method::DELETE, one("")),
         (Method::POST, one("/rotate-secret")),
         (Method::POST, one("/test")),
+    ]
+}
+
+/// Those that show deliveries, or ask for them again.
+fn deliveries() -> Vec<(Method, String)> {
+    vec![
+        (Method::GET, format!("{ADMIN}/{NOBODYS}/deliveries")),
+        (Method::GET, format!("/v1/webhooks/{NO_HOOK}/deliveries")),
+        (Method::POST, format!("/v1/webhooks/{NO_HOOK}/catch-up")),
+        (Method::POST, format!("/v1/webhook-deliveries/{NO_DELIVERY}/replay")),
+        (Method::GET, format!("/v1/admin/webhook-deliveries/{NO_DELIVERY}")),
+        (Method::POST, format!("/v1/admin/webhook-deliveries/{NO_DELIVERY}/replay")),
+        (Method::GET, "/v1/admin/webhook-dlq".to_owned()),
+        (Method::POST, format!("/v1/admin/webhook-dlq/{NO_DELIVERY}/requeue")),
+        (Method::POST, format!("/v1/admin/webhook-dlq/{NO_DELIVERY}/discard")),
     ]
 }
 

@@ -7,11 +7,13 @@ use crypto_orders::domain::time::Span;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::deliveries::{catch_up, endpoint, stand, told};
 use crate::engines::Engine;
 use crate::harness::{TestApp, payment, settings};
 
 on_both_engines![
     every_admin_write_is_on_it_with_everything,
+    what_is_done_with_a_delivery_is_on_it,
     a_sweep_by_the_command_line_has_no_actor,
     what_is_refused_or_only_tried_or_read_is_not_on_it,
     a_walk_is_everything_that_the_filters_mean_newest_first,
@@ -76,6 +78,39 @@ async fn every_admin_write_is_on_it_with_everything(engine: Engine) {
         row(applied, &order, &said, moved("applied", "partial"), "12:00:00.000"),
     ];
     assert_eq!(rows, expected);
+}
+
+async fn what_is_done_with_a_delivery_is_on_it(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let hook = endpoint(&app, app.account).await;
+    told(&app).await;
+    catch_up(&app, hook).await;
+    let id = app.sql("select id from webhook_deliveries").await;
+    // What is refused is not on it.
+    for (path, code) in [
+        ("webhook-dlq/{}/requeue", 409),
+        ("webhook-dlq/{}/discard", 409),
+        ("webhook-deliveries/{}/replay", 200),
+        ("webhook-dlq/{}/requeue", 200),
+        ("webhook-dlq/{}/discard", 200),
+    ] {
+        if code == 200 {
+            stand(&app, &id, "dlq", 6);
+        }
+        let path = format!("/v1/admin/{}", path.replace("{}", &id));
+        let answer = app.send(app.request(Method::POST, &path).bearer_auth(&app.operator)).await;
+        assert_eq!(answer.code(), code, "{path}: {}", answer.text);
+        assert_eq!(app.call(Method::POST, &path, &json!({})).await.code(), 403, "{path}");
+        app.clock.advance(Span::millis(1));
+    }
+    let own = format!("/v1/webhook-deliveries/{id}/replay");
+    assert_eq!(app.call(Method::POST, &own, &json!({})).await.code(), 200, "a customer's is no admin write");
+    let rows = app.walk(&format!("{PATH}?target={id}"), 2).await;
+    let done: Vec<_> = rows.iter().map(|row| json!([row["action"], row["result"]["status"], row["ip"]])).collect();
+    let row = |action: &str, status: &str| json!([format!("webhook_delivery.{action}"), status, "127.0.0.1"]);
+    assert_eq!(done, [row("discarded", "failed"), row("requeued", "pending"), row("replayed", "pending")]);
+    assert!(rows.iter().all(|row| row["actor"].as_str().is_some_and(|actor| actor.starts_with("key_"))), "{rows:?}");
+    assert_eq!(app.walk(PATH, 9).await.len(), 3);
 }
 
 async fn a_sweep_by_the_command_line_has_no_actor(engine: Engine) {

@@ -7,9 +7,11 @@
 use std::collections::BTreeSet;
 
 use crypto_orders::domain::access::Tier;
+use crypto_orders::domain::ids::WebhookId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::deliveries;
 use crate::engines::Engine;
 use crate::harness::{Answer, TestApp, payment};
 
@@ -194,6 +196,8 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
     let marks = ["note-of-the-victim", "note-of-support", "payment-of-the-victim", "key-of-the-victim", &prefix];
     let marks = marks.into_iter().chain(["endpoint-of-the-victim", "description-of-the-victim", &hook[1]]);
     let marks: Vec<&str> = marks.collect();
+    deliveries::catch_up(&app, WebhookId::parse(&hook[0]).expect("its id")).await;
+    let delivery = app.sql("select id from webhook_deliveries").await;
     let (_, stranger) = app.stranger(Tier::Enterprise).await;
     let document = app.send(app.request(Method::GET, "/openapi.json")).await.json();
     let paths = document["paths"].as_object().expect("paths");
@@ -202,9 +206,10 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
     assert!(reads.iter().any(|path| *path == KEYS), "{reads:?}");
     for path in reads {
         for query in &queries {
-            let id = match path.split('/').nth(2) {
-                Some("api-keys") => key,
-                Some("webhooks") => &hook[0],
+            let id = match path.as_str() {
+                path if path.contains("api-keys") => key,
+                path if path.contains("webhook-deliveries") => &delivery,
+                path if path.contains("webhooks") => &hook[0],
                 _ => order.as_str(),
             };
             let path = path.replace("{order_id}", &order).replace("{id}", id);

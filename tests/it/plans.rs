@@ -43,6 +43,11 @@ const ASKED: &[(&str, &str)] = &[
     ("audit_log", "/v1/admin/audit-log?limit=3&target={order}"),
     ("audit_log", "/v1/admin/audit-log?limit=3&actor={actor}"),
     ("audit_log", "/v1/admin/audit-log?limit=3&target={order}&actor={actor}"),
+    ("webhook_deliveries", "/v1/admin/crypto-orders/{order}/deliveries?limit=1"),
+    ("webhook_deliveries", "/v1/admin/webhook-deliveries/{delivery}"),
+    ("webhook_deliveries", "/v1/admin/webhook-dlq?limit=3"),
+    ("webhook_deliveries", "/v1/webhooks/{hook}/deliveries?limit=3"),
+    ("webhook_deliveries", "/v1/webhooks/{hook}/deliveries?limit=3&status=dlq"),
     ("order_totals", "/v1/admin/crypto-orders/stats"),
     ("order_totals", "/v1/admin/crypto-orders/pending-age"),
     ("order_totals", "/v1/admin/crypto-orders/daily?days=90"),
@@ -99,6 +104,8 @@ fn named(app: &TestApp, path: &str) -> String {
         .replace("{payment}", &format!("pay-{}", stock::ORDERS / 2 - 1))
         .replace("{account}", &app.account.to_string())
         .replace("{actor}", "key_00000000-0000-7000-8000-000000000007")
+        .replace("{hook}", &stock::hook())
+        .replace("{delivery}", &stock::delivery(stock::ORDERS / 2))
         .replace("{from}", &at(60_000))
         .replace("{until}", &at(40_000))
 }
@@ -153,10 +160,27 @@ async fn sweep(app: &TestApp) {
     assert_eq!(app.admin_call(Method::POST, "/sweep-expired", &body).await.code(), 200);
 }
 
+/// What is done with deliveries, by who finds them.
+async fn resend(app: &TestApp) {
+    let catch_up = format!("/v1/webhooks/{}/catch-up", stock::hook());
+    for dry_run in [true, false] {
+        let since = app.clock.now().before(Span::minutes(60_000));
+        let caught = app.call(Method::POST, &catch_up, &json!({ "since": since, "dry_run": dry_run })).await;
+        assert_eq!(caught.code(), 200, "{}", caught.text);
+        assert_ne!(caught.json()["event_count"], 0, "{}", caught.text);
+    }
+    let replay = format!("/v1/webhook-deliveries/{}/replay", stock::delivery(stock::ORDERS / 2));
+    assert_eq!(app.call(Method::POST, &replay, &json!({})).await.code(), 200);
+}
+
 async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engine) {
     Record::prepare();
     // The timer would find all old orders overdue.
-    let app = TestApp::spawn_with(engine, |settings| settings.sweeper.automatic = false).await;
+    let app = TestApp::spawn_with(engine, |settings| {
+        settings.sweeper.automatic = false;
+        settings.webhooks.automatic = false;
+    });
+    let app = app.await;
     stock::fill(&app);
     let mut judge = Judge::new(engine, &app.database.url).await;
     for sql in BAD {
@@ -173,6 +197,8 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
     }
     sweep(&app).await;
     sent.extend(record.take().into_iter().map(|statement| (statement, "the sweeper".to_owned())));
+    resend(&app).await;
+    sent.extend(record.take().into_iter().map(|statement| (statement, "whoever resends".to_owned())));
     let mut wrong = Vec::new();
     for (statement, who) in sent.into_iter().filter(|(one, _)| looks_for_rows(one)).collect::<BTreeMap<_, _>>() {
         let complaints = judge.complaints(&statement).await;

@@ -9,6 +9,7 @@ use crypto_orders::domain::attention::AttentionKind;
 use crypto_orders::domain::time::Span;
 use serde_json::{Value, json};
 
+use crate::deliveries;
 use crate::engines::Engine;
 use crate::harness::responder::{Responder, Said};
 use crate::harness::{TestApp, eventually, order_body, payment};
@@ -20,6 +21,7 @@ on_both_engines![
     a_payment_that_landed_without_its_ipn_is_replayed,
     two_charges_are_told_apart_by_their_keys,
     the_log_tells_what_happened_in_order,
+    a_merchant_who_was_not_told_is_told_again,
     money_that_needs_a_decision_is_shown_and_accepted,
     the_payments_of_a_short_order_are_shown_and_the_rest_is_asked_for,
     a_day_of_paid_orders_is_exported,
@@ -50,6 +52,7 @@ struct Case {
     payment: String,
     account: String,
     item: String,
+    delivery: String,
 }
 
 /// What a command of the page prints in the reader's terminal.
@@ -57,7 +60,7 @@ async fn paste(app: &TestApp, case: &Case, command: &str) -> String {
     let mut bash = Command::new("bash");
     bash.args(["-c", command]).env("BASE", app.base()).env("ADMIN_KEY", &app.operator);
     bash.env("ORDER", &case.order).env("PAYMENT", &case.payment).env("ACCOUNT", &case.account);
-    bash.env("ITEM", &case.item);
+    bash.env("ITEM", &case.item).env("DELIVERY", &case.delivery);
     let output = tokio::task::spawn_blocking(move || bash.output()).await.expect("it ends").expect("bash runs");
     assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
@@ -172,6 +175,28 @@ async fn the_log_tells_what_happened_in_order(engine: Engine) {
             json!(["paid", "2026-05-12T12:05:00.000Z", "ipn"]),
         ]
     );
+}
+
+async fn a_merchant_who_was_not_told_is_told_again(engine: Engine) {
+    const UNTOLD: &str = "The merchant says they were not told";
+    let app = spawn(engine).await;
+    let hook = deliveries::endpoint(&app, app.account).await;
+    let order = deliveries::told(&app).await;
+    let shown = command(UNTOLD, "/$ORDER/deliveries");
+    assert_eq!(paste_json(&app, &of(&order, ""), shown).await["data"], json!([]));
+    deliveries::catch_up(&app, hook).await;
+    let shown = paste_json(&app, &of(&order, ""), shown).await;
+    let delivery = shown["data"][0]["id"].as_str().expect("a delivery").to_owned();
+    let case = Case { order, delivery, ..Case::default() };
+    for (part, from, status) in
+        [("/replay", "delivered", "pending"), ("/requeue", "dlq", "pending"), ("/discard", "dlq", "failed")]
+    {
+        deliveries::stand(&app, &case.delivery, from, 6);
+        let dead = paste_json(&app, &case, command(UNTOLD, "/webhook-dlq\"")).await;
+        assert_eq!(dead["data"].as_array().map(Vec::len), Some(usize::from(from == "dlq")), "{dead}");
+        let moved = paste_json(&app, &case, command(UNTOLD, part)).await;
+        assert_eq!((&moved["id"], &moved["status"]), (&json!(case.delivery), &json!(status)), "{moved}");
+    }
 }
 
 async fn money_that_needs_a_decision_is_shown_and_accepted(engine: Engine) {

@@ -24,6 +24,8 @@ create table webhook_endpoints (
 );
 
 create index webhook_endpoints_by_account on webhook_endpoints (account_id, created_at, id) where deleted_at is null;
+-- Those that an account ever had, for the deliveries of an order.
+create index webhook_endpoints_ever on webhook_endpoints (account_id);
 
 -- One row for each event on its way to an endpoint, and where it stands. While it waits or is attempted, due_at says
 -- when somebody is to look at it: the next attempt, or the end of the lease of whoever attempts it now. turn says in

@@ -18,6 +18,8 @@ pub mod pending_age;
 pub mod stats;
 pub mod sweep;
 pub mod top_up;
+pub mod webhook_deliveries;
+pub mod webhook_dlq;
 
 use actix_web::HttpRequest;
 

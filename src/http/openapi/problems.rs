@@ -18,9 +18,11 @@ use crate::domain::lifecycle::Refusal;
 use crate::domain::order::StatusName;
 use crate::domain::time::Timestamp;
 use crate::domain::topup::NoTopUp;
+use crate::domain::webhook::delivery::DeliveryStatus;
 use crate::domain::webhook::endpoint::{Downfall, ENDPOINTS_MAX, Unable};
+use crate::domain::webhook::resend::NotMoved;
 use crate::http::body::BODY_BYTES_MAX;
-use crate::http::error::{ApiError, ApiKeyError, KeyRefusal, TopUpRefusal, WebhookError};
+use crate::http::error::{ApiError, ApiKeyError, DeliveryRefusal, KeyRefusal, TopUpRefusal, WebhookError};
 use crate::http::problem::Issues;
 use crate::provider::IpnRefusal;
 
@@ -210,6 +212,18 @@ pub fn attention_resolved() -> ApiError {
 #[must_use]
 pub fn key_reused() -> ApiError {
     ApiError::Checkout(CheckoutError::Mismatch("price_cents"))
+}
+
+/// A delivery that cannot be sent again just now.
+#[must_use]
+pub fn delivery_in_flight() -> ApiError {
+    DeliveryRefusal::NotMoved(NotMoved::InFlight).into()
+}
+
+/// A delivery that is no dead letter.
+#[must_use]
+pub fn delivery_not_dead() -> ApiError {
+    DeliveryRefusal::NotMoved(NotMoved::NotInDlq(DeliveryStatus::Delivered)).into()
 }
 
 /// An account that has all the keys it may have.

@@ -16,7 +16,8 @@ use crate::domain::evidence::{Outcome, WitnessKind};
 use crate::domain::ids::{AccountId, AttentionId, AuditId, DeliveryId, KeyId, OrderId, PaymentId, WebhookId};
 use crate::domain::order::{FailureReason, Source, StatusName};
 use crate::domain::time::Timestamp;
-use crate::domain::webhook::endpoint::URL_CHARS_MAX;
+use crate::domain::webhook::delivery::DeliveryStatus;
+use crate::domain::webhook::endpoint::{EventType, URL_CHARS_MAX};
 use crate::http::billing::receipt::PdfFile;
 use crate::store::records::AttentionState;
 
@@ -241,5 +242,7 @@ shaped! {
     );
     AttentionKind => words("What was raised to the operator.", AttentionKind::ALL.map(AttentionKind::as_str));
     AttentionState => words("Whether it waits, or was disposed of.", AttentionState::ALL.map(AttentionState::as_str));
+    DeliveryStatus => words("Where a delivery stands.", DeliveryStatus::ALL.map(DeliveryStatus::as_str));
+    EventType => words("What an event tells.", ["crypto.order.paid", "crypto.order.failed", "test.ping"]);
     Outcome => words("What became of a piece of evidence.", Outcome::ALL.map(Outcome::as_str));
 }

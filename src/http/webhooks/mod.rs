@@ -3,11 +3,14 @@
 //! What may be done with an endpoint is decided in `domain/webhook/endpoint.rs`, where it may lead in
 //! `webhooks/address.rs`. Its secret stands in the one answer that made it, and nowhere else.
 
+pub mod catch_up;
 pub mod create;
 pub mod delete;
+pub mod deliveries;
 pub mod get;
 pub mod list;
 pub mod patch;
+pub mod replay;
 pub mod rotate;
 pub mod test;
 

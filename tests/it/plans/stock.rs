@@ -20,6 +20,16 @@ pub fn order(number: i64) -> String {
     format!("ord_{number:032x}")
 }
 
+/// The endpoint of the test's own account that has deliveries.
+pub fn hook() -> String {
+    format!("whk_00000000-0000-7000-8000-{ACCOUNTS:012x}")
+}
+
+/// The delivery of the event of this number.
+pub fn delivery(number: i64) -> String {
+    format!("wdl_00000000-0000-7000-8000-{number:012x}")
+}
+
 /// What each row is made of, in an engine's own words.
 struct Words {
     engine: Engine,
@@ -87,8 +97,17 @@ const PAID: &str = "i % 97 > 4";
 pub fn fill(app: &TestApp) {
     let engine = app.engine();
     let words = Words { engine, account: app.account.to_string(), now: app.clock.now() };
-    let statements =
-        [orders(&words), ledgers(&words), keys(&words), notices(&words), endpoints(&words), totals(&words)].concat();
+    let statements = [
+        orders(&words),
+        ledgers(&words),
+        keys(&words),
+        notices(&words),
+        endpoints(&words),
+        events(&words),
+        deliveries(&words),
+        totals(&words),
+    ]
+    .concat();
     let around = match engine {
         Engine::Sqlite => format!("pragma synchronous = off; begin; {statements} commit;"),
         Engine::Postgres(_) => format!("begin; set local synchronous_commit = off; {statements} commit;"),
@@ -226,7 +245,8 @@ fn endpoints(words: &Words) -> String {
             ("url", "'https://93.184.215.14/hooks'"),
             ("secret", "'whsec_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"),
             ("events", "'crypto.order.paid'"),
-            ("status", "case when i % 5000 > 0 then 'deleted' else 'active' end"),
+            // None is sent anything while the test looks.
+            ("status", "'paused'"),
             ("consecutive_failures", "0"),
             ("deleted_at", &deleted),
             ("delivered", "0"),
@@ -274,6 +294,48 @@ fn notices(words: &Words) -> String {
         "true",
     );
     attention + &audit
+}
+
+/// An event of each order.
+fn events(words: &Words) -> String {
+    let (id, account, created, uuid) = (words.order(), words.account(), words.created(), words.uuid());
+    words.fill(
+        "outbox_events",
+        &[
+            ("id", &uuid),
+            ("account_id", &account),
+            ("order_id", &id),
+            ("event_type", "'crypto.order.paid'"),
+            ("body", "'{}'"),
+            ("created_at", &created),
+        ],
+        "true",
+    )
+}
+
+/// Every second event on its way or arrived, each account's to one of its endpoints.
+fn deliveries(words: &Words) -> String {
+    let (id, created, uuid) = (words.order(), words.created(), words.uuid());
+    let one = format!("i % {ACCOUNTS} + {ACCOUNTS}");
+    let one = words.hex(12).replace("i)", &format!("{one})")).replace("(i,", &format!("({one},"));
+    let (hook, delivery) = (format!("'whk_00000000-0000-7000-8000-' || {one}"), format!("'wdl_' || {uuid}"));
+    words.fill(
+        "webhook_deliveries",
+        &[
+            ("id", &delivery),
+            ("webhook_id", &hook),
+            ("event_id", &uuid),
+            ("order_id", &id),
+            ("event_type", "'crypto.order.paid'"),
+            ("event_at", &created),
+            ("turn", "'in_order'"),
+            ("status", "case i % 50 when 0 then 'dlq' when 10 then 'failed' else 'delivered' end"),
+            ("attempts", "1"),
+            ("lease", "''"),
+            ("created_at", &created),
+        ],
+        "i % 2 = 0",
+    )
 }
 
 /// The totals of these orders.
