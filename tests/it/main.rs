@@ -20,6 +20,7 @@ mod api_keys;
 mod arbitrary;
 mod archive;
 mod archive_refusals;
+mod archive_webhooks;
 mod attention;
 mod audit;
 mod checkout_cuts;
