@@ -51,7 +51,7 @@ pub async fn imported(engine: Engine, archive: &str) -> Database {
 }
 
 /// Both engines, or SQLite alone where there is no PostgreSQL.
-fn engines() -> Vec<Engine> {
+pub fn engines() -> Vec<Engine> {
     [Some(Engine::Sqlite), Cluster::shared().map(Engine::Postgres)].into_iter().flatten().collect()
 }
 

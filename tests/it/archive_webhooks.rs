@@ -2,13 +2,16 @@
 //!
 //! `archive.rs` holds that it all comes out the same again; here it is judged, and older archives are read.
 
+use crypto_orders::config::Reach;
 use crypto_orders::domain::ids::{AccountId, DeliveryId, WebhookId};
 use crypto_orders::domain::time::{Span, Timestamp};
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::archive::{at, exported, fresh, imported};
+use crate::archive::{at, engines, exported, fresh, imported};
 use crate::engines::Engine;
+use crate::harness::responder::{Responder, Said};
 use crate::harness::{TestApp, payment, sql};
 
 on_both_engines![
@@ -17,6 +20,7 @@ on_both_engines![
     what_no_endpoint_can_mean_is_refused,
     a_window_has_deliveries_and_no_secrets,
     a_full_export_to_a_file_says_that_it_holds_secrets,
+    what_waits_is_sent_from_where_it_was_moved,
 ];
 
 const SECRET: &str = "whsec_a4dqobyha4dqobyha4dqobyha4dqobyh";
@@ -280,4 +284,36 @@ async fn a_full_export_to_a_file_says_that_it_holds_secrets(engine: Engine) {
     }
     let help = site.run(&["export", "--help"]).printed();
     assert!(help.contains("holds the secrets that webhooks are signed with"), "{help}");
+}
+
+async fn what_waits_is_sent_from_where_it_was_moved(engine: Engine) {
+    let receiver = Responder::start().await;
+    receiver.always("POST /hook", Said::new(204, ""));
+    let app = TestApp::spawn_with(engine, |settings| {
+        settings.webhooks.automatic = false;
+        settings.webhooks.reach = Reach::Local;
+    })
+    .await;
+    let url = format!("{}/hook", receiver.origin());
+    let made = app.call(Method::POST, "/v1/webhooks", &json!({ "url": url, "events": ["crypto.order.paid"] })).await;
+    assert_eq!(made.code(), 201, "{}", made.text);
+    let order = app.order().await;
+    assert_eq!(app.ipn(&payment(&order, "501", "finished")).await.code(), 200);
+    let archive = exported(&app.database.url);
+    assert_eq!(receiver.seen("POST /hook"), 0, "it waits");
+
+    for (moved, target) in engines().into_iter().enumerate() {
+        let database = imported(target, &archive).await;
+        // The first node may not dial this machine; the second one may.
+        let node = TestApp::over(target, database, app.clock.clone()).await;
+        let node = node.restart(|settings| settings.webhooks.reach = Reach::Local).await;
+        node.advance(Span::minutes(2)).await;
+        let told = receiver.asked("POST /hook");
+        assert_eq!(told.len(), moved + 1);
+        assert_eq!(
+            told.last().map(|asked| asked.body.clone()),
+            Some(node.database.sql("select body from outbox_events"))
+        );
+        assert_eq!(node.database.sql("select status from webhook_deliveries"), "delivered");
+    }
 }
