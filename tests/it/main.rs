@@ -79,6 +79,7 @@ mod top_up;
 mod unknown;
 mod waiting;
 mod webhook_address;
+mod webhook_docs;
 mod webhook_send;
 mod webhook_signatures;
 mod webhook_standing;
