@@ -4,9 +4,9 @@
 //! between, and a server may be running. A file appears under its name only once it is whole.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -16,9 +16,9 @@ use crate::store::archive::{Beside, Record, Window};
 use crate::store::filter::{OrderFilter, Page, Position};
 use crate::store::{Opener, Store, StoreError};
 
-use super::Shell;
 use super::error::CliError;
 use super::progress::Progress;
+use super::{Shell, output};
 
 pub(super) const HELP: &str = "\
 Examples:
@@ -29,9 +29,15 @@ Examples:
 
 csv has the columns of GET /v1/admin/crypto-orders.csv, newest first.
 jsonl has one record a line, its `kind` first, and loses nothing: amounts and bodies are exact. A full export
-has everything that import needs (accounts, keys as hashes, orders with their logs, payments, IPNs, idempotency
-keys, webhook events and attention, the audit log, counters). The export of a window has its orders with
-what belongs to them, and nothing else; it cannot be imported. A server may be running meanwhile.";
+has everything that import needs (accounts, keys as hashes, webhook endpoints, orders with their logs, payments,
+IPNs, idempotency keys, webhook events, deliveries and attention, the audit log, counters). The export of a window
+has its orders with what belongs to them, and nothing else; it cannot be imported. A server may be running meanwhile.
+
+A full export holds the secrets that webhooks are signed with, as they are: whoever has the file can forge
+webhooks. Keep it as carefully as the database. --output makes a file that only you can read.";
+
+/// Told where a full export has become a file.
+const CAREFUL: &str = "it holds the secrets of webhooks: keep it as carefully as the database";
 
 /// How many orders with everything that belongs to them are read at once.
 const PAGE_ORDERS: usize = 500;
@@ -88,13 +94,19 @@ pub(super) async fn run(export: &Export, shell: &mut Shell<'_>) -> Result<(), Cl
         Some(file) => file.filled(&walk, export.format).await,
     };
     walk.progress.end();
-    written.map_err(|failed| match failed {
-        WalkFailed::Store(error) => shell.storage_failed(error),
-        WalkFailed::Write(error) => match file {
-            Some(Target { path, .. }) => CliError::Failed(format!("{} cannot be written: {error}", path.display())),
-            None => CliError::Output(error),
-        },
-    })
+    written.map_err(|failed| match (failed, &file) {
+        (WalkFailed::Store(error), _) => shell.storage_failed(error),
+        (WalkFailed::Write(error), Some(Target { path, .. })) => {
+            CliError::Failed(format!("{} cannot be written: {error}", path.display()))
+        }
+        (WalkFailed::Write(error), None) => CliError::Output(error),
+    })?;
+    match file {
+        Some(Target { path, .. }) if export.format == Format::Jsonl && window.is_whole() => {
+            Ok(output::line(shell.out, &format!("wrote {}; {CAREFUL}", path.display()))?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Why an export did not come to its end.
@@ -137,7 +149,7 @@ impl Target {
 
     /// Writes beside the name, and takes the name at the end.
     async fn filled(&self, walk: &Walk, format: Format) -> Result<(), WalkFailed> {
-        let mut file = File::create(&self.partial)?;
+        let mut file = private(&self.partial)?;
         let written = walk.write(format, &mut file).await;
         let kept = match written {
             Ok(()) => file.sync_all().and_then(|()| fs::rename(&self.partial, &self.path)).map_err(WalkFailed::Write),
@@ -188,7 +200,7 @@ impl Walk {
     /// Everything there is, or the orders of the window alone.
     async fn records(&self, out: &mut dyn Write) -> Result<(), WalkFailed> {
         let whole = self.window.is_whole();
-        let mut written = Lines { out, count: 0, accounts: BTreeSet::new() };
+        let mut written = Lines { out, count: 0, accounts: BTreeSet::new(), endpoints: BTreeSet::new() };
         // Before the accounts: an order up to here is of an account that is there already.
         let end = self.store.archive_end(self.window).await?;
         let opening = Record::opening(whole);
@@ -210,7 +222,10 @@ impl Walk {
     async fn orders(&self, end: Position, written: &mut Lines<'_>) -> Result<(), WalkFailed> {
         let mut after = None;
         loop {
-            let page = self.store.archive_orders(self.window, (after, end), PAGE_ORDERS).await?;
+            let mut page = self.store.archive_orders(self.window, (after, end), PAGE_ORDERS).await?;
+            if self.window.is_whole() {
+                written.without_strangers(&mut page.records);
+            }
             written.lines(&page.records)?;
             self.progress.add(count(page.records.len()));
             if page.next.is_none() {
@@ -227,6 +242,8 @@ impl Walk {
             written.accounts.extend(page.records.iter().filter_map(Record::account_id).map(str::to_owned));
             // What an account made meanwhile owns would be refused without it.
             page.records.retain(|record| record.owner_id().is_none_or(|id| written.accounts.contains(id)));
+            written.endpoints.extend(page.records.iter().filter_map(Record::webhook_id).map(str::to_owned));
+            written.without_strangers(&mut page.records);
             written.lines(&page.records)?;
             match page.next {
                 Some(next) => after = next,
@@ -242,9 +259,16 @@ struct Lines<'a> {
     count: u64,
     /// Those that were written.
     accounts: BTreeSet<String>,
+    /// Those that were written.
+    endpoints: BTreeSet<String>,
 }
 
 impl Lines<'_> {
+    /// Leaves out deliveries to endpoints made meanwhile: without those they would be refused.
+    fn without_strangers(&self, records: &mut [Record]) {
+        records.iter_mut().for_each(|record| record.retain_deliveries(|id| self.endpoints.contains(id)));
+    }
+
     fn lines(&mut self, records: &[Record]) -> io::Result<()> {
         records.iter().try_for_each(|record| self.line(record))
     }
@@ -254,6 +278,17 @@ impl Lines<'_> {
         self.out.write_all(record.line()?.as_bytes())?;
         self.out.write_all(b"\n")
     }
+}
+
+/// A new file for its owner alone, over what was left there.
+fn private(path: &Path) -> io::Result<File> {
+    let left = fs::remove_file(path);
+    left.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn count(len: usize) -> u64 {

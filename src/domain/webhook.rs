@@ -60,33 +60,44 @@ impl WebhookEvent {
     /// Writes the body for this order as it is after the transition.
     #[must_use]
     pub fn new(id: Uuid, announcement: Announcement, order: &Order) -> Self {
-        let mut data = json!({
-            "order_id": order.id,
-            "product": order.product,
-            "price_cents": order.price.cents,
-            "price_currency": order.price.currency.as_str(),
-            "payment_id": order.payment_id(),
-        });
+        let told = [
+            ("order_id", json!(order.id)),
+            ("product", json!(order.product)),
+            ("price_cents", json!(order.price.cents)),
+            ("price_currency", json!(order.price.currency.as_str())),
+            ("payment_id", json!(order.payment_id())),
+        ];
         let ending = match announcement {
             Announcement::Paid { paid_at } => vec![("paid_at", json!(paid_at))],
             Announcement::Failed { reason, failed_at } => {
                 vec![("reason", json!(reason.as_str())), ("failed_at", json!(failed_at))]
             }
         };
-        if let Some(fields) = data.as_object_mut() {
-            fields.extend(ending.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        }
-        Self::of(id, announcement.event_type(), order.updated_at, &data)
+        let data = told.into_iter().chain(ending);
+        Self::of(id, announcement.event_type(), order.updated_at, data)
     }
 
     /// A ping of this endpoint.
     #[must_use]
     pub fn ping(id: Uuid, webhook: WebhookId, at: Timestamp) -> Self {
-        Self::of(id, EventType::TestPing, at, &json!({ "webhook_id": webhook.to_string() }))
+        Self::of(id, EventType::TestPing, at, [("webhook_id", json!(webhook.to_string()))])
     }
 
-    fn of(id: Uuid, event_type: EventType, at: Timestamp, data: &Value) -> Self {
-        let body = json!({ "id": id.to_string(), "type": event_type.as_str(), "created_at": at, "data": data });
-        Self { id, event_type, body: body.to_string() }
+    fn of(
+        id: Uuid,
+        event_type: EventType,
+        at: Timestamp,
+        data: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Self {
+        let data = object(data);
+        let kind = event_type.as_str();
+        let body = format!(r#"{{"id":"{id}","type":"{kind}","created_at":"{at}","data":{data}}}"#);
+        Self { id, event_type, body }
     }
+}
+
+/// The text of an object with its fields in this order, which is the contract's; a map of values would sort them.
+fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> String {
+    let fields: Vec<String> = fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", fields.join(","))
 }

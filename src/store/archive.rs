@@ -1,12 +1,13 @@
 //! The database as records, one a line of JSON: what is exported, imported and seeded.
 //!
 //! A record holds a thing with everything that belongs to it (an order with its log, ledger, IPNs, key,
-//! outgoing events and attention), as the tables hold it. What is derived is not in it: totals and the
+//! outgoing events, their deliveries and attention), as the tables hold it. What is derived is not in it: totals and the
 //! search index are made anew by [`batch`]. Refused IPNs are nobody's, and stay behind. [`load`] writes
 //! records in bulk, `queries/archive.rs` reads them back.
 
 pub mod batch;
 mod check;
+mod check_webhooks;
 pub(super) mod iso;
 pub mod load;
 pub(super) mod records;
@@ -19,8 +20,10 @@ pub use records::Record;
 use crate::domain::time::Timestamp;
 use crate::store::filter::Position;
 
-/// The format that this program writes, and the only one it reads.
-const FORMAT: u32 = 1;
+/// The format that this program writes.
+const FORMAT: u32 = 2;
+/// The oldest format that it reads. The first knew of no endpoints, and so of no deliveries.
+const FORMAT_MIN: u32 = 1;
 
 /// Which orders are read, by the time of their creation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,8 +49,12 @@ pub enum Beside {
     Accounts,
     /// Keys of customers and operators, as hashes; they come before the orders.
     ApiKeys,
+    /// Endpoints with their secrets, by which receivers know us; they come before the orders.
+    WebhookEndpoints,
     /// Verified IPNs that found no order.
     UnmatchedIpns,
+    /// Pings, which are of no order, each with its deliveries.
+    WebhookPings,
     /// What was raised about no order.
     Attention,
     /// Every admin write.
@@ -58,9 +65,10 @@ pub enum Beside {
 
 impl Beside {
     /// Those before the orders.
-    pub const BEFORE_ORDERS: [Self; 2] = [Self::Accounts, Self::ApiKeys];
+    pub const BEFORE_ORDERS: [Self; 3] = [Self::Accounts, Self::ApiKeys, Self::WebhookEndpoints];
     /// Those after the orders. The counters are last: read while a server counts, they hold every key before.
-    pub const AFTER_ORDERS: [Self; 4] = [Self::UnmatchedIpns, Self::Attention, Self::AuditLog, Self::Counters];
+    pub const AFTER_ORDERS: [Self; 5] =
+        [Self::UnmatchedIpns, Self::WebhookPings, Self::Attention, Self::AuditLog, Self::Counters];
 }
 
 /// A page of orders, oldest first.

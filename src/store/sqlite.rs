@@ -24,6 +24,8 @@ pub mod access;
 pub mod archive;
 #[path = "queries/archive_pages.rs"]
 pub mod archive_pages;
+#[path = "queries/archive_webhooks.rs"]
+mod archive_webhooks;
 #[path = "queries/attention.rs"]
 pub mod attention;
 pub mod bulk;

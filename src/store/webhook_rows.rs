@@ -5,9 +5,11 @@
 //! when an order is paid or fails.
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::archive::iso;
 use super::rows::broken;
 use super::schema::{webhook_deliveries, webhook_endpoints};
 use crate::domain::ids::{AccountId, DeliveryId, OrderId, WebhookId};
@@ -26,48 +28,61 @@ pub(super) const DISABLED: &str = "disabled";
 pub(super) const DELETED: &str = "deleted";
 
 /// A row of `webhook_endpoints`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = webhook_endpoints, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
 pub(super) struct EndpointRow {
     pub id: String,
     pub account_id: String,
     pub url: String,
     pub secret: String,
     pub prev_secret: Option<String>,
+    #[serde(with = "iso::or_null")]
     pub prev_secret_until: Option<i64>,
     pub events: String,
     pub description: Option<String>,
     pub status: String,
     pub consecutive_failures: i64,
+    #[serde(with = "iso::or_null")]
     pub last_success_at: Option<i64>,
+    #[serde(with = "iso::or_null")]
     pub last_failure_at: Option<i64>,
+    #[serde(with = "iso::or_null")]
     pub disabled_at: Option<i64>,
+    #[serde(with = "iso::or_null")]
     pub deleted_at: Option<i64>,
     pub delivered: i64,
     pub failed: i64,
     pub dlq: i64,
+    #[serde(with = "iso")]
     pub created_at: i64,
 }
 
 /// A row of `webhook_deliveries`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
 #[diesel(table_name = webhook_deliveries, treat_none_as_default_value = false)]
+#[serde(deny_unknown_fields)]
 pub(super) struct DeliveryRow {
     pub id: String,
     pub webhook_id: String,
     pub event_id: String,
+    #[serde(skip)]
     pub order_id: Option<String>,
     pub event_type: String,
+    #[serde(with = "iso")]
     pub event_at: i64,
     pub turn: String,
     pub status: String,
     pub attempts: i64,
+    #[serde(with = "iso::or_null")]
     pub due_at: Option<i64>,
     pub lease: String,
     pub last_response_status: Option<i64>,
     pub last_response_excerpt: Option<String>,
     pub last_error: Option<String>,
+    #[serde(with = "iso::or_null")]
     pub delivered_at: Option<i64>,
+    #[serde(with = "iso")]
     pub created_at: i64,
 }
 

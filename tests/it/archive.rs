@@ -1,12 +1,14 @@
 //! The database as a file: exported beside a running server, imported elsewhere, the same afterwards.
 //!
-//! `archive_refusals.rs` has what an import and a seed refuse, `seed.rs` what a seed makes.
+//! `archive_refusals.rs` has what an import and a seed refuse, `archive_webhooks.rs` what an archive holds of
+//! webhooks, `seed.rs` what a seed makes.
 
 use crypto_orders::domain::access::{Scope, Tier};
 use crypto_orders::domain::time::Span;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::archive_webhooks;
 use crate::engines::{Database, Engine};
 use crate::harness::sql::assert_whole;
 use crate::harness::{TestApp, eventually, migrate, payment};
@@ -49,7 +51,7 @@ pub async fn imported(engine: Engine, archive: &str) -> Database {
 }
 
 /// Both engines, or SQLite alone where there is no PostgreSQL.
-fn engines() -> Vec<Engine> {
+pub fn engines() -> Vec<Engine> {
     [Some(Engine::Sqlite), Cluster::shared().map(Engine::Postgres)].into_iter().flatten().collect()
 }
 
@@ -74,14 +76,7 @@ async fn lived_in(engine: Engine) -> TestApp {
     app.advance(Span::seconds(30)).await;
     tell(&app, payment(&paid, "101", "finished")).await;
     tell(&app, payment(&paid, "101", "finished")).await;
-    // Notes that a file could break over.
-    let note = "first \"line\"\nsecond, with 💶 and Ωmega\u{2028}=1+1\\u0000";
-    let noted = id(&app.checkout(Some("cart-2")).await.json());
-    let path = format!("/v1/billing/crypto-orders/{noted}");
-    assert_eq!(app.call(Method::PATCH, &path, &json!({ "customer_note": note })).await.code(), 200);
-    let support = json!({ "internal_note": "=\tsupport\r\n" });
-    let path = format!("/{noted}/internal-note");
-    assert_eq!(app.admin_call(Method::PATCH, &path, &support).await.code(), 200);
+    noted(&app).await;
     // Short, and the rest as a child of many digits.
     let short = id(&app.checkout(None).await.json());
     let mut half = payment(&short, "102", "partially_paid");
@@ -108,10 +103,22 @@ async fn lived_in(engine: Engine) -> TestApp {
     app.key(&[Scope::ReadBilling]).await;
     app.order().await;
     resolve_one(&app).await;
+    archive_webhooks::told(&app).await;
     // The index follows the commits.
     let found = || async { Some(app.admin("?search=%CF%89mega").await).filter(|answer| answer.text.contains("ord_")) };
     eventually("the note is found", found).await;
     app
+}
+
+/// An order with notes that a file could break over.
+async fn noted(app: &TestApp) {
+    let note = "first \"line\"\nsecond, with 💶 and Ωmega\u{2028}=1+1\\u0000";
+    let noted = id(&app.checkout(Some("cart-2")).await.json());
+    let path = format!("/v1/billing/crypto-orders/{noted}");
+    assert_eq!(app.call(Method::PATCH, &path, &json!({ "customer_note": note })).await.code(), 200);
+    let support = json!({ "internal_note": "=\tsupport\r\n" });
+    let path = format!("/{noted}/internal-note");
+    assert_eq!(app.admin_call(Method::PATCH, &path, &support).await.code(), 200);
 }
 
 /// One open item is resolved, as an operator's call leaves it.
@@ -143,7 +150,8 @@ async fn derived(database: &Database) -> Vec<String> {
 async fn an_export_goes_into_either_engine_and_comes_out_the_same(engine: Engine) {
     let app = lived_in(engine).await;
     let archive = exported(&app.database.url);
-    for kind in ["archive", "account", "api_key", "order", "unmatched_ipn", "attention", "audit_entry", "end"] {
+    let kinds = ["archive", "account", "api_key", "webhook_endpoint", "order", "unmatched_ipn", "webhook_ping"];
+    for kind in kinds.into_iter().chain(["attention", "audit_entry", "end"]) {
         assert!(archive.contains(&format!("{{\"kind\":\"{kind}\"")), "{kind}");
     }
     for held in ["np_child", "0.250000000000000001", "\"other_coin\":\"bnb\"", "\"replays\":2", "\"times_seen\":2"] {
@@ -224,7 +232,7 @@ async fn a_window_has_its_orders_and_nothing_else(engine: Engine) {
     let archive = site.run(&[&["export", "--format", "jsonl"], &window[..]].concat()).printed();
     let lines: Vec<Value> = archive.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 3, "{archive}");
-    assert_eq!(lines[0], json!({ "kind": "archive", "format": 1, "complete": false }));
+    assert_eq!(lines[0], json!({ "kind": "archive", "format": 2, "complete": false }));
     assert_eq!(
         (&lines[1]["order"]["id"], &lines[1]["order"]["created_at"]),
         (&json!(orders[1]), &json!("2026-05-12T12:01:00.000Z"))
@@ -243,14 +251,14 @@ async fn a_file_is_never_half_there_and_never_replaced_unasked(engine: Engine) {
     app.order().await;
     let site = at(&app.database.url);
     let export = |more: &[&str]| site.run(&[&["export", "--format", "jsonl", "--output", "a.jsonl"], more].concat());
-    assert_eq!(export(&[]).printed(), "");
+    assert!(export(&[]).printed().starts_with("wrote a.jsonl; "));
     let first = std::fs::read_to_string(site.folder.join("a.jsonl")).expect("a file");
     assert_eq!(first, exported(&app.database.url));
 
     app.order().await;
     assert!(export(&[]).refusal(2).contains("--force"));
     assert_eq!(std::fs::read_to_string(site.folder.join("a.jsonl")).expect("a file"), first);
-    assert_eq!(export(&["--force"]).printed(), "");
+    assert!(export(&["--force"]).printed().starts_with("wrote a.jsonl; "));
     let second = std::fs::read_to_string(site.folder.join("a.jsonl")).expect("a file");
     assert!(second.len() > first.len() && second.ends_with("}\n"));
     let left: Vec<_> = std::fs::read_dir(&site.folder).expect("a folder").collect();

@@ -31,6 +31,9 @@ async fn the_same_seed_makes_the_same_database(engine: Engine) {
     }
     let again = imported(engine, &first).await;
     assert_eq!(exported(&again.url), first);
+    assert!(first.contains("\"crypto.order.paid\"") && first.contains("\"crypto.order.failed\""));
+    let waiting = again.sql("select count(*) from webhook_deliveries");
+    assert_eq!(waiting, "0", "what a seed tells of is sent to nobody");
 }
 
 async fn a_server_serves_what_a_seed_made(engine: Engine) {

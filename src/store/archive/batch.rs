@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::check_webhooks::{self, Endpoints};
 use super::records::{Kind, OrderParts, Record};
 use super::rows::{CountersRow, Rows};
 use super::{Misfit, check};
@@ -26,10 +27,11 @@ impl Batch {
     }
 }
 
-/// Makes batches of records. One for a whole load: it remembers accounts and sums up totals.
+/// Makes batches of records. One for a whole load: it remembers accounts and endpoints, and sums up totals.
 #[derive(Debug, Default)]
 pub struct Batches {
     accounts: BTreeSet<String>,
+    endpoints: Endpoints,
     totals: Totals,
     moves: Moves,
     key_totals: BTreeMap<String, KeyTotalRow>,
@@ -55,10 +57,20 @@ impl Batches {
                 check::api_key(&row, &self.accounts)?;
                 self.rows.api_keys.push(row);
             }
+            Kind::WebhookEndpoint(row) => {
+                check_webhooks::endpoint(&row, &self.accounts)?;
+                self.endpoints.insert(row.id.clone(), row.account_id.clone());
+                self.rows.endpoints.push(row);
+            }
             Kind::Order(parts) => self.add_order(*parts)?,
             Kind::UnmatchedIpn(row) => {
                 check::ipn(&row)?;
                 self.rows.ipns.push(row);
+            }
+            Kind::WebhookPing { event, deliveries } => {
+                check_webhooks::ping(&event, &deliveries, &self.endpoints)?;
+                self.rows.outbox.push(event);
+                self.rows.deliveries.extend(deliveries);
             }
             Kind::Attention { item } => {
                 check::attention(&item)?;
@@ -78,6 +90,7 @@ impl Batches {
 
     fn add_order(&mut self, parts: OrderParts) -> Result<(), Misfit> {
         let order = check::order(&parts, &self.accounts)?;
+        check_webhooks::deliveries(&parts.webhook_deliveries, &parts.webhook_events, &self.endpoints)?;
         totals_add_placed(&mut self.totals, &order);
         order.events.iter().for_each(|event| move_add(&mut self.moves, event));
         let text = (parts.order.id.clone(), parts.order.product.clone(), parts.order.customer_note.clone());
@@ -88,6 +101,7 @@ impl Batches {
         self.rows.ipns.extend(parts.ipns);
         self.rows.keys.extend(parts.idempotency_keys);
         self.rows.outbox.extend(parts.webhook_events);
+        self.rows.deliveries.extend(parts.webhook_deliveries);
         self.rows.attention.extend(parts.attention);
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 
-type Checked = Result<(), Misfit>;
+pub(super) type Checked = Result<(), Misfit>;
 
 /// Every outcome that an IPN can have had.
 const OUTCOMES: [Outcome; 7] = [
@@ -37,11 +37,11 @@ const OUTCOMES: [Outcome; 7] = [
 ];
 
 /// Refuses with `what` unless it holds.
-fn holds(condition: bool, what: &str) -> Checked {
+pub(super) fn holds(condition: bool, what: &str) -> Checked {
     if condition { Ok(()) } else { Err(Misfit(what.to_owned())) }
 }
 
-fn spelled<T: ToString>(read: Option<T>, text: &str) -> bool {
+pub(super) fn spelled<T: ToString>(read: Option<T>, text: &str) -> bool {
     read.is_some_and(|read| read.to_string() == text)
 }
 
@@ -147,7 +147,7 @@ pub fn counters(row: &CountersRow, accounts: &BTreeSet<String>) -> Checked {
     holds(all.iter().all(|count| *count >= 0), "a counter is below nothing")
 }
 
-fn is_json(text: &str) -> bool {
+pub(super) fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::rows::{AttentionRow, CountersRow};
-use super::{FORMAT, Misfit};
+use super::{FORMAT, FORMAT_MIN, Misfit};
 use crate::domain::access::{Account, ApiKey};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
@@ -15,6 +15,7 @@ use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::changeset::{AuditEntry, Changeset, KeyUseKind, ReceivedIpn};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_use_counts, raised_of};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
 
 /// One line of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +33,12 @@ pub(in crate::store) enum Kind {
     ApiKey(KeyRow),
     /// An order with everything that belongs to it.
     Order(Box<OrderParts>),
+    /// An endpoint, with its secrets.
+    WebhookEndpoint(EndpointRow),
     /// A verified IPN that found no order.
     UnmatchedIpn(IpnRow),
+    /// A ping, which is of no order.
+    WebhookPing { event: OutboxRow, deliveries: Vec<DeliveryRow> },
     /// What was raised about no order. A field of its own, because an item has a `kind` too.
     Attention { item: AttentionRow },
     /// An admin write.
@@ -54,6 +59,9 @@ pub(in crate::store) struct OrderParts {
     pub ipns: Vec<IpnRow>,
     pub idempotency_keys: Vec<KeyClaimRow>,
     pub webhook_events: Vec<OutboxRow>,
+    // The first format had none.
+    #[serde(default)]
+    pub webhook_deliveries: Vec<DeliveryRow>,
     pub attention: Vec<AttentionRow>,
 }
 
@@ -67,12 +75,32 @@ impl Record {
         }
     }
 
+    /// The endpoint that this record is, if it is one.
+    #[must_use]
+    pub fn webhook_id(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::WebhookEndpoint(endpoint) => Some(&endpoint.id),
+            _ => None,
+        }
+    }
+
+    /// Keeps the deliveries to endpoints of which this is true.
+    pub fn retain_deliveries(&mut self, is_kept: impl Fn(&str) -> bool) {
+        match &mut self.0 {
+            Kind::Order(parts) => parts.webhook_deliveries.retain(|delivery| is_kept(&delivery.webhook_id)),
+            Kind::WebhookPing { deliveries, .. } => deliveries.retain(|delivery| is_kept(&delivery.webhook_id)),
+            _ => {}
+        }
+    }
+
     /// The account that must stand before this record, where one must.
     #[must_use]
     pub fn owner_id(&self) -> Option<&str> {
         match &self.0 {
             Kind::ApiKey(key) => key.account_id.as_deref(),
             Kind::Order(parts) => Some(&parts.order.account_id),
+            Kind::WebhookEndpoint(endpoint) => Some(&endpoint.account_id),
+            Kind::WebhookPing { event, .. } => Some(&event.account_id),
             Kind::IdempotencyCounters(counters) => Some(&counters.account_id),
             _ => None,
         }
@@ -193,18 +221,18 @@ impl Record {
         if let Kind::End { records } = self.0 { Some(records) } else { None }
     }
 
-    /// Whether a first line opens a complete archive in the format of this program.
+    /// Whether a first line opens a complete archive in a format that this program reads.
     ///
     /// # Errors
     /// [`Misfit`] if this is no first line, or one that cannot be imported.
     pub fn opens(&self) -> Result<(), Misfit> {
         match self.0 {
-            Kind::Archive { format: FORMAT, complete: true } => Ok(()),
-            Kind::Archive { format: FORMAT, complete: false } => Err(Misfit(
+            Kind::Archive { format: FORMAT_MIN..=FORMAT, complete: true } => Ok(()),
+            Kind::Archive { format: FORMAT_MIN..=FORMAT, complete: false } => Err(Misfit(
                 "it is the export of a window of time, which lacks accounts and keys; import a full export".to_owned(),
             )),
             Kind::Archive { format, .. } => {
-                Err(Misfit(format!("its format is {format}, and this version reads format {FORMAT}")))
+                Err(Misfit(format!("its format is {format}, and this version reads formats {FORMAT_MIN} to {FORMAT}")))
             }
             _ => Err(Misfit("an export begins with a record of the kind `archive`".to_owned())),
         }
@@ -229,6 +257,7 @@ impl OrderParts {
             ipns: Vec::new(),
             idempotency_keys: Vec::new(),
             webhook_events: Vec::new(),
+            webhook_deliveries: Vec::new(),
             attention: Vec::new(),
         }
     }
@@ -274,6 +303,7 @@ impl OrderParts {
         self.ipns.sort_by(|a, b| (a.received_at, &a.body_sha256).cmp(&(b.received_at, &b.body_sha256)));
         self.idempotency_keys.sort_by(|a, b| a.key.cmp(&b.key));
         self.webhook_events.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        self.webhook_deliveries.sort_by(|a, b| a.id.cmp(&b.id));
         self.attention.sort_by(|a, b| (a.first_at, &a.id).cmp(&(b.first_at, &b.id)));
     }
 
@@ -285,6 +315,7 @@ impl OrderParts {
         self.ipns.iter_mut().for_each(|row| row.order_id = Some(id.clone()));
         self.idempotency_keys.iter_mut().for_each(|row| row.order_id.clone_from(&id));
         self.webhook_events.iter_mut().for_each(|row| row.order_id.clone_from(&id));
+        self.webhook_deliveries.iter_mut().for_each(|row| row.order_id = Some(id.clone()));
         self.attention.iter_mut().for_each(|row| row.order_id.clone_from(&id));
     }
 }

@@ -1,7 +1,7 @@
 //! Rows that records are made of and no other part of the store reads whole, and all rows of a batch.
 //!
 //! Orders, logs, IPNs, keys of checkouts and outgoing events have theirs in `rows.rs` and `effect_rows.rs`, accounts,
-//! API keys and admin writes in `access_rows.rs`.
+//! API keys and admin writes in `access_rows.rs`, endpoints and deliveries in `webhook_rows.rs`.
 
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, Rai
 use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::attention_items;
+use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
 
 /// A row of `attention_items`; empty text for no order and for no payment.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
@@ -66,12 +67,14 @@ pub struct CountersRow {
 pub(in crate::store) struct Rows {
     pub accounts: Vec<AccountRow>,
     pub api_keys: Vec<KeyRow>,
+    pub endpoints: Vec<EndpointRow>,
     pub orders: Vec<OrderRow>,
     pub events: Vec<EventRow>,
     pub payments: Vec<PaymentRow>,
     pub ipns: Vec<IpnRow>,
     pub keys: Vec<KeyClaimRow>,
     pub outbox: Vec<OutboxRow>,
+    pub deliveries: Vec<DeliveryRow>,
     pub attention: Vec<AttentionRow>,
     pub audit: Vec<AuditRow>,
     pub search: Vec<SearchRow>,

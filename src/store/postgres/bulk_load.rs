@@ -17,7 +17,7 @@ use crate::store::rows::PaymentRow;
 /// The tables that a load writes, and those that must not change meanwhile.
 const TABLES: &str = "accounts, api_keys, orders, order_events, order_payments, idempotency_keys, \
     idempotency_totals, order_totals, received_ipns, attention_items, outbox_events, audit_log, search_queue, \
-    order_search, witness_totals";
+    order_search, witness_totals, webhook_endpoints, webhook_deliveries";
 /// A connection that was just closed is listed for a moment longer.
 const LOOKS_MAX: u32 = 30;
 const LOOK_EVERY: Duration = Duration::from_millis(100);

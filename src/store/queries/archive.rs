@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::archive::rows::Rows;
 use crate::store::schema::{
     accounts, api_keys, attention_items, audit_log, idempotency_totals, order_totals, orders, outbox_events,
-    received_ipns, witness_totals,
+    received_ipns, webhook_deliveries, webhook_endpoints, witness_totals,
 };
 
 /// Writes all rows, or none of them.
@@ -29,6 +29,9 @@ async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
     for row in &rows.api_keys {
         diesel::insert_into(api_keys::table).values(row).execute(conn).await?;
     }
+    for row in &rows.endpoints {
+        diesel::insert_into(webhook_endpoints::table).values(row).execute(conn).await?;
+    }
     bulk::orders_insert(conn, rows.orders).await?;
     bulk::events_insert(conn, rows.events).await?;
     bulk_load::payments_insert(conn, rows.payments).await?;
@@ -37,6 +40,8 @@ async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
     let keys = rows.keys.len();
     all_new(bulk::keys_claim(conn, rows.keys).await?.len(), keys, "an idempotency key")?;
     bulk::outbox_insert(conn, rows.outbox).await?;
+    // It leaves out what is there already; but here no two can be the same, because their events cannot.
+    bulk::deliveries_insert(conn, rows.deliveries).await?;
     for row in &rows.attention {
         diesel::insert_into(attention_items::table).values(row).execute(conn).await?;
     }
@@ -56,7 +61,7 @@ fn all_new(written: usize, given: usize, what: &str) -> Result<(), StoreError> {
 
 /// What the tables hold, in words; none if they are empty.
 pub async fn contents(conn: &mut Conn) -> Result<Option<String>, StoreError> {
-    let counts: [(i64, &str); 10] = [
+    let counts: [(i64, &str); 12] = [
         (orders::table.count().get_result(conn).await?, "orders"),
         (accounts::table.count().get_result(conn).await?, "accounts"),
         (api_keys::table.count().get_result(conn).await?, "API keys"),
@@ -67,6 +72,8 @@ pub async fn contents(conn: &mut Conn) -> Result<Option<String>, StoreError> {
         (order_totals::table.count().get_result(conn).await?, "totals"),
         (witness_totals::table.count().get_result(conn).await?, "counters of moves"),
         (outbox_events::table.count().get_result(conn).await?, "webhook events"),
+        (webhook_endpoints::table.count().get_result(conn).await?, "webhook endpoints"),
+        (webhook_deliveries::table.count().get_result(conn).await?, "webhook deliveries"),
     ];
     let held: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();

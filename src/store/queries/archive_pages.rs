@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{Conn, Db, SNAPSHOT};
+use super::{Conn, Db, SNAPSHOT, archive_webhooks};
 use crate::domain::ids::OrderId;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
@@ -131,6 +131,11 @@ async fn add_parts(conn: &mut Conn, parts: &mut [OrderParts]) -> Result<(), Stor
     for row in told.load(conn).await? {
         of.get_mut(row.order_id.as_str()).into_iter().for_each(|of| of.webhook_events.push(row.clone()));
     }
+    let told: Vec<&OutboxRow> = of.values().flat_map(|of| &of.webhook_events).collect();
+    for row in archive_webhooks::deliveries_of(conn, &told).await? {
+        let id = row.order_id.as_deref().unwrap_or_default();
+        of.get_mut(id).into_iter().for_each(|of| of.webhook_deliveries.push(row.clone()));
+    }
     let raised =
         attention_items::table.filter(attention_items::order_id.eq_any(&ids)).select(AttentionRow::as_select());
     for row in raised.load(conn).await? {
@@ -151,6 +156,19 @@ pub async fn archive_beside(conn: &mut Conn, which: Beside, after: &str, limit: 
             let rows = api_keys::table.filter(api_keys::id.gt(after)).order(api_keys::id).limit(limit);
             let rows = rows.select(KeyRow::as_select()).load(conn).await?;
             Ok(page(rows, limit, |row| row.id.clone(), Kind::ApiKey))
+        }
+        Beside::WebhookEndpoints => {
+            let rows = archive_webhooks::endpoints(conn, after, limit).await?;
+            Ok(page(rows, limit, |row| row.id.clone(), Kind::WebhookEndpoint))
+        }
+        Beside::WebhookPings => {
+            let rows = archive_webhooks::pings(conn, after, limit).await?;
+            Ok(page(
+                rows,
+                limit,
+                |(event, _)| event.id.clone(),
+                |(event, deliveries)| Kind::WebhookPing { event, deliveries },
+            ))
         }
         Beside::UnmatchedIpns => {
             let rows = received_ipns::table.filter(received_ipns::order_id.is_null());
