@@ -110,7 +110,7 @@ async fn only_what_it_subscribes_to_of_its_own_account_since_then_is_caught_up_o
     assert_eq!(count(&app, hook, LONG_AGO, true).await, 2);
     set(&app, "update webhook_endpoints set events = 'crypto.order.paid crypto.order.failed'");
     assert_eq!(count(&app, hook, &app.clock.now().to_string(), false).await, 1);
-    assert_eq!(waiting(&app, "catch_up"), [failed.clone()]);
+    assert_eq!(waiting(&app, "catch_up"), [failed.as_str()]);
     assert_eq!(count(&app, hook, LONG_AGO, false).await, 2);
     assert_eq!(waiting(&app, "catch_up"), [first, second, failed]);
     assert_eq!(counts(&app, hook).await, "0/0/0");
@@ -154,7 +154,7 @@ async fn after_an_hour_of_downtime_each_missed_event_comes_once_and_oldest_first
     }
     sink.always("/hook", Reply::code(200));
     let before = sink.got().len();
-    assert!(1 + 6 <= before, "what fails is tried again: {before}");
+    assert!(6 < before, "what fails is tried again: {before}");
     let rehearsed = count(&app, hook, &since, true).await;
     assert_eq!((rehearsed.clone(), sink.got().len()), (json!(6), before));
     assert_eq!(count(&app, hook, &since, false).await, rehearsed);

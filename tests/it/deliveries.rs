@@ -31,7 +31,7 @@ pub async fn endpoint(app: &TestApp, account_id: AccountId) -> WebhookId {
     let endpoint = Endpoint {
         id,
         account_id,
-        url: "https://shop.example/hooks".to_owned(),
+        url: "https://hooks-of-the-victim.example/in".to_owned(),
         secret: EndpointSecret::new(random_bytes()),
         previous: None,
         events: vec![EventType::OrderPaid, EventType::OrderFailed],
@@ -225,7 +225,7 @@ async fn dead_letters_are_listed_requeued_and_discarded(engine: Engine) {
     assert_eq!(ids(&dead), [second.clone(), first.clone()]);
     assert_eq!(dead[1]["order_id"], json!(order));
     assert_eq!(dead[1]["account_id"], json!(app.account.to_string()));
-    assert_eq!(dead[1]["url"], "https://shop.example/hooks");
+    assert_eq!(dead[1]["url"], "https://hooks-of-the-victim.example/in");
     assert_eq!(operate(&app, Method::GET, &format!("webhook-deliveries/{first}")).await.json(), dead[1]);
 
     let requeued = operate(&app, Method::POST, &format!("webhook-dlq/{first}/requeue")).await.json();

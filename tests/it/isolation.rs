@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use crypto_orders::domain::access::Tier;
-use crypto_orders::domain::ids::WebhookId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -168,6 +167,34 @@ async fn a_list_never_shows_another_customers_keys(engine: Engine) {
     assert_eq!(ids(&page["data"], "account_id"), BTreeSet::from([app.account.to_string()]));
 }
 
+/// What a stranger could ask for by its id.
+struct Things {
+    key: String,
+    order: String,
+    hook: String,
+    delivery: String,
+}
+
+impl Things {
+    /// The victim's, with an endpoint that was told of the order.
+    async fn of_the_victim(app: &TestApp, key: &str, order: &str) -> Self {
+        let hook = deliveries::endpoint(app, app.account).await;
+        deliveries::catch_up(app, hook).await;
+        let delivery = app.sql("select id from webhook_deliveries").await;
+        Self { key: key.to_owned(), order: order.to_owned(), hook: hook.to_string(), delivery }
+    }
+
+    /// What this path's `{id}` may be.
+    fn of(&self, path: &str) -> &str {
+        match path {
+            path if path.contains("api-keys") => &self.key,
+            path if path.contains("webhook-deliveries") => &self.delivery,
+            path if path.contains("webhooks") => &self.hook,
+            _ => &self.order,
+        }
+    }
+}
+
 /// Every `GET` that the service documents, asked by a stranger about the victim's things: so a route that
 /// is added tomorrow is held to the wall too.
 async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
@@ -193,11 +220,23 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
         queries.push(format!("?cursor={cursor}"));
     }
     let prefix = made["key_prefix"].as_str().expect("a prefix").to_owned();
+<<<<<<< ours
     let marks = ["note-of-the-victim", "note-of-support", "payment-of-the-victim", "key-of-the-victim", &prefix];
     let marks = marks.into_iter().chain(["endpoint-of-the-victim", "description-of-the-victim", &hook[1]]);
     let marks: Vec<&str> = marks.collect();
     deliveries::catch_up(&app, WebhookId::parse(&hook[0]).expect("its id")).await;
     let delivery = app.sql("select id from webhook_deliveries").await;
+=======
+    let marks = [
+        "hooks-of-the-victim",
+        "note-of-the-victim",
+        "note-of-support",
+        "payment-of-the-victim",
+        "key-of-the-victim",
+        &prefix,
+    ];
+    let things = Things::of_the_victim(&app, key, &order).await;
+>>>>>>> theirs
     let (_, stranger) = app.stranger(Tier::Enterprise).await;
     let document = app.send(app.request(Method::GET, "/openapi.json")).await.json();
     let paths = document["paths"].as_object().expect("paths");
@@ -206,12 +245,16 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
     assert!(reads.iter().any(|path| *path == KEYS), "{reads:?}");
     for path in reads {
         for query in &queries {
+<<<<<<< ours
             let id = match path.as_str() {
                 path if path.contains("api-keys") => key,
                 path if path.contains("webhook-deliveries") => &delivery,
                 path if path.contains("webhooks") => &hook[0],
                 _ => order.as_str(),
             };
+=======
+            let id = things.of(path);
+>>>>>>> theirs
             let path = path.replace("{order_id}", &order).replace("{id}", id);
             let answer = ask(&app, &stranger, Method::GET, &format!("{path}{query}")).await;
             assert!(answer.code() < 500, "{path}{query}: {}", answer.text);
