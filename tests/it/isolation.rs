@@ -176,12 +176,12 @@ struct Things {
 }
 
 impl Things {
-    /// The victim's, with an endpoint that was told of the order.
-    async fn of_the_victim(app: &TestApp, key: &str, order: &str) -> Self {
-        let hook = deliveries::endpoint(app, app.account).await;
-        deliveries::catch_up(app, hook).await;
+    /// The victim's key, order and endpoint, which is told of the order.
+    async fn of_the_victim(app: &TestApp, named: [&str; 3]) -> Self {
+        let [key, order, hook] = named.map(str::to_owned);
+        deliveries::catch_up(app, WebhookId::parse(&hook).expect("its id")).await;
         let delivery = app.sql("select id from webhook_deliveries").await;
-        Self { key: key.to_owned(), order: order.to_owned(), hook: hook.to_string(), delivery }
+        Self { key, order, hook, delivery }
     }
 
     /// What this path's `{id}` may be.
@@ -220,23 +220,10 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
         queries.push(format!("?cursor={cursor}"));
     }
     let prefix = made["key_prefix"].as_str().expect("a prefix").to_owned();
-<<<<<<< ours
     let marks = ["note-of-the-victim", "note-of-support", "payment-of-the-victim", "key-of-the-victim", &prefix];
     let marks = marks.into_iter().chain(["endpoint-of-the-victim", "description-of-the-victim", &hook[1]]);
     let marks: Vec<&str> = marks.collect();
-    deliveries::catch_up(&app, WebhookId::parse(&hook[0]).expect("its id")).await;
-    let delivery = app.sql("select id from webhook_deliveries").await;
-=======
-    let marks = [
-        "hooks-of-the-victim",
-        "note-of-the-victim",
-        "note-of-support",
-        "payment-of-the-victim",
-        "key-of-the-victim",
-        &prefix,
-    ];
-    let things = Things::of_the_victim(&app, key, &order).await;
->>>>>>> theirs
+    let things = Things::of_the_victim(&app, [key, &order, &hook[0]]).await;
     let (_, stranger) = app.stranger(Tier::Enterprise).await;
     let document = app.send(app.request(Method::GET, "/openapi.json")).await.json();
     let paths = document["paths"].as_object().expect("paths");
@@ -245,16 +232,7 @@ async fn no_answer_of_any_route_tells_of_another_customer(engine: Engine) {
     assert!(reads.iter().any(|path| *path == KEYS), "{reads:?}");
     for path in reads {
         for query in &queries {
-<<<<<<< ours
-            let id = match path.as_str() {
-                path if path.contains("api-keys") => key,
-                path if path.contains("webhook-deliveries") => &delivery,
-                path if path.contains("webhooks") => &hook[0],
-                _ => order.as_str(),
-            };
-=======
             let id = things.of(path);
->>>>>>> theirs
             let path = path.replace("{order_id}", &order).replace("{id}", id);
             let answer = ask(&app, &stranger, Method::GET, &format!("{path}{query}")).await;
             assert!(answer.code() < 500, "{path}{query}: {}", answer.text);
