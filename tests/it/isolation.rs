@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use crypto_orders::domain::access::Tier;
+use crypto_orders::domain::ids::WebhookId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
