@@ -4,9 +4,10 @@
 //! Only the variables that the page has its reader set are this test's own, and the addresses that it gives as examples.
 //! That its code verifies our signatures is held in `webhook_signatures.rs`.
 
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::domain::webhook::delivery::{Attempted, JITTER_THOUSANDTHS_MAX, Next, next};
@@ -238,13 +239,14 @@ async fn the_receiver_of_the_page_receives(engine: Engine) {
     std::fs::write(folder.join("receiver.py"), code.replace("9000", &port)).expect("a file");
     let mut python = Command::new("python3");
     python.arg(folder.join("receiver.py")).stdout(Stdio::piped()).stderr(Stdio::null());
-    let Ok(mut python) = python.spawn() else {
+    let Ok(python) = python.spawn() else {
         assert!(
             std::env::var_os("CI").is_none_or(|ci| ci != "true"),
             "there is no Python to try the page's receiver with"
         );
         return;
     };
+    let mut python = Running(python);
     let listening = || async { std::net::TcpStream::connect(format!("127.0.0.1:{port}")).ok() };
     drop(eventually("the receiver listens", listening).await);
 
@@ -254,10 +256,20 @@ async fn the_receiver_of_the_page_receives(engine: Engine) {
     shop.webhook = made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
     shop.paste("Start", "/test").await;
     shop.newest("delivered").await;
-    python.kill().expect("it ends");
-    let printed = python.wait_with_output().expect("what it printed").stdout;
-    let printed = String::from_utf8(printed).expect("text");
+    python.0.kill().expect("it ends");
+    let mut printed = String::new();
+    python.0.stdout.take().expect("stdout is piped").read_to_string(&mut printed).expect("text");
     assert_eq!(printed, format!("test.ping {{'webhook_id': '{}'}}\n", shop.webhook));
+}
+
+/// A program that ends with its test, however that ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 /// A length of time as the page's table has it.
