@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crypto_orders::app::{App, Outside};
 use crypto_orders::clock::{Clock, fresh_uuid, random_bytes};
-use crypto_orders::config::{Settings, Sources, load};
+use crypto_orders::config::{Reach, Settings, Sources, load};
 use crypto_orders::domain::access::{Account, ApiKey, KeyKind, PlaintextKey, Scope, Tier};
 use crypto_orders::domain::ids::{AccountId, KeyId};
 use crypto_orders::domain::time::{Span, Timestamp};
@@ -144,6 +144,8 @@ impl TestApp {
     ) -> Self {
         let mut settings = settings(&database.url);
         let simulator = set(&mut settings);
+        // No test sends anything to anybody outside.
+        settings.webhooks.automatic &= settings.webhooks.reach == Reach::Local;
         let (url, time) = (database.url.clone(), clock.clone());
         let open = tokio::task::spawn_blocking(move || open_when_free(&url, &time));
         let store = open.await.expect("the store opens");

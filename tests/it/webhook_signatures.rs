@@ -10,13 +10,20 @@ use std::{env, fs};
 
 use crypto_orders::clock::Clock;
 use crypto_orders::config::Reach;
+use crypto_orders::domain::time::Span;
 use crypto_orders::domain::webhook::secret::EndpointSecret;
 use crypto_orders::webhooks::names::Names;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::engines::fresh_folder;
+use crate::engines::{Engine, fresh_folder};
+use crate::harness::TestApp;
 use crate::harness::responder::{Responder, Said};
+use crate::harness::sink::Sink;
 use crate::webhook_send::{SECRET, outgoing, sender};
+use crate::webhooks::{HOOKS, ask, create, text};
+
+on_both_engines![both_secrets_verify_for_a_day_after_a_rotation_and_then_only_the_new_one];
 
 const OLD: &str = "whsec_n7m5zzzz234567abcdefghijklmnopqr";
 const STRANGE: &str = "whsec_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -68,7 +75,7 @@ echo json_encode(array_map(fn ($c) => array_map(
 #[derive(Clone)]
 struct Case {
     name: &'static str,
-    secret: &'static str,
+    secret: String,
     headers: Value,
     body: String,
     now: Option<i64>,
@@ -85,6 +92,39 @@ impl Case {
 
     fn with(&self, name: &'static str, verifies: [bool; 2], headers: &[(&str, &str)]) -> Self {
         self.but(name, verifies, |case| headers.iter().for_each(|(key, text)| case.headers[*key] = json!(text)))
+    }
+}
+
+/// What the service itself sends for a ping of this endpoint, judged by this secret at that moment.
+async fn pinged(app: &TestApp, sink: &Sink, [id, secret]: [&str; 2], verifies: [bool; 2]) -> Case {
+    let before = sink.got().len();
+    assert_eq!(ask(app, Method::POST, &format!("{id}/test")).await.code(), 202);
+    app.app.wake_courier().await;
+    let got = sink.got().get(before).cloned().expect("a ping");
+    let (now, secret) = (Some(app.clock.now().millis() / 1000), secret.to_owned());
+    Case { name: "a ping", secret, headers: json!(got.headers), body: got.body, now, verifies }
+}
+
+async fn both_secrets_verify_for_a_day_after_a_rotation_and_then_only_the_new_one(engine: Engine) {
+    let sink = Sink::start().await;
+    let app = TestApp::spawn_with(engine, |settings| settings.webhooks.reach = Reach::Local).await;
+    let made = create(&app, &json!({ "url": sink.url("/hooks"), "events": ["crypto.order.paid"] })).await.json();
+    let (id, old) = (text(&made["id"]), text(&made["secret"]));
+    let (fits, fails) = ([true, true], [false, false]);
+    let mut cases = vec![pinged(&app, &sink, [id, old], fits).await];
+    let rotated = app.call(Method::POST, &format!("{HOOKS}/{id}/rotate-secret"), &json!({})).await.json();
+    let new = text(&rotated["secret"]);
+    let day = Span::hours(24);
+    for (waited, old_fits) in
+        [(Span::millis(0), fits), (Span::millis(day.as_millis() - 1), fits), (Span::millis(1), fails)]
+    {
+        app.advance(waited).await;
+        let case = pinged(&app, &sink, [id, new], fits).await;
+        cases.push(case.but("the same by the old secret", old_fits, |case| case.secret = old.to_owned()));
+        cases.push(case);
+    }
+    for language in [PYTHON, JAVASCRIPT] {
+        verified_by(language, cases.clone()).await;
     }
 }
 
@@ -107,7 +147,7 @@ async fn delivered(secrets: &[&str], is_now: IsNow) -> Case {
     let pairs = asked.head.lines().skip(1).filter_map(|line| line.split_once(": "));
     let headers = pairs.map(|(name, text)| (name.to_ascii_lowercase(), json!(text))).collect();
     let body = asked.body;
-    Case { name: "as it came", secret: SECRET, headers, body, now, verifies: [true, true] }
+    Case { name: "as it came", secret: SECRET.to_owned(), headers, body, now, verifies: [true, true] }
 }
 
 /// Whether a delivery is of the time that the clock shows.
@@ -126,9 +166,9 @@ async fn cases() -> Vec<Case> {
         delivered(&[SECRET], IsNow::Yes).await.but("of this moment", [true, true], |_| ()),
         one.but("by the present clock", [false, false], |case| case.now = None),
         two.but("by the new secret of two", [true, true], |_| ()),
-        two.but("by the old secret of two", [true, true], |case| case.secret = OLD),
-        two.but("by a strange secret", [false, false], |case| case.secret = STRANGE),
-        one.but("by the old secret after the grace", [false, false], |case| case.secret = OLD),
+        two.but("by the old secret of two", [true, true], |case| case.secret = OLD.to_owned()),
+        two.but("by a strange secret", [false, false], |case| case.secret = STRANGE.to_owned()),
+        one.but("by the old secret after the grace", [false, false], |case| case.secret = OLD.to_owned()),
         one.but("another body", [false, false], |case| case.body = case.body.replace("Zoë", "Zoe")),
         two.but("another body under two", [false, false], |case| case.body.push('\n')),
         one.but("no body", [false, false], |case| case.body.clear()),
@@ -204,8 +244,7 @@ fn verdicts(language: &Language, cases: &[Case]) -> Option<Vec<[bool; 2]>> {
     Some(serde_json::from_slice(&output.stdout).expect("a list of verdicts"))
 }
 
-async fn verified_by(language: Language) {
-    let cases = cases().await;
+async fn verified_by(language: Language, cases: Vec<Case>) {
     let asked = cases.clone();
     let name = language.name;
     let verdicts = tokio::task::spawn_blocking(move || verdicts(&language, &asked)).await.expect("it ends");
@@ -218,15 +257,15 @@ async fn verified_by(language: Language) {
 
 #[tokio::test]
 async fn the_documented_python_verifies_what_is_genuine_and_refuses_the_rest() {
-    verified_by(PYTHON).await;
+    verified_by(PYTHON, cases().await).await;
 }
 
 #[tokio::test]
 async fn the_documented_javascript_verifies_what_is_genuine_and_refuses_the_rest() {
-    verified_by(JAVASCRIPT).await;
+    verified_by(JAVASCRIPT, cases().await).await;
 }
 
 #[tokio::test]
 async fn the_documented_php_verifies_what_is_genuine_and_refuses_the_rest() {
-    verified_by(PHP).await;
+    verified_by(PHP, cases().await).await;
 }
