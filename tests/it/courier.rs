@@ -297,44 +297,54 @@ async fn an_attempt_whose_lease_was_lost_is_not_counted(engine: Engine) {
     assert_eq!(app.endpoint_now(&endpoint).await.health.last_success_at, None);
 }
 
-/// How many events the two nodes share.
+/// How many events the two nodes share, two of each order; and how many of them another endpoint catches up on.
 const EVENTS: usize = 10_000;
+const CAUGHT_UP: usize = 1_000;
 
 async fn two_nodes_never_make_one_attempt_at_a_time(engine: Engine) {
     let sink = Sink::start().await;
-    let app = TestApp::spawn_with(engine, |settings| settings.webhooks.automatic = false).await;
-    let mut endpoints = Vec::new();
-    for number in 0..4 {
-        endpoints.push(app.endpoint(sink.url(&format!("/hook/{number}"))).await);
-    }
-    let account = app.account;
-    let now = app.clock.now().micros();
-    run(
-        &app,
-        &format!(
-            "insert into outbox_events (id, account_id, order_id, event_type, body, created_at) \
-             select md5('event' || i)::uuid, '{account}', '', 'crypto.order.paid', '{{\"number\":' || i || '}}', {now} \
-             from generate_series(1, {}) i; \
-             insert into webhook_deliveries (id, webhook_id, event_id, order_id, event_type, event_at, turn, status, \
-             attempts, due_at, lease, created_at) select 'wdl_' || md5(e.id || w.id)::uuid, w.id, e.id, null, \
-             e.event_type, e.created_at, 'in_order', 'pending', 0, e.created_at, '', e.created_at \
-             from outbox_events e, webhook_endpoints w",
-            EVENTS / 4
-        ),
+    let app = TestApp::spawn(engine).await;
+    let [usual, catching_up] = [app.endpoint(sink.url("/usual")).await, app.endpoint(sink.url("/late")).await];
+    let (account, now) = (app.account, app.clock.now().micros());
+    let queue = |endpoint: &Endpoint, turn: &str, events: usize| {
+        format!(
+            "insert into webhook_deliveries (id, webhook_id, event_id, order_id, event_type, event_at, turn, status, \
+             attempts, due_at, lease, created_at) select 'wdl_' || md5(e.id || '{turn}')::uuid, '{}', e.id, e.order_id, \
+             e.event_type, e.created_at, '{turn}', 'pending', 0, e.created_at, '', {now} from outbox_events e \
+             order by e.created_at limit {events}; ",
+            endpoint.id
+        )
+    };
+    let events = format!(
+        "insert into outbox_events (id, account_id, order_id, event_type, body, created_at) \
+         select md5('event' || i)::uuid, '{account}', 'ord_' || md5('order' || i / 2), 'crypto.order.paid', \
+         '{{\"number\":' || i || '}}', {now} - 1000 * ({EVENTS} - i) from generate_series(0, {EVENTS} - 1) i; "
     );
+    let queued = [queue(&usual, "in_order", EVENTS), queue(&catching_up, "catch_up", CAUGHT_UP)].concat();
+    run(&app, &format!("{events}{queued}"));
     let nodes = [app.beside(local).await, app.beside(local).await];
     tokio::join!(nodes[0].app.wake_courier(), nodes[1].app.wake_courier());
     // One that has nothing left to do does not wait for what the other one is at.
     nodes[0].app.wake_courier().await;
     nodes[1].app.wake_courier().await;
     assert_eq!(sink.twice_at_once(), Vec::<String>::new());
-    let mut got: Vec<String> = sink.got().iter().map(|got| format!("{}{}", got.path, got.event())).collect();
-    assert_eq!(got.len(), EVENTS);
-    got.sort_unstable();
-    got.dedup();
-    assert_eq!(got.len(), EVENTS);
-    for endpoint in &endpoints {
-        let expected = DeliveryCounts { delivered: i64::try_from(EVENTS / 4).expect("few"), failed: 0, dlq: 0 };
+    let numbers = |path: &str| -> Vec<usize> {
+        let number = |body: &str| serde_json::from_str::<Value>(body).expect("JSON")["number"].as_u64();
+        sink.got_at(path)
+            .iter()
+            .map(|got| usize::try_from(number(&got.body).expect("a number")).expect("few"))
+            .collect()
+    };
+    let usually = numbers("/usual");
+    let mut seen = vec![false; EVENTS];
+    for number in &usually {
+        assert!(!std::mem::replace(&mut seen[*number], true), "{number} came twice");
+        assert!(number % 2 == 0 || seen[number - 1], "{number} came before the earlier event of its order");
+    }
+    assert_eq!(usually.len(), EVENTS);
+    assert_eq!(numbers("/late"), (0..CAUGHT_UP).collect::<Vec<_>>(), "oldest first, by whichever node");
+    for (endpoint, events) in [(&usual, EVENTS), (&catching_up, CAUGHT_UP)] {
+        let expected = DeliveryCounts { delivered: i64::try_from(events).expect("few"), failed: 0, dlq: 0 };
         assert_eq!(counts(&app, endpoint).await, expected);
     }
     let made = nodes.map(|node| node.app.courier().counters().attempts.load(Ordering::Relaxed));

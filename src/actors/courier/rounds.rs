@@ -19,27 +19,30 @@ use crate::store::work::Claim;
 
 /// How many endpoints one read brings.
 const PAGE_ENDPOINTS: usize = 256;
-/// How many deliveries are given up in one transaction.
+/// How many deliveries of an endpoint one round gives up, in one transaction.
 const BURIED_AT_ONCE: usize = 500;
+/// How many deliveries one hand takes with it where they go one after the other: each holds a place.
+const CHAIN_MAX: usize = 8;
 /// For how long deliveries are leased.
 const LEASE_LASTS: Span = Span::seconds(60);
 
 /// What a page came to.
 #[derive(Debug, Default, Clone, Copy)]
 struct Visited {
-    leased: usize,
+    /// How many deliveries were leased, or given up.
+    moved: usize,
     /// After whom to begin the next time, if somebody found all places taken.
     short_after: Option<Option<WebhookId>>,
 }
 
 impl Courier {
-    /// Rounds until one leases nothing; answers how many deliveries were leased.
+    /// Rounds until one moves nothing; answers how many deliveries were leased or given up.
     pub(super) async fn look(&self) -> usize {
         let mut all = 0_usize;
         while self.settings.automatic && !self.is_stopping() {
             match self.round().await {
                 Ok(0) => break,
-                Ok(leased) => all = all.saturating_add(leased),
+                Ok(moved) => all = all.saturating_add(moved),
                 Err(error) => {
                     tracing::warn!(%error, "due deliveries could not be leased; trying again");
                     break;
@@ -49,11 +52,11 @@ impl Courier {
         all
     }
 
-    /// One walk through all endpoints for which something waits; answers how many deliveries were leased.
+    /// One walk through all endpoints for which something waits; answers how many deliveries were leased or given up.
     async fn round(&self) -> Result<usize, StoreError> {
         let begin = *self.memory.begins_after.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut after, mut has_turned) = (begin, begin.is_none());
-        let (mut leased, mut short_after) = (0_usize, None);
+        let (mut moved, mut short_after) = (0_usize, None);
         while !self.is_stopping() {
             let mut page = self.store.endpoints_waiting(self.clock.now(), after, PAGE_ENDPOINTS).await?;
             let is_last = page.len() < PAGE_ENDPOINTS;
@@ -61,7 +64,7 @@ impl Courier {
                 page.retain(|endpoint| begin.is_none_or(|begin| endpoint.webhook <= begin));
             }
             let visited = self.visit(&page, after).await?;
-            leased = leased.saturating_add(visited.leased);
+            moved = moved.saturating_add(visited.moved);
             short_after = short_after.or(visited.short_after);
             let was_cut = page.len() < PAGE_ENDPOINTS;
             match page.last() {
@@ -73,38 +76,45 @@ impl Courier {
         }
         *self.memory.begins_after.lock().unwrap_or_else(PoisonError::into_inner) = short_after.flatten();
         self.counters.rounds.fetch_add(1, Ordering::Relaxed);
-        Ok(leased)
+        Ok(moved)
     }
 
     /// Leases what may be sent to these endpoints, and sends it on its way.
     async fn visit(&self, page: &[Waiting], after: Option<WebhookId>) -> Result<Visited, StoreError> {
-        self.bury(page).await?;
+        let buried = self.bury(page).await;
         let Room { asks, refused } = self.windows().room(page);
         let short_after = refused.map(|refused| {
             let before = page.iter().take_while(|endpoint| endpoint.webhook < refused).last();
             before.map(|endpoint| endpoint.webhook).or(after)
         });
         if asks.is_empty() {
-            return Ok(Visited { leased: 0, short_after });
+            return Ok(Visited { moved: buried, short_after });
         }
         let now = self.clock.now();
         let due = chosen(self.store.deliveries_due(now, asks.clone()).await?, &asks);
         if due.is_empty() {
-            return Ok(Visited { leased: 0, short_after });
+            return Ok(Visited { moved: buried, short_after });
         }
         let lease = Claim { token: fresh_uuid(now).to_string(), until: now.after(LEASE_LASTS) };
         let won = self.store.deliveries_lease(now, due, lease.clone()).await?;
-        let leased = won.len();
+        let moved = won.len().saturating_add(buried);
         self.set_off(won, &lease, page);
-        Ok(Visited { leased, short_after })
+        Ok(Visited { moved, short_after })
     }
 
-    /// Gives up what waits for endpoints that are over.
-    async fn bury(&self, page: &[Waiting]) -> Result<(), StoreError> {
+    /// Gives up some of what waits for endpoints that are over, and answers how much; the next round goes on, so that
+    /// nobody waits for a long queue to be carried away. One that cannot be read stops nobody either.
+    async fn bury(&self, page: &[Waiting]) -> usize {
+        let mut buried = 0_usize;
         for endpoint in page.iter().filter(|endpoint| endpoint.reception == Reception::Over) {
-            while self.store.deliveries_bury(endpoint.webhook, BURIED_AT_ONCE).await? == BURIED_AT_ONCE {}
+            match self.store.deliveries_bury(endpoint.webhook, BURIED_AT_ONCE).await {
+                Ok(rows) => buried = buried.saturating_add(rows),
+                Err(error) => {
+                    tracing::warn!(%error, webhook.id = %endpoint.webhook, "what waits for an endpoint that is over stays");
+                }
+            }
         }
-        Ok(())
+        buried
     }
 
     /// Each on its own; of what is caught up on, all of one endpoint by one hand, oldest first.
@@ -143,7 +153,7 @@ fn chosen(due: Vec<DueDelivery>, asks: &[Ask]) -> Vec<DueDelivery> {
     for ask in asks {
         let Some([mut usual, mut caught_up]) = of.remove(&ask.webhook) else { continue };
         caught_up.sort_by_key(|due| due.event_micros);
-        caught_up.truncate((ask.deliveries / 2).max(1));
+        caught_up.truncate((ask.deliveries / 2).clamp(1, CHAIN_MAX));
         usual.sort_by_key(|due| (due.due_micros, due.event_micros));
         usual.truncate(ask.deliveries.saturating_sub(caught_up.len()));
         chosen.extend(usual);

@@ -9,6 +9,7 @@ use super::windows::Left;
 use crate::clock::random_bytes;
 use crate::domain::time::Span;
 use crate::domain::webhook::delivery::{JITTER_THOUSANDTHS_MAX, Next, Turn, next};
+use crate::domain::webhook::endpoint::Standing;
 use crate::store::courier::{AttemptRecord, DueDelivery, Unsent};
 use crate::store::work::Claim;
 use crate::webhooks::send::Outgoing;
@@ -37,15 +38,36 @@ impl Courier {
 
     /// Makes one attempt after the other, until one fails: what comes after that one waits.
     pub(super) async fn send_chain(&self, chain: Vec<DueDelivery>, lease: &Claim) {
-        let mut rest = chain.into_iter();
+        let (mut rest, mut unwanted) = (chain.into_iter(), None);
         while self.may_send(lease)
-            && let Some(due) = rest.next()
+            && let Some(mut due) = rest.next()
         {
+            if !self.is_wanted_still(&mut due).await {
+                unwanted = Some(due);
+                break;
+            }
             if self.attempt(due, lease).await != Left::Answered {
                 break;
             }
         }
-        self.give_back(rest.collect(), lease).await;
+        self.give_back(unwanted.into_iter().chain(rest).collect(), lease).await;
+    }
+
+    /// Brings a delivery that had to wait for others up to date: meanwhile its endpoint may have been paused, moved, or
+    /// given another secret. Answers whether it is to be sent.
+    async fn is_wanted_still(&self, due: &mut DueDelivery) -> bool {
+        match self.store.endpoint_load(due.webhook).await {
+            Ok(Some(endpoint)) if endpoint.standing == Standing::Active => {
+                due.secrets = endpoint.secrets_at(self.clock.now());
+                due.url = endpoint.url;
+                true
+            }
+            Ok(_) => false,
+            Err(error) => {
+                tracing::warn!(%error, "an endpoint could not be read; what is to be caught up on waits");
+                false
+            }
+        }
     }
 
     fn may_send(&self, lease: &Claim) -> bool {

@@ -5,6 +5,7 @@
 //! must survive: a fresh node begins with ones again.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::store::courier::{Ask, DueDelivery, Reception, Trust, Waiting};
@@ -13,6 +14,8 @@ use crate::store::courier::{Ask, DueDelivery, Reception, Trust, Waiting};
 pub const PLACES: usize = 1024;
 /// How many of these may belong to endpoints that are not known to answer.
 const PLACES_UNPROVEN: usize = 512;
+/// How many of all are kept for endpoints that have none under way.
+const PLACES_KEPT: usize = 256;
 /// How many deliveries of one endpoint are under way at the most.
 const WINDOW_MAX: usize = 64;
 /// What quiet endpoints have earned is kept for so many of them.
@@ -72,7 +75,10 @@ impl Windows {
         let mut free_unproven = PLACES_UNPROVEN.saturating_sub(self.taken_unproven);
         let mut room = Room::default();
         for endpoint in waiting.iter().filter(|endpoint| endpoint.is_due && endpoint.reception == Reception::Open) {
-            let own = self.endpoints.get(&endpoint.webhook).map_or(1, Window::room);
+            let (own, taken) =
+                self.endpoints.get(&endpoint.webhook).map_or((1, 0), |own| (own.room(), own.taken.len()));
+            // The last places are for those who have none yet.
+            let own = if PLACES_KEPT < free { own } else { own.min(1_usize.saturating_sub(taken)) };
             let shared = if endpoint.trust == Trust::Proven { free } else { free.min(free_unproven) };
             let deliveries = own.min(shared);
             if deliveries == 0 {
@@ -91,7 +97,9 @@ impl Windows {
     /// Gives a place to a delivery.
     pub fn take(&mut self, due: &DueDelivery, trust: Trust) {
         let window = self.endpoints.entry(due.webhook).or_default();
-        if window.taken.insert(due.id, Place { trust, is_late: false }).is_none() {
+        // One that was taken over from ourselves keeps the place that it has.
+        if let Entry::Vacant(place) = window.taken.entry(due.id) {
+            place.insert(Place { trust, is_late: false });
             self.taken = self.taken.saturating_add(1);
             self.taken_unproven = self.taken_unproven.saturating_add(usize::from(trust == Trust::Unproven));
         }
@@ -109,6 +117,7 @@ impl Windows {
         let Some(window) = self.endpoints.get_mut(&webhook) else { return };
         let Some(place) = window.taken.remove(&delivery) else { return };
         match left {
+            Left::Answered if place.is_late => window.size = 1,
             Left::Answered => window.size = window.size.saturating_add(1).min(WINDOW_MAX),
             Left::Failed => window.size = 1,
             Left::Unsent => {}
@@ -204,7 +213,29 @@ mod tests {
         windows.late(endpoint.webhook, late.id);
         assert_eq!(room_of(&windows, endpoint), 0);
         windows.leave(endpoint.webhook, late.id, Left::Answered);
-        assert_eq!(room_of(&windows, endpoint), 3);
+        assert_eq!(room_of(&windows, endpoint), 1);
+    }
+
+    #[test]
+    fn the_last_places_are_for_endpoints_that_have_none() {
+        let mut windows = Windows::default();
+        for number in 0..PLACES - PLACES_KEPT {
+            windows.take(&delivery(waiting(0, Trust::Proven).webhook, number), Trust::Proven);
+        }
+        let [greedy, fresh] = [1, 2].map(|number| waiting(number, Trust::Proven));
+        windows.endpoints.insert(greedy.webhook, Window { size: WINDOW_MAX, taken: HashMap::new() });
+        assert_eq!(fill(&mut windows, greedy).len(), 1);
+        assert_eq!((room_of(&windows, greedy), room_of(&windows, fresh)), (0, 1));
+    }
+
+    #[test]
+    fn a_delivery_that_is_taken_twice_has_one_place() {
+        let (mut windows, endpoint) = (Windows::default(), waiting(1, Trust::Unproven));
+        let due = delivery(endpoint.webhook, 1);
+        windows.take(&due, Trust::Unproven);
+        windows.take(&due, Trust::Proven);
+        windows.leave(due.webhook, due.id, Left::Answered);
+        assert_eq!((windows.taken, windows.taken_unproven), (0, 0));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::http::openapi::problems::{self, example};
 use crate::http::paging::{Asked, Paged};
 use crate::http::problem::ProblemDocument;
 use crate::http::query::Query;
-use crate::http::webhooks::deliveries::{DeliveryResource, asked_for};
+use crate::http::webhooks::deliveries::{DeliveryResource, asked_for, malformed_id};
 use crate::http::webhooks::replay::resend;
 use crate::http::{Shared, answer};
 use crate::store::changeset::AuditEntry;
@@ -58,7 +58,11 @@ impl AdminDelivery {
 #[utoipa::path(get, path = "/v1/admin/webhook-deliveries/{id}", tag = "Operators", security(("bearer" = [])),
     operation_id = "get_any_webhook_delivery",
     params(("id" = DeliveryId, Path, description = "The delivery.")),
-    responses((status = 200, description = "The delivery.", body = AdminDelivery)),
+    responses(
+        (status = 200, description = "The delivery.", body = AdminDelivery),
+        (status = 400, description = "The id is not of a delivery's form.", body = ProblemDocument,
+            example = json!(example(&malformed_id()))),
+    ),
 )]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
@@ -73,6 +77,8 @@ pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     params(("id" = DeliveryId, Path, description = "The delivery.")),
     responses(
         (status = 200, description = "The delivery, `pending` again.", body = AdminDelivery),
+        (status = 400, description = "The id is not of a delivery's form.", body = ProblemDocument,
+            example = json!(example(&malformed_id()))),
         (status = 409, description = "It is being attempted just now, or its endpoint is disabled or deleted.",
             body = ProblemDocument, example = json!(example(&problems::delivery_in_flight()))),
     ),

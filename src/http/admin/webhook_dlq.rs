@@ -13,6 +13,7 @@ use crate::http::openapi::problems::{self, example};
 use crate::http::paging::{Asked, Paged};
 use crate::http::problem::ProblemDocument;
 use crate::http::query::Query;
+use crate::http::webhooks::deliveries::malformed_id;
 use crate::http::{Shared, answer};
 
 use super::webhook_deliveries::{AdminDelivery, fulfil};
@@ -44,6 +45,8 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     params(("id" = DeliveryId, Path, description = "The delivery.")),
     responses(
         (status = 200, description = "The delivery, `pending` again.", body = AdminDelivery),
+        (status = 400, description = "The id is not of a delivery's form.", body = ProblemDocument,
+            example = json!(example(&malformed_id()))),
         (status = 409, description = "It is not in `dlq`, or its endpoint is disabled or deleted.",
             body = ProblemDocument, example = json!(example(&problems::delivery_not_dead()))),
     ),
@@ -61,6 +64,8 @@ pub async fn requeue(request: HttpRequest, shared: Data<Shared>) -> Result<HttpR
     params(("id" = DeliveryId, Path, description = "The delivery.")),
     responses(
         (status = 200, description = "The delivery, `failed`.", body = AdminDelivery),
+        (status = 400, description = "The id is not of a delivery's form.", body = ProblemDocument,
+            example = json!(example(&malformed_id()))),
         (status = 409, description = "It is not in `dlq`.", body = ProblemDocument,
             example = json!(example(&problems::delivery_not_dead()))),
     ),

@@ -92,8 +92,13 @@ impl DeliveryResource {
 /// # Errors
 /// 400 if that cannot be a delivery's id.
 pub fn asked_for(request: &HttpRequest) -> Result<DeliveryId, ApiError> {
-    let malformed = || ApiError::BadRequest("Invalid id format. Expected \"wdl_<uuid>\".".into());
-    request.match_info().get("id").and_then(DeliveryId::parse).ok_or_else(malformed)
+    request.match_info().get("id").and_then(DeliveryId::parse).ok_or_else(malformed_id)
+}
+
+/// What is answered where the path names no delivery.
+#[must_use]
+pub fn malformed_id() -> ApiError {
+    ApiError::BadRequest("Invalid id format. Expected \"wdl_<uuid>\".".into())
 }
 
 /// Lists an endpoint's deliveries, newest first.

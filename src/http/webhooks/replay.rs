@@ -14,7 +14,7 @@ use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer};
 use crate::store::resend::{Resend, Resent, Traced};
 
-use super::deliveries::{DeliveryResource, asked_for};
+use super::deliveries::{DeliveryResource, asked_for, malformed_id};
 
 /// Sends a delivery again.
 ///
@@ -25,6 +25,8 @@ use super::deliveries::{DeliveryResource, asked_for};
     params(("id" = DeliveryId, Path, description = "The delivery.")),
     responses(
         (status = 200, description = "The delivery, `pending` again.", body = DeliveryResource),
+        (status = 400, description = "The id is not of a delivery's form.", body = ProblemDocument,
+            example = json!(example(&malformed_id()))),
         (status = 409, description = "It is being attempted just now, or its endpoint is disabled or deleted.",
             body = ProblemDocument, example = json!(example(&problems::delivery_in_flight()))),
     ),
