@@ -339,7 +339,8 @@ pub async fn sweep_once(
     swept
 }
 
-/// The provider in the box, if it is the provider, and no other simulator is. Its ids never repeat those of an earlier start.
+/// The provider in the box, if it is the provider, and no other simulator is. Its ids never repeat those of an earlier
+/// start.
 fn simulator(settings: &Settings, clock: &Clock) -> io::Result<Option<Simulator>> {
     if !settings.has_simulator_inside() {
         return Ok(None);

@@ -1,8 +1,8 @@
 //! How fast merchants are told: from a backlog, when idle, and while half of the endpoints hang.
 //!
 //! `cargo bench --bench webhooks` takes some minutes. The receiver runs beside the server on the same machine, as in
-//! the figures that the service promises. Every delivery is counted at the receiver and in the database: one that
-//! is missing ends the run. Nothing here is a test, because a busy machine is no defect.
+//! the figures that the service promises. Deliveries are counted at the receiver, those of the backlog also in the
+//! database: one that is missing ends the run. Nothing here is a test, because a busy machine is no defect.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that went wrong has nothing to tell")]
 #![expect(clippy::print_stdout, reason = "its output is the table")]

@@ -27,8 +27,6 @@ pub struct Receiver {
 pub struct Arrived {
     /// Each delivery that was answered, by event and path, and when it came first.
     pub first: HashMap<(String, String), Instant>,
-    /// How many requests were answered.
-    pub answered: u64,
     /// How many were left hanging.
     pub hanging: u64,
     /// How many were under way at once at the most.
@@ -94,7 +92,6 @@ async fn serve(mut stream: TcpStream, arrived: Arc<Mutex<Arrived>>) {
             if hangs {
                 arrived.hanging += 1;
             } else {
-                arrived.answered += 1;
                 arrived.at_once += 1;
                 arrived.at_once_most = arrived.at_once_most.max(arrived.at_once);
                 arrived.orders.entry((request.order, request.path.clone())).or_insert(request.at);

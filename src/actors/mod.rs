@@ -2,9 +2,9 @@
 //!
 //! One actor per live order ([`order`]), found through the [`directory`]; one that holds idempotency keys
 //! in use ([`idempotency`]); one that sweeps by the clock ([`sweeper`]) and one that asks the provider about
-//! what is not paid ([`poller`]); one that tells merchants ([`courier`]). [`checkout`] and [`intake`] are the two straight lines through them;
-//! [`payments`] makes payments at the provider, one at a time per order; [`waiting`] tells who waits for an
-//! order's next change.
+//! what is not paid ([`poller`]); one that tells merchants ([`courier`]). [`checkout`] and [`intake`] are the two
+//! straight lines through them; [`payments`] makes payments at the provider, one at a time per order; [`waiting`]
+//! tells who waits for an order's next change.
 //!
 //! Conventions: one message, one struct, one doc line for what the answer means. Messages carry ids, not
 //! addresses. Every mailbox has a named bound; past it the answer is [`OrderError::Busy`].

@@ -45,8 +45,8 @@ impl Refused {
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::NotAUrl => "The URL must be a valid one with a host, as https://example.com/webhooks.",
-            Self::NotHttps => "The URL must begin with https://.",
+            Self::NotAUrl => "url must be a valid URL with a host, such as https://example.com/webhooks.",
+            Self::NotHttps => "url must begin with https://.",
             Self::TooLong => "The URL must have at most 2048 characters.",
             Self::Credentials => {
                 "The URL must not contain credentials or an @ before its host; deliveries are authenticated by their \

@@ -82,7 +82,10 @@ impl Sender {
     pub fn new(reach: Reach, names: Names) -> Result<Self, reqwest::Error> {
         Self::over(dial::builder(), reach, names.clone()).or_else(|error| {
             // No reason to take no payments: deliveries wait, and the merchant reads why.
-            tracing::warn!(%error, "no root certificates were found on this system: webhooks by https fail until it has them (on Debian: ca-certificates)");
+            tracing::warn!(
+                %error,
+                "no root certificates were found on this system; webhooks by https fail: install ca-certificates and restart"
+            );
             Self::over(dial::builder().tls_certs_only([]), reach, names)
         })
     }

@@ -1,7 +1,8 @@
 //! A customer's endpoints for webhooks: made, listed, changed, rotated, and no more than ten.
 //!
-//! What pausing, testing, disabling and deleting one does is in `webhook_standing.rs`. Which key may do that is in `permissions.rs`, that nobody sees another's in `isolation.rs`, every way to write a
-//! URL that is refused in `src/webhooks/address/tests.rs`. Nothing is sent here.
+//! What pausing, testing, disabling and deleting one does is in `webhook_standing.rs`. Which key may do that is in
+//! `permissions.rs`, that nobody sees another's in `isolation.rs`, every way to write a URL that is refused in
+//! `src/webhooks/address/tests.rs`. Nothing is sent here.
 
 use crypto_orders::domain::ids::WebhookId;
 use crypto_orders::domain::time::Span;
@@ -136,7 +137,7 @@ async fn what_breaks_a_rule_is_told_field_by_field(engine: Engine) {
         answer.json()["issues"],
         json!({
             "fieldErrors": {
-                "url": ["The URL must begin with https://."],
+                "url": ["url must begin with https://."],
                 "events": [
                     "events must not hold test.ping; it comes when it is asked for, whatever they hold.",
                     "events may hold crypto.order.paid and crypto.order.failed, and nothing else.",
@@ -345,6 +346,7 @@ async fn a_malformed_id_and_an_unknown_one_have_their_answers(engine: Engine) {
         (Method::DELETE, ""),
         (Method::POST, "/rotate-secret"),
         (Method::POST, "/test"),
+        (Method::GET, "/deliveries"),
     ];
     for (method, rest) in ways {
         let body = json!({ "active": true });
