@@ -13,7 +13,7 @@ use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
 use crate::domain::webhook::delivery::{DeliveryStatus, Next, Turn};
-use crate::domain::webhook::endpoint::{EventType, FAILURES_IN_A_ROW_MAX};
+use crate::domain::webhook::endpoint::{EventType, FAILURES_IN_A_ROW_MAX, PreviousSecret, secrets_at};
 use crate::domain::webhook::secret::EndpointSecret;
 
 /// An endpoint for which deliveries wait; whether something is due is a number.
@@ -117,14 +117,18 @@ impl WaitingRow {
 
 impl LetterRow {
     pub fn into_due(self, now: Timestamp) -> Option<DueDelivery> {
-        let earlier = self.prev_secret.filter(|_| self.prev_secret_until.is_some_and(|until| now.micros() < until));
-        let secrets: Option<Vec<_>> =
-            std::iter::once(self.secret).chain(earlier).map(|text| EndpointSecret::parse(&text)).collect();
+        let previous = match self.prev_secret.zip(self.prev_secret_until) {
+            Some((text, until)) => {
+                let secret = EndpointSecret::parse(&text)?;
+                Some(PreviousSecret { secret, until: Timestamp::from_micros(until) })
+            }
+            None => None,
+        };
         Some(DueDelivery {
             id: DeliveryId::parse(&self.id)?,
             webhook: WebhookId::parse(&self.webhook_id)?,
             url: self.url,
-            secrets: secrets?,
+            secrets: secrets_at(now, EndpointSecret::parse(&self.secret)?, previous),
             event: WebhookEvent {
                 id: Uuid::try_parse(&self.event_id).ok()?,
                 event_type: EventType::parse(&self.event_type)?,

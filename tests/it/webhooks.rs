@@ -5,6 +5,7 @@
 
 use crypto_orders::domain::ids::WebhookId;
 use crypto_orders::domain::time::Span;
+use crypto_orders::domain::webhook::endpoint::secrets_at;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -299,7 +300,8 @@ async fn both_secrets_last_for_a_day_after_a_rotation(engine: Engine) {
     let signing = async || {
         let id = WebhookId::parse(id).expect("an id");
         let endpoint = app.store.endpoint_load(id).await.expect("a look").expect("an endpoint");
-        endpoint.secrets_at(app.clock.now()).iter().map(|secret| secret.expose().to_owned()).collect::<Vec<_>>()
+        let secrets = secrets_at(app.clock.now(), endpoint.secret, endpoint.previous);
+        secrets.iter().map(|secret| secret.expose().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(signing().await, [secret, text(&first["secret"])]);
     for last in [Span::millis(0), Span::millis(24 * 3_600_000 - 1)] {
