@@ -72,7 +72,6 @@ impl Courier {
             }
         }
         *self.memory.begins_after.lock().unwrap_or_else(PoisonError::into_inner) = short_after.flatten();
-        self.counters.rounds.fetch_add(1, Ordering::Relaxed);
         Ok(leased)
     }
 
