@@ -32,7 +32,7 @@ pub const HOOKS: &str = "/v1/webhooks";
 /// Public, and without a name that would have to be looked up.
 const URL: &str = "https://93.184.215.14/hooks";
 const NOBODYS: &str = "whk_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b";
-const PAID: &str = "crypto.order.paid";
+pub const PAID: &str = "crypto.order.paid";
 const FAILED: &str = "crypto.order.failed";
 
 pub fn text(value: &Value) -> &str {
