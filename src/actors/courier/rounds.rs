@@ -19,8 +19,6 @@ use crate::store::work::Claim;
 
 /// How many endpoints one read brings.
 const PAGE_ENDPOINTS: usize = 256;
-/// How many deliveries are given up in one transaction.
-const BURIED_AT_ONCE: usize = 500;
 /// For how long deliveries are leased.
 const LEASE_LASTS: Span = Span::seconds(60);
 
@@ -101,7 +99,7 @@ impl Courier {
     /// Gives up what waits for endpoints that are over.
     async fn bury(&self, page: &[Waiting]) -> Result<(), StoreError> {
         for endpoint in page.iter().filter(|endpoint| endpoint.reception == Reception::Over) {
-            while self.store.deliveries_bury(endpoint.webhook, BURIED_AT_ONCE).await? == BURIED_AT_ONCE {}
+            self.store.deliveries_bury(endpoint.webhook).await?;
         }
         Ok(())
     }
