@@ -57,16 +57,8 @@ impl Bell {
 /// What the courier has done since it started.
 #[derive(Debug, Default)]
 pub struct CourierCounters {
-    /// Walks through the endpoints.
-    pub rounds: AtomicU64,
     /// Attempts that were made.
     pub attempts: AtomicU64,
-    /// Deliveries that were confirmed.
-    pub delivered: AtomicU64,
-    /// Attempts after which there is another.
-    pub failed: AtomicU64,
-    /// Deliveries that were given up.
-    pub dead: AtomicU64,
     /// Deliveries that somebody had leased and not finished.
     pub taken_over: AtomicU64,
 }

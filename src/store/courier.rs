@@ -98,19 +98,6 @@ pub struct AttemptRecord {
     pub at: Timestamp,
 }
 
-/// What recorded attempts came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// How many deliveries were confirmed.
-    pub delivered: u64,
-    /// How many are attempted again.
-    pub failed: u64,
-    /// How many are given up.
-    pub dead: u64,
-    /// The endpoints that were disabled by them.
-    pub disabled: Vec<WebhookId>,
-}
-
 /// A leased delivery that goes back unsent.
 #[derive(Debug, Clone)]
 pub struct Unsent {

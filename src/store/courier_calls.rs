@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::calls::{read, rows, write};
-use super::courier::{Ask, AttemptRecord, DueDelivery, Recorded, Unsent, Waiting};
+use super::courier::{Ask, AttemptRecord, DueDelivery, Unsent, Waiting};
 use super::work::Claim;
 use super::writer::SideWork;
 use super::{Engine, Store, StoreError, postgres, sqlite};
@@ -49,8 +49,9 @@ impl Store {
         write!(self.access, courier::deliveries_release(&unsent, &lease))
     }
 
-    /// Keeps what came of attempts, each if its lease still holds its delivery, and what they say of the endpoints.
-    pub async fn attempts_record(&self, attempts: Arc<[AttemptRecord]>) -> Result<Recorded, StoreError> {
+    /// Keeps what came of attempts, each if its lease still holds its delivery, and what they say of the endpoints; answers
+    /// those that were disabled by them.
+    pub async fn attempts_record(&self, attempts: Arc<[AttemptRecord]>) -> Result<Vec<WebhookId>, StoreError> {
         write!(self.access, courier::attempts_record(&attempts))
     }
 }

@@ -6,14 +6,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use uuid::Uuid;
 
-use super::courier::{AttemptRecord, DueDelivery, Reception, Recorded, Trust, Waiting};
+use super::courier::{AttemptRecord, DueDelivery, Reception, Trust, Waiting};
 use super::schema::webhook_endpoints;
 use super::webhook_rows::{ACTIVE, PAUSED};
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
 use crate::domain::webhook::delivery::{DeliveryStatus, Next, Turn};
-use crate::domain::webhook::endpoint::{EventType, FAILURES_IN_A_ROW_MAX};
+use crate::domain::webhook::endpoint::{EventType, FAILURES_IN_A_ROW_MAX, PreviousSecret, secrets_at};
 use crate::domain::webhook::secret::EndpointSecret;
 
 /// An endpoint for which deliveries wait; whether something is due is a number.
@@ -117,14 +117,18 @@ impl WaitingRow {
 
 impl LetterRow {
     pub fn into_due(self, now: Timestamp) -> Option<DueDelivery> {
-        let earlier = self.prev_secret.filter(|_| self.prev_secret_until.is_some_and(|until| now.micros() < until));
-        let secrets: Option<Vec<_>> =
-            std::iter::once(self.secret).chain(earlier).map(|text| EndpointSecret::parse(&text)).collect();
+        let previous = match self.prev_secret.zip(self.prev_secret_until) {
+            Some((text, until)) => {
+                let secret = EndpointSecret::parse(&text)?;
+                Some(PreviousSecret { secret, until: Timestamp::from_micros(until) })
+            }
+            None => None,
+        };
         Some(DueDelivery {
             id: DeliveryId::parse(&self.id)?,
             webhook: WebhookId::parse(&self.webhook_id)?,
             url: self.url,
-            secrets: secrets?,
+            secrets: secrets_at(now, EndpointSecret::parse(&self.secret)?, previous),
             event: WebhookEvent {
                 id: Uuid::try_parse(&self.event_id).ok()?,
                 event_type: EventType::parse(&self.event_type)?,
@@ -171,26 +175,24 @@ impl From<HealthRow> for Told {
 }
 
 impl Told {
-    /// What one attempt says of its endpoint, in the order of the attempts.
-    pub fn of(&mut self, attempt: &AttemptRecord, ended: Ended, recorded: &mut Recorded) {
+    /// What one attempt says of its endpoint, in the order of the attempts. Once the endpoint is over, its failures in a
+    /// row stay as they were: they tell what it was disabled for.
+    pub fn of(&mut self, attempt: &AttemptRecord, ended: Ended) {
         let (row, at) = (&mut self.row, attempt.at.micros());
         // From its first attempt on a delivery is counted as failed while it waits and while it is attempted again.
         let was_failed = i64::from(1 < attempt.attempts);
         if attempt.next == Next::Delivered {
-            recorded.delivered = recorded.delivered.saturating_add(1);
             row.delivered = row.delivered.saturating_add(1);
             row.failed = row.failed.saturating_sub(was_failed);
-            row.consecutive_failures = 0;
+            row.consecutive_failures = if self.is_over { row.consecutive_failures } else { 0 };
             row.last_success_at = row.last_success_at.max(Some(at));
             return;
         }
-        row.consecutive_failures = row.consecutive_failures.saturating_add(1);
+        row.consecutive_failures = row.consecutive_failures.saturating_add(i64::from(!self.is_over));
         row.last_failure_at = row.last_failure_at.max(Some(at));
         if ended == Ended::Again {
-            recorded.failed = recorded.failed.saturating_add(1);
             row.failed = row.failed.saturating_add(1).saturating_sub(was_failed);
         } else {
-            recorded.dead = recorded.dead.saturating_add(1);
             row.dlq = row.dlq.saturating_add(1);
             row.failed = row.failed.saturating_sub(was_failed);
         }
@@ -222,5 +224,61 @@ pub(super) fn attempted_row(attempt: &AttemptRecord, is_over: bool) -> Attempted
         last_response_excerpt: attempt.excerpt.clone(),
         last_error: attempt.error.clone(),
         delivered_at: (attempt.next == Next::Delivered).then(|| attempt.at.micros()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::webhook_rows::DISABLED;
+
+    fn told(status: &str, consecutive_failures: i64) -> Told {
+        let id = WebhookId::new(Uuid::nil()).to_string();
+        let health = HealthRow {
+            id,
+            status: status.to_owned(),
+            consecutive_failures,
+            last_success_at: None,
+            last_failure_at: None,
+        };
+        Told::from(health)
+    }
+
+    fn attempt(next: Next) -> AttemptRecord {
+        let webhook = WebhookId::new(Uuid::nil());
+        AttemptRecord {
+            delivery: DeliveryId::of(webhook, Uuid::nil()),
+            webhook,
+            lease: String::new(),
+            attempts: 1,
+            next,
+            status: None,
+            excerpt: None,
+            error: None,
+            at: Timestamp::from_micros(7),
+        }
+    }
+
+    #[test]
+    fn attempts_that_end_after_the_one_that_disables_leave_what_it_was_disabled_for() {
+        let again = Next::Again { at: Timestamp::from_micros(9) };
+        for (before, disabling, after) in [(0, Next::Gone, 1), (FAILURES_IN_A_ROW_MAX - 1, again, 50)] {
+            let mut told = told(ACTIVE, before);
+            told.of(&attempt(disabling), Ended::Again);
+            for next in [Next::Gone; 60].into_iter().chain([again, Next::Delivered]) {
+                told.of(&attempt(next), Ended::ForGood);
+            }
+            assert_eq!((told.row.consecutive_failures, told.row.disabled_at), (after, Some(7)));
+            assert_eq!((told.row.delivered, told.row.last_success_at), (1, Some(7)), "it is counted all the same");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_was_over_before_keeps_its_failures_in_a_row() {
+        for next in [Next::Delivered, Next::Dlq, Next::Gone] {
+            let mut told = told(DISABLED, FAILURES_IN_A_ROW_MAX);
+            told.of(&attempt(next), Ended::ForGood);
+            assert_eq!((told.row.consecutive_failures, told.row.disabled_at), (FAILURES_IN_A_ROW_MAX, None));
+        }
     }
 }

@@ -13,6 +13,9 @@ use crate::domain::webhook::WebhookEvent;
 use crate::domain::webhook::endpoint::{Edit, Endpoint};
 use crate::domain::webhook::secret::EndpointSecret;
 
+/// How many deliveries are given up in one transaction.
+const BURIED_AT_ONCE: usize = 500;
+
 impl Store {
     /// Keeps a new endpoint, unless its account has so many in use already; answers whether it did.
     pub async fn endpoint_insert(&self, endpoint: Endpoint, in_use_max: usize) -> Result<bool, StoreError> {
@@ -60,10 +63,16 @@ impl Store {
         write!(self.access, endpoints::endpoint_ping(&endpoint, &ping, now))
     }
 
-    /// Gives up to `limit` deliveries up that wait for an endpoint which is disabled or deleted; answers how many.
-    /// What is being attempted just now is left to whoever attempts it.
-    pub async fn deliveries_bury(&self, webhook: WebhookId, limit: usize) -> Result<usize, StoreError> {
+    /// Gives up all deliveries that wait for an endpoint which is disabled or deleted, in pages, so that no other write
+    /// waits for all of it. What is being attempted just now is left to whoever attempts it.
+    pub async fn deliveries_bury(&self, webhook: WebhookId) -> Result<(), StoreError> {
+        while self.deliveries_bury_some(webhook).await? > 0 {}
+        Ok(())
+    }
+
+    /// Gives up a page of them, and answers how many it was.
+    pub async fn deliveries_bury_some(&self, webhook: WebhookId) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        write!(self.access, endpoints::deliveries_bury(webhook, rows(limit), now))
+        write!(self.access, endpoints::deliveries_bury(webhook, rows(BURIED_AT_ONCE), now))
     }
 }

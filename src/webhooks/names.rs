@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
-use url::{Host, Url};
+use url::Host;
 
 use super::address::{self, Refused};
 use crate::config::Reach;
@@ -61,12 +61,12 @@ async fn look_up(host: String) -> io::Result<Vec<IpAddr>> {
     looking.await.map_err(io::Error::other)?
 }
 
-/// The URL of this text, if an endpoint may be registered with it: nothing that its name leads to today is refused.
+/// Whether an endpoint may be registered with this URL: nothing that its name leads to today is refused.
 /// A name that leads nowhere yet, or not in time, is taken, because every attempt looks again.
 ///
 /// # Errors
 /// [`Refused`], with what is wrong.
-pub async fn check_registration(text: &str, reach: Reach, names: &Names) -> Result<Url, Refused> {
+pub async fn check_registration(text: &str, reach: Reach, names: &Names) -> Result<(), Refused> {
     let url = address::check(text, reach)?;
     if let Some(Host::Domain(name)) = url.host() {
         let found = tokio::time::timeout(REGISTRATION_WAIT, names.resolve(name)).await;
@@ -75,7 +75,7 @@ pub async fn check_registration(text: &str, reach: Reach, names: &Names) -> Resu
             return Err(Refused::NotPublic);
         }
     }
-    Ok(url)
+    Ok(())
 }
 
 /// Why a name is not dialled.

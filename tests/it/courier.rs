@@ -6,6 +6,7 @@ use std::time::Duration;
 use crypto_orders::config::{Reach, Settings};
 use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::domain::webhook::endpoint::{DeliveryCounts, Endpoint, Standing};
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::engines::Engine;
@@ -19,6 +20,7 @@ on_both_engines![
     an_endpoint_that_hangs_delays_nobody_else,
     an_endpoint_that_says_it_is_gone_is_disabled_and_what_waits_for_it_is_given_up,
     the_fiftieth_failure_in_a_row_disables_an_endpoint,
+    a_success_that_comes_late_leaves_what_an_endpoint_was_disabled_for,
     a_receiver_may_put_the_next_attempt_off,
     what_a_dead_node_had_leased_is_taken_over_when_its_lease_has_run_out,
     what_waits_for_a_paused_endpoint_goes_on_waiting,
@@ -197,6 +199,23 @@ async fn the_fiftieth_failure_in_a_row_disables_an_endpoint(engine: Engine) {
     assert_eq!(app.endpoint_now(&endpoint).await.standing, Standing::Disabled { at: app.clock.now() });
     assert_eq!(standing(&app), ["dlq/1", "dlq/1"]);
     assert_eq!(counts(&app, &endpoint).await, DeliveryCounts { delivered: 0, failed: 0, dlq: 2 });
+}
+
+async fn a_success_that_comes_late_leaves_what_an_endpoint_was_disabled_for(engine: Engine) {
+    let sink = Sink::start().await;
+    sink.always("/hook", Reply::Late { code: 200, after: Duration::from_millis(300) });
+    let app = TestApp::spawn_with(engine, local).await;
+    let endpoint = app.endpoint(sink.url("/hook")).await;
+    paid(&app, 1).await;
+    eventually("the attempt", || async { (sink.got().len() == 1).then_some(()) }).await;
+    crate::webhooks::disable(&app, &endpoint.id.to_string(), 50);
+    app.app.wake_courier().await;
+    assert_eq!(standing(&app), ["delivered/1"]);
+    assert_eq!(app.endpoint_now(&endpoint).await.health.consecutive_failures, 50);
+    let refused =
+        app.send(app.request(Method::POST, &format!("/v1/webhooks/{}/test", endpoint.id)).bearer_auth(&app.customer));
+    let told = refused.await.problem(409, "conflict");
+    assert!(told.contains("after 50 failed attempts in a row"), "{told}");
 }
 
 async fn a_receiver_may_put_the_next_attempt_off(engine: Engine) {

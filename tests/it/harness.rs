@@ -108,48 +108,55 @@ impl TestApp {
 
     /// A node whose settings were changed by `set`.
     pub async fn spawn_with(engine: Engine, set: impl FnOnce(&mut Settings)) -> Self {
+        Self::spawn_named(engine, Names::System, set).await
+    }
+
+    /// The same, and endpoints' names lead where these say.
+    pub async fn spawn_named(engine: Engine, names: Names, set: impl FnOnce(&mut Settings)) -> Self {
         let database = tokio::task::spawn_blocking(move || engine.database(migrate)).await.expect("a database");
         let clock = Clock::manual(Timestamp::parse(START).expect("a time"));
-        Self::start(engine, Arc::new(database), clock.clone(), simulated::fresh(clock, set)).await
+        let set = simulated::fresh(clock.clone(), set);
+        let set = |settings: &mut Settings| Outside { simulator: set(settings), names };
+        Self::start(engine, Arc::new(database), clock, set).await
     }
 
     /// Another node on the same database, with the same clock and the same provider; its own account and keys.
     pub async fn beside(&self, set: impl FnOnce(&mut Settings)) -> Self {
-        let set = simulated::shared(&self.app, set);
+        let set = by_the_systems_names(simulated::shared(&self.app, set));
         Self::start(self.engine, self.database.clone(), self.clock.clone(), set).await
     }
 
     /// A node on a database that is there already.
     pub async fn over(engine: Engine, database: Database, clock: Clock) -> Self {
-        Self::start(engine, Arc::new(database), clock, |_| None).await
+        Self::start(engine, Arc::new(database), clock, by_the_systems_names(|_| None)).await
     }
 
     /// Stops this node in an orderly way and starts it again on what it left behind, with its keys.
     pub async fn restart(self, set: impl FnOnce(&mut Settings)) -> Self {
         let (account, customer, operator) = (self.account, self.customer, self.operator);
         let (engine, database, clock) = (self.engine, self.database, self.clock);
-        let set = simulated::kept(&self.app, set);
+        let set = by_the_systems_names(simulated::kept(&self.app, set));
         self.app.stop().await;
         drop(self.store);
         let fresh = Self::start(engine, database, clock, set).await;
         Self { account, customer, operator, ..fresh }
     }
 
-    /// Starts a node with the settings that `set` changes, at the provider that it answers.
+    /// Starts a node with the settings that `set` changes, among what it answers.
     async fn start(
         engine: Engine,
         database: Arc<Database>,
         clock: Clock,
-        set: impl FnOnce(&mut Settings) -> Option<Simulator>,
+        set: impl FnOnce(&mut Settings) -> Outside,
     ) -> Self {
         let mut settings = settings(&database.url);
-        let simulator = set(&mut settings);
+        let outside = set(&mut settings);
         // No test sends anything to anybody outside.
-        settings.webhooks.automatic &= settings.webhooks.reach == Reach::Local;
+        let stays_inside = settings.webhooks.reach == Reach::Local || matches!(outside.names, Names::Told(_));
+        settings.webhooks.automatic &= stays_inside;
         let (url, time) = (database.url.clone(), clock.clone());
         let open = tokio::task::spawn_blocking(move || open_when_free(&url, &time));
         let store = open.await.expect("the store opens");
-        let outside = Outside { simulator, names: Names::System };
         let app = App::start_with(settings, clock.clone(), store.clone(), outside).expect("the app starts");
         let base = format!("http://{}", app.local_addr());
         let now = clock.now();
@@ -334,6 +341,11 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: 
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
     panic!("waited in vain for {what}")
+}
+
+/// Such a simulator, and the system's resolver.
+fn by_the_systems_names(set: impl FnOnce(&mut Settings) -> Option<Simulator>) -> impl FnOnce(&mut Settings) -> Outside {
+    |settings| Outside { simulator: set(settings), names: Names::System }
 }
 
 /// Opens the store; the last server's lock on the file may be let go a moment after its end.

@@ -12,9 +12,18 @@ use crypto_orders::config::Reach;
 use crypto_orders::domain::webhook::delivery::Attempted;
 use crypto_orders::webhooks::address::Refused;
 use crypto_orders::webhooks::names::{Names, check_registration};
+use serde_json::json;
 
+use crate::engines::Engine;
 use crate::harness::responder::{Responder, Said};
+use crate::harness::{TestApp, payment};
 use crate::webhook_send::{outgoing, sender};
+use crate::webhooks::{PAID, change, create, made, shown, text};
+
+on_both_engines![
+    a_name_that_leads_to_something_private_is_refused_in_the_first_place_and_in_a_change,
+    an_endpoint_whose_name_turns_to_us_gets_nothing_and_its_owner_reads_why,
+];
 
 const PUBLIC: &str = "93.184.215.14";
 const NOT_ALLOWED: Option<&str> = Some("The address is not allowed.");
@@ -44,6 +53,37 @@ fn listener() -> (TcpListener, u16) {
 
 fn nobody_came(listener: &TcpListener) -> bool {
     listener.accept().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+async fn a_name_that_leads_to_something_private_is_refused_in_the_first_place_and_in_a_change(engine: Engine) {
+    let ip = |name: &str| if name == "inside.example" { "10.0.0.1" } else { PUBLIC };
+    let names = Names::Told(Arc::new(move |name| vec![ip(name).parse().expect("an address")]));
+    let app = TestApp::spawn_named(engine, names, |settings| settings.webhooks.automatic = false).await;
+    let inside = "https://inside.example/hooks";
+    let refused = create(&app, &json!({ "url": inside, "events": [PAID] })).await;
+    assert_eq!(refused.problem(400, "bad-request"), Refused::NotPublic.sentence());
+    let taken = made(&app).await;
+    let id = text(&taken["id"]);
+    let refused = change(&app, id, &json!({ "url": inside })).await;
+    assert_eq!(refused.problem(400, "bad-request"), Refused::NotPublic.sentence());
+    assert_eq!(shown(&app, id).await["url"], taken["url"]);
+}
+
+async fn an_endpoint_whose_name_turns_to_us_gets_nothing_and_its_owner_reads_why(engine: Engine) {
+    let (listener, port) = listener();
+    let app = TestApp::spawn_named(engine, rebinding(PUBLIC, "127.0.0.1"), |_| {}).await;
+    let url = format!("https://rebind.example:{port}/hooks");
+    let taken = create(&app, &json!({ "url": url, "events": [PAID] })).await;
+    assert_eq!(taken.code(), 201, "{}", taken.text);
+    let order = app.order().await;
+    assert_eq!(app.ipn(&payment(&order, "71", "finished")).await.code(), 200);
+    app.app.wake_courier().await;
+    let path = format!("/v1/webhooks/{}/deliveries", text(&taken.json()["id"]));
+    let deliveries = app.get(&path).await.json();
+    let delivery = &deliveries["data"][0];
+    assert_eq!((&delivery["status"], &delivery["attempts"]), (&json!("failed"), &json!(1)), "{deliveries}");
+    assert_eq!(delivery["last_error"].as_str(), NOT_ALLOWED, "{deliveries}");
+    assert!(nobody_came(&listener), "a connection was made");
 }
 
 #[tokio::test]
@@ -88,7 +128,7 @@ async fn a_name_is_registered_unless_it_leads_to_something_private_today() {
     let url = "https://shop.example/hooks";
     for addresses in [&[PUBLIC][..], &[PUBLIC, "2606:4700:4700::1111"], &[]] {
         let taken = check_registration(url, Reach::Public, &names(addresses)).await;
-        assert_eq!(taken.map(String::from).as_deref(), Ok(url), "{addresses:?}");
+        assert_eq!(taken, Ok(()), "{addresses:?}");
     }
     for addresses in [&["127.0.0.1"][..], &[PUBLIC, "192.168.0.1"], &["::ffff:93.184.215.14"], &["fe80::1", PUBLIC]] {
         let refused = check_registration(url, Reach::Public, &names(addresses)).await;

@@ -6,6 +6,7 @@
 
 use crypto_orders::domain::ids::WebhookId;
 use crypto_orders::domain::time::Span;
+use crypto_orders::domain::webhook::endpoint::secrets_at;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ pub const HOOKS: &str = "/v1/webhooks";
 /// Public, and without a name that would have to be looked up.
 const URL: &str = "https://93.184.215.14/hooks";
 const NOBODYS: &str = "whk_01890a5d-96e7-7c9f-8a0b-1c2d3e4f5a6b";
-const PAID: &str = "crypto.order.paid";
+pub const PAID: &str = "crypto.order.paid";
 const FAILED: &str = "crypto.order.failed";
 
 pub fn text(value: &Value) -> &str {
@@ -300,7 +301,8 @@ async fn both_secrets_last_for_a_day_after_a_rotation(engine: Engine) {
     let signing = async || {
         let id = WebhookId::parse(id).expect("an id");
         let endpoint = app.store.endpoint_load(id).await.expect("a look").expect("an endpoint");
-        endpoint.secrets_at(app.clock.now()).iter().map(|secret| secret.expose().to_owned()).collect::<Vec<_>>()
+        let secrets = secrets_at(app.clock.now(), endpoint.secret, endpoint.previous);
+        secrets.iter().map(|secret| secret.expose().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(signing().await, [secret, text(&first["secret"])]);
     for last in [Span::millis(0), Span::millis(24 * 3_600_000 - 1)] {

@@ -4,7 +4,6 @@
 //! and sent once more, which receivers tell by the event's id.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,7 +13,7 @@ use super::sending::Ended;
 use super::windows::Left;
 use crate::domain::webhook::delivery::Next;
 use crate::store::StoreError;
-use crate::store::courier::{AttemptRecord, Recorded};
+use crate::store::courier::AttemptRecord;
 
 /// How many attempts one transaction takes.
 const GROUP_MAX: usize = 256;
@@ -73,8 +72,10 @@ impl Courier {
         let (mut tries, mut wait) = (1_usize, AGAIN_AFTER);
         loop {
             match self.store.attempts_record(records.clone()).await {
-                Ok(recorded) => {
-                    self.count(&recorded);
+                Ok(disabled) => {
+                    for id in disabled {
+                        tracing::warn!(webhook.id = %id, "an endpoint was disabled: it failed too often, or said that it is gone");
+                    }
                     return Ok(());
                 }
                 Err(error @ StoreError::Unavailable(_)) if self.may_try_again(tries, group) => {
@@ -92,19 +93,6 @@ impl Courier {
         let now = self.clock.now();
         let holds = group.iter().any(|ended| now < ended.lease.until);
         holds && (tries < LAST_TRIES || !self.is_stopping())
-    }
-
-    fn count(&self, recorded: &Recorded) {
-        for (counter, more) in [
-            (&self.counters.delivered, recorded.delivered),
-            (&self.counters.failed, recorded.failed),
-            (&self.counters.dead, recorded.dead),
-        ] {
-            counter.fetch_add(more, Ordering::Relaxed);
-        }
-        for id in &recorded.disabled {
-            tracing::warn!(webhook.id = %id, "an endpoint was disabled: it failed too often, or said that it is gone");
-        }
     }
 }
 

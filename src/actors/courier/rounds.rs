@@ -19,8 +19,6 @@ use crate::store::work::Claim;
 
 /// How many endpoints one read brings.
 const PAGE_ENDPOINTS: usize = 256;
-/// How many deliveries of an endpoint one round gives up, in one transaction.
-const BURIED_AT_ONCE: usize = 500;
 /// How many deliveries one hand takes with it where they go one after the other: each holds a place.
 const CHAIN_MAX: usize = 8;
 /// For how long deliveries are leased.
@@ -75,7 +73,6 @@ impl Courier {
             }
         }
         *self.memory.begins_after.lock().unwrap_or_else(PoisonError::into_inner) = short_after.flatten();
-        self.counters.rounds.fetch_add(1, Ordering::Relaxed);
         Ok(moved)
     }
 
@@ -107,7 +104,7 @@ impl Courier {
     async fn bury(&self, page: &[Waiting]) -> usize {
         let mut buried = 0_usize;
         for endpoint in page.iter().filter(|endpoint| endpoint.reception == Reception::Over) {
-            match self.store.deliveries_bury(endpoint.webhook, BURIED_AT_ONCE).await {
+            match self.store.deliveries_bury_some(endpoint.webhook).await {
                 Ok(rows) => buried = buried.saturating_add(rows),
                 Err(error) => {
                     tracing::warn!(%error, webhook.id = %endpoint.webhook, "what waits for an endpoint that is over stays");

@@ -123,7 +123,8 @@ pub enum Attempted {
     Answered {
         /// The status of HTTP.
         status: u16,
-        /// `Retry-After`, counted from the answer.
+        /// `Retry-After`; a date is counted from the attempt's beginning, which makes the wait longer by the few seconds
+        /// that the attempt took, never shorter.
         retry_after: Option<Span>,
     },
     /// No answer came, or the address may not be dialled.

@@ -88,6 +88,19 @@ pub struct PreviousSecret {
     pub until: Timestamp,
 }
 
+impl PreviousSecret {
+    fn signs_at(&self, now: Timestamp) -> bool {
+        now < self.until
+    }
+}
+
+/// The secrets that sign at this time, the present one first.
+#[must_use]
+pub fn secrets_at(now: Timestamp, secret: EndpointSecret, previous: Option<PreviousSecret>) -> Vec<EndpointSecret> {
+    let grace = previous.filter(|previous| previous.signs_at(now)).map(|previous| previous.secret);
+    std::iter::once(secret).chain(grace).collect()
+}
+
 /// Whether an endpoint is sent anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -217,16 +230,9 @@ impl Endpoint {
         self.grace_at(now).map_or(Ok(()), |previous| Err(Unable::GraceRuns { until: previous.until }))
     }
 
-    /// The secrets that sign at this time, the present one first.
-    #[must_use]
-    pub fn secrets_at(&self, now: Timestamp) -> Vec<EndpointSecret> {
-        let grace = self.grace_at(now).map(|previous| previous.secret.clone());
-        std::iter::once(self.secret.clone()).chain(grace).collect()
-    }
-
     /// The earlier secret while it still signs.
     #[must_use]
     pub fn grace_at(&self, now: Timestamp) -> Option<&PreviousSecret> {
-        self.previous.as_ref().filter(|previous| now < previous.until)
+        self.previous.as_ref().filter(|previous| previous.signs_at(now))
     }
 }

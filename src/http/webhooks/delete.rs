@@ -15,9 +15,6 @@ use crate::http::{Shared, answer};
 
 use super::{malformed_id, once_own};
 
-/// How many deliveries are given up in one transaction.
-const BURIED_AT_ONCE: usize = 500;
-
 /// Deletes an endpoint for webhooks; what waits for it is given up. A second time changes nothing.
 #[utoipa::path(delete, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "delete_webhook", security(("bearer" = [])),
     params(("id" = WebhookId, Path, description = "The endpoint.")),
@@ -31,7 +28,7 @@ pub async fn delete(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
     let holder = shared.holder_who_may(&request, Permission::WriteWebhooks).await?;
     let endpoint = once_own(&shared, holder.account_id, &request).await?;
     shared.store.endpoint_delete(endpoint.id, shared.clock.now()).await?;
-    while shared.store.deliveries_bury(endpoint.id, BURIED_AT_ONCE).await? > 0 {}
+    shared.store.deliveries_bury(endpoint.id).await?;
     let (account, by) = (holder.account_id, holder.verified.key.id);
     tracing::info!(event = "webhook_deleted", webhook.id = %endpoint.id, account.id = %account, by.id = %by, "a customer deleted an endpoint");
     Ok(answer::no_content())

@@ -178,7 +178,7 @@ fn url(fields: &mut Fields, shared: &Shared) -> String {
 /// Refuses a URL to which nothing is sent.
 async fn reachable(url: &str, shared: &Shared) -> Result<(), ApiError> {
     let checked = check_registration(url, shared.settings.webhooks.reach, &shared.names).await;
-    checked.map(drop).map_err(|refused| WebhookError::Url(refused).into())
+    checked.map_err(|refused| WebhookError::Url(refused).into())
 }
 
 /// What is to be sent, each once.

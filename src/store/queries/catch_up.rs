@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
+use super::endpoints::endpoint_load;
 use super::{Conn, bulk, deliveries};
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
@@ -19,8 +20,8 @@ use crate::store::StoreError;
 use crate::store::records::Place;
 use crate::store::resend::{CatchUp, CaughtUp};
 use crate::store::rows::broken;
-use crate::store::schema::{outbox_events as o, webhook_deliveries as d, webhook_endpoints as e};
-use crate::store::webhook_rows::{DeliveryRow, EndpointRow, Queued};
+use crate::store::schema::{outbox_events as o, webhook_deliveries as d};
+use crate::store::webhook_rows::{DeliveryRow, Queued};
 
 /// How many events a piece looks at.
 const PIECE_EVENTS: usize = 250;
@@ -102,9 +103,7 @@ async fn missed(conn: &mut Conn, asked: &CatchUp) -> Result<Option<Piece>, Store
 
 /// The endpoint, unless nothing is sent there any more.
 async fn endpoint(conn: &mut Conn, id: WebhookId) -> Result<Option<Endpoint>, StoreError> {
-    let found = e::table.find(id.to_string()).select(EndpointRow::as_select()).first(conn).await.optional()?;
-    let found = found.map(EndpointRow::into_endpoint).transpose()?;
-    Ok(found.filter(|endpoint| !endpoint.standing.is_over()))
+    Ok(endpoint_load(conn, id).await?.filter(|endpoint| !endpoint.standing.is_over()))
 }
 
 /// The next events of the endpoint's owner, whatever their type: a piece ends after so many.

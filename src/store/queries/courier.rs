@@ -14,7 +14,7 @@ use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::delivery::Turn;
 use crate::store::StoreError;
-use crate::store::courier::{Ask, AttemptRecord, DueDelivery, Recorded, Unsent, Waiting};
+use crate::store::courier::{Ask, AttemptRecord, DueDelivery, Unsent, Waiting};
 use crate::store::courier_rows::{AttemptedRow, DueRow, Ended, Told, WaitingRow, attempted_row};
 use crate::store::work::Claim;
 
@@ -77,8 +77,9 @@ pub async fn deliveries_release(conn: &mut Conn, unsent: &[Unsent], lease: &str)
     conn.transaction(async |conn| Ok(bulk_courier::deliveries_release(conn, rows, lease.to_owned()).await?)).await
 }
 
-/// Keeps what came of attempts, each if its lease still holds its delivery, and what they say of the endpoints.
-pub async fn attempts_record(conn: &mut Conn, attempts: &[AttemptRecord]) -> Result<Recorded, StoreError> {
+/// Keeps what came of attempts, each if its lease still holds its delivery, and what they say of the endpoints; answers
+/// those that were disabled by them.
+pub async fn attempts_record(conn: &mut Conn, attempts: &[AttemptRecord]) -> Result<Vec<WebhookId>, StoreError> {
     let mut ids: Vec<String> = attempts.iter().map(|attempt| attempt.webhook.to_string()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -94,16 +95,15 @@ pub async fn attempts_record(conn: &mut Conn, attempts: &[AttemptRecord]) -> Res
         rows.sort_by(|one, other| one.id.cmp(&other.id));
         let again: HashSet<String> = rows.iter().filter(|row| row.due_at.is_some()).map(|row| row.id.clone()).collect();
         let held = bulk_courier::deliveries_attempted(conn, rows).await?;
-        let mut recorded = Recorded::default();
         for attempt in attempts {
             let id = attempt.delivery.to_string();
             if let Some(told) = endpoints.get_mut(&attempt.webhook.to_string()).filter(|_| held.contains(&id)) {
-                told.of(attempt, if again.contains(&id) { Ended::Again } else { Ended::ForGood }, &mut recorded);
+                told.of(attempt, if again.contains(&id) { Ended::Again } else { Ended::ForGood });
             }
         }
-        recorded.disabled = endpoints.values().filter_map(Told::disabled).collect();
+        let disabled = endpoints.values().filter_map(Told::disabled).collect();
         bulk_courier::endpoints_told(conn, endpoints.into_values().map(|told| told.row).collect()).await?;
-        Ok(recorded)
+        Ok(disabled)
     })
     .await
 }

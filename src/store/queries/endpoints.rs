@@ -5,12 +5,13 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
+use super::deliveries::{counts_add, endpoint_hold};
 use super::{Conn, bulk};
 use crate::domain::ids::{AccountId, DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
 use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
-use crate::domain::webhook::endpoint::{Edit, Endpoint, EventType, Standing};
+use crate::domain::webhook::endpoint::{DeliveryCounts, Edit, Endpoint, EventType, Standing};
 use crate::domain::webhook::secret::EndpointSecret;
 use crate::store::StoreError;
 use crate::store::changeset::Changeset;
@@ -196,10 +197,10 @@ pub async fn deliveries_bury(
             Some(Standing::Deleted { .. }) => "The endpoint was deleted.",
             Some(Standing::Active | Standing::Paused) | None => return Ok(0),
         };
-        // Changes nothing, but holds the endpoint's row before its deliveries', as whoever records attempts does.
-        diesel::update(e::table.find(webhook.to_string())).set(e::dlq.eq(e::dlq)).execute(conn).await?;
+        // Before its deliveries' rows, as whoever records attempts does.
+        endpoint_hold(conn, &webhook.to_string()).await?;
         let waiting = deliveries_waiting(conn, webhook, limit, now).await?;
-        let attempted = waiting.iter().filter(|row| row.status != PENDING && row.attempts > 0).count();
+        let failed = waiting.iter().filter(|row| row.status != PENDING && row.attempts > 0).count();
         let ids: Vec<&str> = waiting.iter().map(|row| row.id.as_str()).collect();
         diesel::update(d::table.filter(d::id.eq_any(ids)))
             .set((
@@ -210,11 +211,9 @@ pub async fn deliveries_bury(
             ))
             .execute(conn)
             .await?;
-        let [attempted, all] = [attempted, waiting.len()].map(|rows| i64::try_from(rows).unwrap_or(i64::MAX));
-        diesel::update(e::table.find(webhook.to_string()))
-            .set((e::failed.eq(e::failed - attempted), e::dlq.eq(e::dlq + all)))
-            .execute(conn)
-            .await?;
+        let [failed, dlq] = [failed, waiting.len()].map(|rows| i64::try_from(rows).unwrap_or(i64::MAX));
+        let change = DeliveryCounts { delivered: 0, failed: failed.saturating_neg(), dlq };
+        counts_add(conn, &webhook.to_string(), change).await?;
         Ok(waiting.len())
     })
     .await
