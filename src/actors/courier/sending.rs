@@ -9,7 +9,7 @@ use super::windows::Left;
 use crate::clock::random_bytes;
 use crate::domain::time::Span;
 use crate::domain::webhook::delivery::{JITTER_THOUSANDTHS_MAX, Next, Turn, next};
-use crate::domain::webhook::endpoint::Standing;
+use crate::domain::webhook::endpoint::{Standing, secrets_at};
 use crate::store::courier::{AttemptRecord, DueDelivery, Unsent};
 use crate::store::work::Claim;
 use crate::webhooks::send::Outgoing;
@@ -58,7 +58,7 @@ impl Courier {
     async fn is_wanted_still(&self, due: &mut DueDelivery) -> bool {
         match self.store.endpoint_load(due.webhook).await {
             Ok(Some(endpoint)) if endpoint.standing == Standing::Active => {
-                due.secrets = endpoint.secrets_at(self.clock.now());
+                due.secrets = secrets_at(self.clock.now(), endpoint.secret, endpoint.previous);
                 due.url = endpoint.url;
                 true
             }
