@@ -16,7 +16,7 @@ use crate::domain::webhook::delivery::{DeliveryStatus, Next, Turn};
 use crate::domain::webhook::endpoint::{EventType, FAILURES_IN_A_ROW_MAX};
 use crate::domain::webhook::secret::EndpointSecret;
 
-/// An endpoint for which deliveries wait; whether something is due is a number.
+/// An endpoint for which deliveries wait; whether something is due is a number. It has no status if it is not there.
 #[derive(Queryable)]
 pub(super) struct WaitingRow {
     pub id: String,
@@ -45,12 +45,27 @@ pub(super) struct LetterRow {
     pub secret: String,
     pub prev_secret: Option<String>,
     pub prev_secret_until: Option<i64>,
-    pub body: String,
+    /// None if the event is not there.
+    pub body: Option<String>,
 }
 
 /// The columns of [`LetterRow`].
-pub(super) type LetterColumns =
-    (Text, Text, Text, Text, Text, Text, BigInt, BigInt, BigInt, Text, Text, Nullable<Text>, Nullable<BigInt>, Text);
+pub(super) type LetterColumns = (
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+    BigInt,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+);
 
 /// How an endpoint was before attempts.
 #[derive(Queryable, Selectable)]
@@ -97,7 +112,7 @@ pub(super) struct DueRow {
 impl WaitingRow {
     /// As the courier sees it; one that cannot be read must not stop the others.
     pub fn into_waiting(self) -> Option<Waiting> {
-        let Some(webhook) = WebhookId::parse(&self.id) else {
+        let Some(webhook) = WebhookId::parse(&self.id).filter(|_| !self.status.is_empty()) else {
             tracing::error!(webhook.id = self.id, "an endpoint cannot be read; nothing is sent to it");
             return None;
         };
@@ -128,7 +143,7 @@ impl LetterRow {
             event: WebhookEvent {
                 id: Uuid::try_parse(&self.event_id).ok()?,
                 event_type: EventType::parse(&self.event_type)?,
-                body: self.body,
+                body: self.body?,
             },
             turn: Turn::parse(&self.turn)?,
             attempts: self.attempts,

@@ -36,14 +36,14 @@ pub async fn endpoints_waiting(conn: &mut Conn, now: i64, after: String, limit: 
     )
     .number(limit)
     .sql(
-        ") select e.id, e.status, e.consecutive_failures, e.last_success_at, (select count(*) from \
+        ") select w.id, coalesce(e.status, ''), coalesce(e.consecutive_failures, 0), e.last_success_at, (select count(*) from \
          (values ('in_order'), ('replay'), ('catch_up')) t (turn) where exists (select 1 from webhook_deliveries d \
-         where d.webhook_id = e.id and d.turn = t.turn and d.due_at <= ",
+         where d.webhook_id = w.id and d.turn = t.turn and d.due_at <= ",
     )
     .number(now)
     .sql(
-        " offset 0)) from w cross join lateral (select * from webhook_endpoints e where e.id = w.id offset 0) e \
-         order by e.id",
+        " offset 0)) from w left join lateral (select * from webhook_endpoints e where e.id = w.id offset 0) e \
+         on true where w.id is not null order by w.id",
     );
     statement.load(conn).await
 }
@@ -106,7 +106,7 @@ impl QueryFragment<Pg> for Letters {
         out.push_sql(
             ") offset 0) order by d.due_at, d.event_at, d.id limit greatest(1, a.n / 2))) d \
              cross join lateral (select * from webhook_endpoints e where e.id = d.webhook_id offset 0) e \
-             cross join lateral (select * from outbox_events o where o.id = d.event_id offset 0) o",
+             left join lateral (select * from outbox_events o where o.id = d.event_id offset 0) o on true",
         );
         Ok(())
     }

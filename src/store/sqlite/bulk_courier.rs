@@ -33,21 +33,21 @@ pub async fn endpoints_waiting(conn: &mut Conn, now: i64, after: String, limit: 
     )
     .number(limit)
     .sql(
-        ") select e.id, e.status, e.consecutive_failures, e.last_success_at, (select count(*) from \
+        ") select w.id, coalesce(e.status, ''), coalesce(e.consecutive_failures, 0), e.last_success_at, (select count(*) from \
          (select 'in_order' as turn union all select 'replay' union all select 'catch_up') t where exists \
-         (select 1 from webhook_deliveries d indexed by webhook_deliveries_due where d.webhook_id = e.id \
+         (select 1 from webhook_deliveries d indexed by webhook_deliveries_due where d.webhook_id = w.id \
          and d.turn = t.turn and d.due_at <= ",
     )
     .number(now)
-    .sql(")) from w cross join webhook_endpoints e where e.id = w.id order by e.id");
+    .sql(")) from w left join webhook_endpoints e on e.id = w.id where w.id is not null order by w.id");
     conn.spawn_blocking(move |conn| statement.load(conn)).await
 }
 
 /// What stands of each delivery in the page, and whence.
 const LETTERS: &str = "select d.id, d.webhook_id, d.event_id, d.event_type, d.turn, d.status, d.attempts, d.due_at, d.event_at, \
     e.url, e.secret, e.prev_secret, e.prev_secret_until, o.body from webhook_deliveries d \
-    indexed by webhook_deliveries_due cross join webhook_endpoints e cross join outbox_events o \
-    where e.id = d.webhook_id and o.id = d.event_id and d.webhook_id = ";
+    indexed by webhook_deliveries_due cross join webhook_endpoints e left join outbox_events o on o.id = d.event_id \
+    where e.id = d.webhook_id and d.webhook_id = ";
 /// Those of a turn that are due.
 const REPLAYED: &str = " and d.turn = 'replay' and d.due_at <= ";
 const IN_ORDER: &str = " and d.turn = 'in_order' and d.due_at <= ";
