@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use uuid::Uuid;
 
-use super::courier::{AttemptRecord, DueDelivery, Reception, Recorded, Trust, Waiting};
+use super::courier::{AttemptRecord, DueDelivery, Reception, Recorded, Trust, Unsent, Waiting};
 use super::schema::webhook_endpoints;
 use super::webhook_rows::{ACTIVE, PAUSED};
 use crate::domain::ids::{DeliveryId, WebhookId};
@@ -91,6 +91,11 @@ pub(super) struct AttemptedRow {
     pub delivered_at: Option<i64>,
 }
 
+/// Which attempt it is: a delivery may have been attempted under several leases.
+pub(super) fn attempt_key(delivery: &str, lease: &str) -> String {
+    format!("{delivery} {lease}")
+}
+
 /// How an endpoint is after attempts, and what they add to its counts.
 pub(super) struct ToldRow {
     pub id: String,
@@ -103,10 +108,37 @@ pub(super) struct ToldRow {
     pub dlq: i64,
 }
 
-/// A delivery's row that is leased, or goes back: what its lease was, or since when it is due.
+/// A delivery's row that goes back, and since when it is due.
 pub(super) struct DueRow {
     pub id: String,
     pub due_at: i64,
+}
+
+/// A delivery's row that is to be leased, as it was read; whether somebody held it is a number.
+pub(super) struct LeaseRow {
+    pub id: String,
+    pub due_at: i64,
+    pub turn: &'static str,
+    pub attempts: i64,
+    pub was_leased: i64,
+}
+
+impl DueRow {
+    pub fn of(unsent: &Unsent) -> Self {
+        Self { id: unsent.delivery.to_string(), due_at: unsent.due_micros }
+    }
+}
+
+impl LeaseRow {
+    pub fn of(due: &DueDelivery) -> Self {
+        Self {
+            id: due.id.to_string(),
+            due_at: due.due_micros,
+            turn: due.turn.as_str(),
+            attempts: due.attempts,
+            was_leased: due.was_leased.into(),
+        }
+    }
 }
 
 impl WaitingRow {

@@ -18,7 +18,7 @@ use crate::domain::webhook::endpoint::DeliveryCounts;
 use crate::domain::webhook::resend::counted;
 use crate::store::StoreError;
 use crate::store::courier::{Ask, AttemptRecord, DueDelivery, DueRead, Recorded, Unreadable, Unsent, WaitingPage};
-use crate::store::courier_rows::{AttemptedRow, DueRow, Ended, Told, WaitingRow, attempted_row};
+use crate::store::courier_rows::{AttemptedRow, DueRow, Ended, LeaseRow, Told, WaitingRow, attempt_key, attempted_row};
 use crate::store::schema::webhook_deliveries as d;
 use crate::store::work::Claim;
 
@@ -101,7 +101,7 @@ pub async fn deliveries_lease(
     due: &[DueDelivery],
     lease: &Claim,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    let mut rows: Vec<DueRow> = due.iter().map(|due| due_row(due.id, due.due_micros)).collect();
+    let mut rows: Vec<LeaseRow> = due.iter().map(LeaseRow::of).collect();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
     let caught_up = due.iter().filter(|due| due.turn == Turn::CatchUp).map(|due| due.webhook.to_string());
     let mut caught_up: Vec<String> = caught_up.collect();
@@ -116,13 +116,9 @@ pub async fn deliveries_lease(
     .await
 }
 
-fn due_row(id: DeliveryId, due_at: i64) -> DueRow {
-    DueRow { id: id.to_string(), due_at }
-}
-
 /// Gives deliveries back that this lease still holds.
 pub async fn deliveries_release(conn: &mut Conn, unsent: &[Unsent], lease: &str) -> Result<(), StoreError> {
-    let mut rows: Vec<DueRow> = unsent.iter().map(|unsent| due_row(unsent.delivery, unsent.due_micros)).collect();
+    let mut rows: Vec<DueRow> = unsent.iter().map(DueRow::of).collect();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
     conn.transaction(async |conn| Ok(bulk_courier::deliveries_release(conn, rows, lease.to_owned()).await?)).await
 }
@@ -142,13 +138,14 @@ pub async fn attempts_record(conn: &mut Conn, attempts: &[AttemptRecord]) -> Res
         });
         let mut rows: Vec<AttemptedRow> = rows.collect();
         rows.sort_by(|one, other| one.id.cmp(&other.id));
-        let again: HashSet<String> = rows.iter().filter(|row| row.due_at.is_some()).map(|row| row.id.clone()).collect();
+        let again = rows.iter().filter(|row| row.due_at.is_some());
+        let again: HashSet<String> = again.map(|row| attempt_key(&row.id, &row.held_lease)).collect();
         let held = bulk_courier::deliveries_attempted(conn, rows).await?;
         let mut recorded = Recorded::default();
         for attempt in attempts {
-            let id = attempt.delivery.to_string();
-            if let Some(told) = endpoints.get_mut(&attempt.webhook.to_string()).filter(|_| held.contains(&id)) {
-                told.of(attempt, if again.contains(&id) { Ended::Again } else { Ended::ForGood }, &mut recorded);
+            let key = attempt_key(&attempt.delivery.to_string(), &attempt.lease);
+            if let Some(told) = endpoints.get_mut(&attempt.webhook.to_string()).filter(|_| held.contains(&key)) {
+                told.of(attempt, if again.contains(&key) { Ended::Again } else { Ended::ForGood }, &mut recorded);
             }
         }
         recorded.disabled = endpoints.values().filter_map(Told::disabled).collect();
