@@ -21,6 +21,15 @@ pub struct Waiting {
     pub is_due: bool,
 }
 
+/// A page of the endpoints for which deliveries wait.
+#[derive(Debug)]
+pub struct WaitingPage {
+    /// Those that can be read, by their ids.
+    pub endpoints: Vec<Waiting>,
+    /// After which id the next page begins, as it lies in its row; none if this page was the last.
+    pub next: Option<String>,
+}
+
 /// What becomes of the deliveries that wait for an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reception {
@@ -73,6 +82,30 @@ pub struct DueDelivery {
     pub event_micros: i64,
     /// Whether somebody leased it before and did not finish.
     pub was_leased: bool,
+}
+
+/// What is due, as far as it can be read.
+#[derive(Debug, Default)]
+pub struct DueRead {
+    /// What can be sent.
+    pub due: Vec<DueDelivery>,
+    /// What cannot be read, and so never be sent.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A due delivery that cannot be read, as it lies in its row.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Which.
+    pub id: String,
+    /// To which endpoint.
+    pub webhook: String,
+    /// Where it stood.
+    pub status: String,
+    /// How many attempts were made.
+    pub attempts: i64,
+    /// Since when it was due.
+    pub due_micros: i64,
 }
 
 /// An attempt that was made under a lease.

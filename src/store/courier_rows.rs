@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use uuid::Uuid;
 
-use super::courier::{AttemptRecord, DueDelivery, Reception, Trust, Waiting};
+use super::courier::{AttemptRecord, DueDelivery, Reception, Trust, Unsent, Waiting};
 use super::schema::webhook_endpoints;
 use super::webhook_rows::{ACTIVE, PAUSED};
 use crate::domain::ids::{DeliveryId, WebhookId};
@@ -16,7 +16,7 @@ use crate::domain::webhook::delivery::{DeliveryStatus, Next, Turn};
 use crate::domain::webhook::endpoint::{EventType, FAILURES_IN_A_ROW_MAX, PreviousSecret, secrets_at};
 use crate::domain::webhook::secret::EndpointSecret;
 
-/// An endpoint for which deliveries wait; whether something is due is a number.
+/// An endpoint for which deliveries wait; whether something is due is a number. It has no status if it is not there.
 #[derive(Queryable)]
 pub(super) struct WaitingRow {
     pub id: String,
@@ -45,12 +45,27 @@ pub(super) struct LetterRow {
     pub secret: String,
     pub prev_secret: Option<String>,
     pub prev_secret_until: Option<i64>,
-    pub body: String,
+    /// None if the event is not there.
+    pub body: Option<String>,
 }
 
 /// The columns of [`LetterRow`].
-pub(super) type LetterColumns =
-    (Text, Text, Text, Text, Text, Text, BigInt, BigInt, BigInt, Text, Text, Nullable<Text>, Nullable<BigInt>, Text);
+pub(super) type LetterColumns = (
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+    BigInt,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+);
 
 /// How an endpoint was before attempts.
 #[derive(Queryable, Selectable)]
@@ -76,6 +91,11 @@ pub(super) struct AttemptedRow {
     pub delivered_at: Option<i64>,
 }
 
+/// Which attempt it is: a delivery may have been attempted under several leases.
+pub(super) fn attempt_key(delivery: &str, lease: &str) -> String {
+    format!("{delivery} {lease}")
+}
+
 /// How an endpoint is after attempts, and what they add to its counts.
 pub(super) struct ToldRow {
     pub id: String,
@@ -88,16 +108,43 @@ pub(super) struct ToldRow {
     pub dlq: i64,
 }
 
-/// A delivery's row that is leased, or goes back: what its lease was, or since when it is due.
+/// A delivery's row that goes back, and since when it is due.
 pub(super) struct DueRow {
     pub id: String,
     pub due_at: i64,
 }
 
+/// A delivery's row that is to be leased, as it was read; whether somebody held it is a number.
+pub(super) struct LeaseRow {
+    pub id: String,
+    pub due_at: i64,
+    pub turn: &'static str,
+    pub attempts: i64,
+    pub was_leased: i64,
+}
+
+impl DueRow {
+    pub fn of(unsent: &Unsent) -> Self {
+        Self { id: unsent.delivery.to_string(), due_at: unsent.due_micros }
+    }
+}
+
+impl LeaseRow {
+    pub fn of(due: &DueDelivery) -> Self {
+        Self {
+            id: due.id.to_string(),
+            due_at: due.due_micros,
+            turn: due.turn.as_str(),
+            attempts: due.attempts,
+            was_leased: due.was_leased.into(),
+        }
+    }
+}
+
 impl WaitingRow {
     /// As the courier sees it; one that cannot be read must not stop the others.
     pub fn into_waiting(self) -> Option<Waiting> {
-        let Some(webhook) = WebhookId::parse(&self.id) else {
+        let Some(webhook) = WebhookId::parse(&self.id).filter(|_| !self.status.is_empty()) else {
             tracing::error!(webhook.id = self.id, "an endpoint cannot be read; nothing is sent to it");
             return None;
         };
@@ -132,7 +179,7 @@ impl LetterRow {
             event: WebhookEvent {
                 id: Uuid::try_parse(&self.event_id).ok()?,
                 event_type: EventType::parse(&self.event_type)?,
-                body: self.body,
+                body: self.body?,
             },
             turn: Turn::parse(&self.turn)?,
             attempts: self.attempts,

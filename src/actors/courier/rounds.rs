@@ -14,7 +14,7 @@ use crate::domain::ids::WebhookId;
 use crate::domain::time::Span;
 use crate::domain::webhook::delivery::Turn;
 use crate::store::StoreError;
-use crate::store::courier::{Ask, DueDelivery, Reception, Trust, Waiting};
+use crate::store::courier::{Ask, DueDelivery, Reception, Trust, Waiting, WaitingPage};
 use crate::store::work::Claim;
 
 /// How many endpoints one read brings.
@@ -53,22 +53,23 @@ impl Courier {
     /// One walk through all endpoints for which something waits; answers how many deliveries were leased or given up.
     async fn round(&self) -> Result<usize, StoreError> {
         let begin = *self.memory.begins_after.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut after, mut has_turned) = (begin, begin.is_none());
+        let (mut after, mut has_turned) = (begin.map(|id| id.to_string()).unwrap_or_default(), begin.is_none());
         let (mut moved, mut short_after) = (0_usize, None);
         while !self.is_stopping() {
-            let mut page = self.store.endpoints_waiting(self.clock.now(), after, PAGE_ENDPOINTS).await?;
-            let is_last = page.len() < PAGE_ENDPOINTS;
+            let read = self.store.endpoints_waiting(self.clock.now(), after.clone(), PAGE_ENDPOINTS).await?;
+            let WaitingPage { endpoints: mut page, next } = read;
+            let all = page.len();
             if has_turned {
                 page.retain(|endpoint| begin.is_none_or(|begin| endpoint.webhook <= begin));
             }
-            let visited = self.visit(&page, after).await?;
+            let visited = self.visit(&page, WebhookId::parse(&after)).await?;
             moved = moved.saturating_add(visited.moved);
             short_after = short_after.or(visited.short_after);
-            let was_cut = page.len() < PAGE_ENDPOINTS;
-            match page.last() {
+            let was_cut = page.len() < all;
+            match next {
                 _ if PLACES <= self.windows().taken() => break,
-                Some(last) if !was_cut => after = Some(last.webhook),
-                _ if is_last && !has_turned => (after, has_turned) = (None, true),
+                Some(next) if !was_cut => after = next,
+                None if !has_turned => (after, has_turned) = (String::new(), true),
                 _ => break,
             }
         }

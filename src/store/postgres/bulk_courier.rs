@@ -17,7 +17,7 @@ use super::bulk::{Column, Unnest, unnest};
 use super::statement::Statement;
 use crate::store::courier::Ask;
 use crate::store::courier_rows::{
-    AttemptedRow, DueRow, HealthRow, LetterColumns, LetterRow, ToldRow, WaitingColumns, WaitingRow,
+    AttemptedRow, DueRow, HealthRow, LeaseRow, LetterColumns, LetterRow, ToldRow, WaitingColumns, WaitingRow,
 };
 use crate::store::schema::webhook_endpoints as e;
 use crate::store::work::Claim;
@@ -36,14 +36,14 @@ pub async fn endpoints_waiting(conn: &mut Conn, now: i64, after: String, limit: 
     )
     .number(limit)
     .sql(
-        ") select e.id, e.status, e.consecutive_failures, e.last_success_at, (select count(*) from \
+        ") select w.id, coalesce(e.status, ''), coalesce(e.consecutive_failures, 0), e.last_success_at, (select count(*) from \
          (values ('in_order'), ('replay'), ('catch_up')) t (turn) where exists (select 1 from webhook_deliveries d \
-         where d.webhook_id = e.id and d.turn = t.turn and d.due_at <= ",
+         where d.webhook_id = w.id and d.turn = t.turn and d.due_at <= ",
     )
     .number(now)
     .sql(
-        " offset 0)) from w cross join lateral (select * from webhook_endpoints e where e.id = w.id offset 0) e \
-         order by e.id",
+        " offset 0)) from w left join lateral (select * from webhook_endpoints e where e.id = w.id offset 0) e \
+         on true where w.id is not null order by w.id",
     );
     statement.load(conn).await
 }
@@ -88,25 +88,31 @@ impl QueryFragment<Pg> for Letters {
         );
         out.push_bind_param::<BigInt, _>(&self.now)?;
         // The same where earlier ones that are caught up on are sent before by the same hand; and no other hand is at
-        // it. What a hand has let go of comes before all others.
+        // it. First those that a hand has let go of, by the events' own age; then those that none has taken.
+        out.push_sql(" order by d.due_at, d.event_at, d.id limit a.n)");
+        for (those, first) in [("=", ""), ("<>", "d.due_at, ")] {
+            out.push_sql(" union all (select * from webhook_deliveries d where d.webhook_id = a.webhook_id ");
+            out.push_sql("and d.turn = 'catch_up' and d.status ");
+            out.push_sql(those);
+            out.push_sql(
+                " 'in_flight' and not exists (select 1 from webhook_deliveries b where b.webhook_id = d.webhook_id \
+                 and b.order_id = d.order_id and b.due_at is not null and b.turn = 'in_order' \
+                 and b.event_at < d.event_at offset 0) and d.due_at <= ",
+            );
+            out.push_bind_param::<BigInt, _>(&self.now)?;
+            out.push_sql(
+                " and not exists (select 1 from webhook_deliveries b where b.webhook_id = d.webhook_id \
+                 and b.turn = 'catch_up' and b.status = 'in_flight' and b.due_at > ",
+            );
+            out.push_bind_param::<BigInt, _>(&self.now)?;
+            out.push_sql(" offset 0) order by ");
+            out.push_sql(first);
+            out.push_sql("d.event_at, d.id limit greatest(1, a.n / 2))");
+        }
         out.push_sql(
-            " order by d.due_at, d.event_at, d.id limit a.n) union all (select * from webhook_deliveries d \
-             where d.webhook_id = a.webhook_id and d.turn = 'catch_up' \
-             and not exists (select 1 from webhook_deliveries b where b.webhook_id = d.webhook_id \
-             and b.order_id = d.order_id and b.due_at is not null and b.turn = 'in_order' \
-             and b.event_at < d.event_at offset 0) and d.due_at <= ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.now)?;
-        out.push_sql(
-            " and not exists (select 1 from webhook_deliveries b where b.webhook_id = d.webhook_id \
-             and b.turn = 'catch_up' and b.status = 'in_flight' \
-             and (d.status <> 'in_flight' or b.due_at > ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.now)?;
-        out.push_sql(
-            ") offset 0) order by d.due_at, d.event_at, d.id limit greatest(1, a.n / 2))) d \
+            ") d \
              cross join lateral (select * from webhook_endpoints e where e.id = d.webhook_id offset 0) e \
-             cross join lateral (select * from outbox_events o where o.id = d.event_id offset 0) o",
+             left join lateral (select * from outbox_events o where o.id = d.event_id offset 0) o on true",
         );
         Ok(())
     }
@@ -135,6 +141,9 @@ pub async fn endpoints_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<Ve
 struct LeasedRow<'a> {
     id: String,
     due_at: i64,
+    turn: &'static str,
+    attempts: i64,
+    was_leased: i64,
     token: &'a str,
     until: i64,
     now: i64,
@@ -143,12 +152,15 @@ struct LeasedRow<'a> {
 /// Leases deliveries that are still as they were read, and whom nobody else is just taking.
 pub async fn deliveries_lease(
     conn: &mut Conn,
-    rows: Vec<DueRow>,
+    rows: Vec<LeaseRow>,
     lease: &Claim,
     now: i64,
 ) -> QueryResult<HashSet<String>> {
     let (token, until) = (lease.token.as_str(), lease.until.micros());
-    let leased = |row: DueRow| LeasedRow { id: row.id, due_at: row.due_at, token, until, now };
+    let leased = |row: LeaseRow| {
+        let LeaseRow { id, due_at, turn, attempts, was_leased } = row;
+        LeasedRow { id, due_at, turn, attempts, was_leased, token, until, now }
+    };
     let rows: Vec<LeasedRow<'_>> = rows.into_iter().map(leased).collect();
     let won = unnest!(
         conn,
@@ -156,9 +168,13 @@ pub async fn deliveries_lease(
         DeliveriesLease,
         "update webhook_deliveries d set status = 'in_flight', lease = n.lease, due_at = n.until from \
          (select d.id, n.lease, n.until from",
-        [text id, bigint due_at, text token, bigint until, bigint now],
-        "as n (id, due_at, lease, until, now) join webhook_deliveries d on d.id = n.id and d.due_at = n.due_at \
-         where d.turn <> 'catch_up' or not exists (select 1 from webhook_deliveries b \
+        [
+            text id, bigint due_at, text turn, bigint attempts, bigint was_leased, text token, bigint until,
+            bigint now,
+        ],
+        "as n (id, due_at, turn, attempts, was_leased, lease, until, now) join webhook_deliveries d on d.id = n.id \
+         and d.due_at = n.due_at and d.turn = n.turn and d.attempts = n.attempts \
+         and (d.status = 'in_flight') = (n.was_leased = 1) where d.turn <> 'catch_up' or not exists (select 1 from webhook_deliveries b \
          where b.webhook_id = d.webhook_id and b.turn = 'catch_up' and b.status = 'in_flight' and b.due_at > n.now \
          offset 0) order by d.id for update of d skip locked) n where d.id = n.id returning d.id"
     );
@@ -188,7 +204,7 @@ pub async fn deliveries_release(conn: &mut Conn, rows: Vec<DueRow>, lease: Strin
     Ok(())
 }
 
-/// Keeps what came of attempts; answers those whose leases held. No answer leaves the newest answer what it was; and
+/// Keeps what came of attempts; answers the keys of those whose leases held. No answer leaves the newest answer what it was; and
 /// what failed while it was caught up on goes on by itself, so that the others go on too.
 pub async fn deliveries_attempted(conn: &mut Conn, rows: Vec<AttemptedRow>) -> QueryResult<HashSet<String>> {
     let held = unnest!(
@@ -207,7 +223,8 @@ pub async fn deliveries_attempted(conn: &mut Conn, rows: Vec<AttemptedRow>) -> Q
             bigint_or_null delivered_at,
         ],
         "as n (id, lease, status, attempts, due_at, last_response_status, last_response_excerpt, last_error, \
-         delivered_at) where d.id = n.id and d.status = 'in_flight' and d.lease = n.lease returning d.id"
+         delivered_at) where d.id = n.id and d.status = 'in_flight' and d.lease = n.lease \
+         returning d.id || ' ' || n.lease"
     );
     Ok(held.into_iter().collect())
 }

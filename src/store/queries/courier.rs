@@ -7,41 +7,91 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use diesel_async::AsyncConnection;
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::{Conn, bulk_courier};
+use super::{Conn, bulk_courier, deliveries};
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
-use crate::domain::webhook::delivery::Turn;
+use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
+use crate::domain::webhook::endpoint::DeliveryCounts;
+use crate::domain::webhook::resend::counted;
 use crate::store::StoreError;
-use crate::store::courier::{Ask, AttemptRecord, DueDelivery, Unsent, Waiting};
-use crate::store::courier_rows::{AttemptedRow, DueRow, Ended, Told, WaitingRow, attempted_row};
+use crate::store::courier::{Ask, AttemptRecord, DueDelivery, DueRead, Unreadable, Unsent, WaitingPage};
+use crate::store::courier_rows::{AttemptedRow, DueRow, Ended, LeaseRow, Told, WaitingRow, attempt_key, attempted_row};
+use crate::store::schema::webhook_deliveries as d;
 use crate::store::work::Claim;
+
+/// What a delivery that cannot be read is given up with.
+const UNREADABLE: &str = "The delivery could not be read.";
 
 /// A page of the endpoints for which deliveries wait, by their ids, after this one.
 pub async fn endpoints_waiting(
     conn: &mut Conn,
     now: Timestamp,
-    after: Option<WebhookId>,
+    after: String,
     limit: i64,
-) -> Result<Vec<Waiting>, StoreError> {
-    let after = after.map(|id| id.to_string()).unwrap_or_default();
+) -> Result<WaitingPage, StoreError> {
     let rows = bulk_courier::endpoints_waiting(conn, now.micros(), after, limit).await?;
-    Ok(rows.into_iter().filter_map(WaitingRow::into_waiting).collect())
+    // By the rows, not by what of them can be read: a page is the last if there were no more rows.
+    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| limit <= rows);
+    let next = rows.last().filter(|_| is_full).map(|row| row.id.clone());
+    Ok(WaitingPage { endpoints: rows.into_iter().filter_map(WaitingRow::into_waiting).collect(), next })
 }
 
 /// What is due of these endpoints and may be sent now, at most so many of each.
-pub async fn deliveries_due(conn: &mut Conn, now: Timestamp, asks: &[Ask]) -> Result<Vec<DueDelivery>, StoreError> {
+pub async fn deliveries_due(conn: &mut Conn, now: Timestamp, asks: &[Ask]) -> Result<DueRead, StoreError> {
     let rows = bulk_courier::deliveries_due(conn, now.micros(), asks).await?;
-    let due = rows.into_iter().filter_map(|row| {
-        let id = row.id.clone();
-        let due = row.into_due(now);
-        if due.is_none() {
-            tracing::error!(delivery.id = id, "a delivery cannot be read; it is not sent");
+    let mut read = DueRead::default();
+    for row in rows {
+        let seen = Unreadable {
+            id: row.id.clone(),
+            webhook: row.webhook_id.clone(),
+            status: row.status.clone(),
+            attempts: row.attempts,
+            due_micros: row.due_at,
+        };
+        match row.into_due(now) {
+            Some(due) => read.due.push(due),
+            None => read.unreadable.push(seen),
         }
-        due
-    });
-    Ok(due.collect())
+    }
+    Ok(read)
+}
+
+/// Gives deliveries up that cannot be read, as far as they are still as they were; answers how many were.
+pub async fn unreadable_bury(conn: &mut Conn, unreadable: &[Unreadable]) -> Result<usize, StoreError> {
+    let mut rows: Vec<&Unreadable> = unreadable.iter().collect();
+    rows.sort_by(|one, other| one.id.cmp(&other.id));
+    let mut endpoints: Vec<String> = rows.iter().map(|row| row.webhook.clone()).collect();
+    endpoints.sort_unstable();
+    endpoints.dedup();
+    conn.transaction(async |conn| {
+        bulk_courier::endpoints_lock(conn, endpoints).await?;
+        let mut given_up = 0_usize;
+        for row in rows {
+            let as_read = d::table
+                .find(&row.id)
+                .filter(d::status.eq(&row.status))
+                .filter(d::attempts.eq(row.attempts))
+                .filter(d::due_at.eq(row.due_micros));
+            let dead = (
+                d::status.eq(DeliveryStatus::Dlq.as_str()),
+                d::due_at.eq(None::<i64>),
+                d::lease.eq(""),
+                d::last_error.eq(UNREADABLE),
+            );
+            if diesel::update(as_read).set(dead).execute(conn).await? == 1 {
+                tracing::error!(delivery.id = row.id, "a delivery cannot be read; it is given up");
+                let less = DeliveryStatus::parse(&row.status).map(|status| counted(status, row.attempts));
+                let failed = less.unwrap_or_default().failed.saturating_neg();
+                deliveries::counts_add(conn, &row.webhook, DeliveryCounts { delivered: 0, failed, dlq: 1 }).await?;
+                given_up = given_up.saturating_add(1);
+            }
+        }
+        Ok(given_up)
+    })
+    .await
 }
 
 /// Leases these deliveries as far as they are still as they were read; answers the ones that were.
@@ -51,7 +101,7 @@ pub async fn deliveries_lease(
     due: &[DueDelivery],
     lease: &Claim,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    let mut rows: Vec<DueRow> = due.iter().map(|due| due_row(due.id, due.due_micros)).collect();
+    let mut rows: Vec<LeaseRow> = due.iter().map(LeaseRow::of).collect();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
     let caught_up = due.iter().filter(|due| due.turn == Turn::CatchUp).map(|due| due.webhook.to_string());
     let mut caught_up: Vec<String> = caught_up.collect();
@@ -66,13 +116,9 @@ pub async fn deliveries_lease(
     .await
 }
 
-fn due_row(id: DeliveryId, due_at: i64) -> DueRow {
-    DueRow { id: id.to_string(), due_at }
-}
-
 /// Gives deliveries back that this lease still holds.
 pub async fn deliveries_release(conn: &mut Conn, unsent: &[Unsent], lease: &str) -> Result<(), StoreError> {
-    let mut rows: Vec<DueRow> = unsent.iter().map(|unsent| due_row(unsent.delivery, unsent.due_micros)).collect();
+    let mut rows: Vec<DueRow> = unsent.iter().map(DueRow::of).collect();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
     conn.transaction(async |conn| Ok(bulk_courier::deliveries_release(conn, rows, lease.to_owned()).await?)).await
 }
@@ -93,12 +139,13 @@ pub async fn attempts_record(conn: &mut Conn, attempts: &[AttemptRecord]) -> Res
         });
         let mut rows: Vec<AttemptedRow> = rows.collect();
         rows.sort_by(|one, other| one.id.cmp(&other.id));
-        let again: HashSet<String> = rows.iter().filter(|row| row.due_at.is_some()).map(|row| row.id.clone()).collect();
+        let again = rows.iter().filter(|row| row.due_at.is_some());
+        let again: HashSet<String> = again.map(|row| attempt_key(&row.id, &row.held_lease)).collect();
         let held = bulk_courier::deliveries_attempted(conn, rows).await?;
         for attempt in attempts {
-            let id = attempt.delivery.to_string();
-            if let Some(told) = endpoints.get_mut(&attempt.webhook.to_string()).filter(|_| held.contains(&id)) {
-                told.of(attempt, if again.contains(&id) { Ended::Again } else { Ended::ForGood });
+            let key = attempt_key(&attempt.delivery.to_string(), &attempt.lease);
+            if let Some(told) = endpoints.get_mut(&attempt.webhook.to_string()).filter(|_| held.contains(&key)) {
+                told.of(attempt, if again.contains(&key) { Ended::Again } else { Ended::ForGood });
             }
         }
         let disabled = endpoints.values().filter_map(Told::disabled).collect();

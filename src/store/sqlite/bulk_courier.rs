@@ -14,7 +14,8 @@ use super::Conn;
 use super::statement::Statement;
 use crate::store::courier::Ask;
 use crate::store::courier_rows::{
-    AttemptedRow, DueRow, HealthRow, LetterColumns, LetterRow, ToldRow, WaitingColumns, WaitingRow,
+    AttemptedRow, DueRow, HealthRow, LeaseRow, LetterColumns, LetterRow, ToldRow, WaitingColumns, WaitingRow,
+    attempt_key,
 };
 use crate::store::schema::webhook_endpoints as e;
 use crate::store::work::Claim;
@@ -33,39 +34,43 @@ pub async fn endpoints_waiting(conn: &mut Conn, now: i64, after: String, limit: 
     )
     .number(limit)
     .sql(
-        ") select e.id, e.status, e.consecutive_failures, e.last_success_at, (select count(*) from \
+        ") select w.id, coalesce(e.status, ''), coalesce(e.consecutive_failures, 0), e.last_success_at, (select count(*) from \
          (select 'in_order' as turn union all select 'replay' union all select 'catch_up') t where exists \
-         (select 1 from webhook_deliveries d indexed by webhook_deliveries_due where d.webhook_id = e.id \
+         (select 1 from webhook_deliveries d indexed by webhook_deliveries_due where d.webhook_id = w.id \
          and d.turn = t.turn and d.due_at <= ",
     )
     .number(now)
-    .sql(")) from w cross join webhook_endpoints e where e.id = w.id order by e.id");
+    .sql(")) from w left join webhook_endpoints e on e.id = w.id where w.id is not null order by w.id");
     conn.spawn_blocking(move |conn| statement.load(conn)).await
 }
 
 /// What stands of each delivery in the page, and whence.
 const LETTERS: &str = "select d.id, d.webhook_id, d.event_id, d.event_type, d.turn, d.status, d.attempts, d.due_at, d.event_at, \
     e.url, e.secret, e.prev_secret, e.prev_secret_until, o.body from webhook_deliveries d \
-    indexed by webhook_deliveries_due cross join webhook_endpoints e cross join outbox_events o \
-    where e.id = d.webhook_id and o.id = d.event_id and d.webhook_id = ";
+    indexed by webhook_deliveries_due cross join webhook_endpoints e left join outbox_events o on o.id = d.event_id \
+    where e.id = d.webhook_id and d.webhook_id = ";
 /// Those of a turn that are due.
 const REPLAYED: &str = " and d.turn = 'replay' and d.due_at <= ";
 const IN_ORDER: &str = " and d.turn = 'in_order' and d.due_at <= ";
-const CAUGHT_UP: &str = " and d.turn = 'catch_up' and d.due_at <= ";
+const CAUGHT_UP: &str = " and d.turn = 'catch_up' and d.status <> 'in_flight' and d.due_at <= ";
+/// Those that somebody caught up on and has let go of.
+const LET_GO_OF: &str = " and d.turn = 'catch_up' and d.status = 'in_flight' and d.due_at <= ";
 /// Without those for which an earlier one of the same order waits or is attempted.
 const BEHIND_NOBODY: &str = " and not exists (select 1 from webhook_deliveries b indexed by webhook_deliveries_waiting \
     where b.webhook_id = d.webhook_id and b.order_id = d.order_id and b.due_at is not null and b.turn <> 'replay' \
     and b.event_at < d.event_at)";
-/// The same where earlier ones that are caught up on are sent before by the same hand; and no other hand is at it. What
-/// a hand has let go of comes before all others.
+/// The same where earlier ones that are caught up on are sent before by the same hand; and no other hand is at it.
 const CAUGHT_UP_BY_NOBODY: &str = " and not exists (select 1 from webhook_deliveries b indexed by \
     webhook_deliveries_waiting where b.webhook_id = d.webhook_id and b.order_id = d.order_id \
     and b.due_at is not null and b.turn = 'in_order' and b.event_at < d.event_at) \
     and not exists (select 1 from webhook_deliveries b indexed by webhook_deliveries_catching_up \
     where b.webhook_id = d.webhook_id and b.turn = 'catch_up' and b.status = 'in_flight' \
-    and (d.status <> 'in_flight' or b.due_at > ";
+    and b.due_at > ";
 /// Longest due first.
 const FIRST: &str = " order by d.due_at, d.event_at, d.id limit ";
+
+/// By the events' own age: when a lease ran out says nothing of that.
+const OLDEST: &str = " order by d.event_at, d.id limit ";
 
 /// What is due of these endpoints and may be sent now.
 pub async fn deliveries_due(conn: &mut Conn, now: i64, asks: &[Ask]) -> QueryResult<Vec<LetterRow>> {
@@ -77,9 +82,12 @@ pub async fn deliveries_due(conn: &mut Conn, now: i64, asks: &[Ask]) -> QueryRes
             let of = || -> Statement<LetterColumns> { Statement::new(LETTERS).text(&webhook) };
             let replayed = of().sql(REPLAYED).number(now).sql(FIRST).number(deliveries);
             let in_order = of().sql(IN_ORDER).number(now).sql(BEHIND_NOBODY).sql(FIRST).number(deliveries);
-            let caught_up = of().sql(CAUGHT_UP).number(now).sql(CAUGHT_UP_BY_NOBODY).number(now).sql("))");
-            let caught_up = caught_up.sql(FIRST).number((deliveries / 2).max(1));
-            for statement in [replayed, in_order, caught_up] {
+            let catch_up = |those: &'static str, first: &'static str| {
+                let by_nobody = of().sql(those).number(now).sql(CAUGHT_UP_BY_NOBODY).number(now).sql(")");
+                by_nobody.sql(first).number((deliveries / 2).max(1))
+            };
+            let (let_go_of, caught_up) = (catch_up(LET_GO_OF, OLDEST), catch_up(CAUGHT_UP, FIRST));
+            for statement in [replayed, in_order, let_go_of, caught_up] {
                 rows.extend(statement.load::<LetterRow>(conn)?);
             }
         }
@@ -88,9 +96,12 @@ pub async fn deliveries_due(conn: &mut Conn, now: i64, asks: &[Ask]) -> QueryRes
     .await
 }
 
-/// How these endpoints are. Nobody else writes while this transaction runs.
+/// How these endpoints are. Nobody else writes from here until this transaction ends.
 pub async fn endpoints_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<Vec<HealthRow>> {
     conn.spawn_blocking(move |conn| {
+        // Finds nothing, but takes the write lock, and waits for it: who has read first is refused it at once while
+        // another process writes.
+        diesel::sql_query("update webhook_endpoints set dlq = dlq where id = ''").execute(conn)?;
         let mut rows = Vec::new();
         for id in ids {
             rows.extend(e::table.find(&id).select(HealthRow::as_select()).load(conn)?);
@@ -115,7 +126,7 @@ where
 /// Leases deliveries that are still as they were read.
 pub async fn deliveries_lease(
     conn: &mut Conn,
-    rows: Vec<DueRow>,
+    rows: Vec<LeaseRow>,
     lease: &Claim,
     _now: i64,
 ) -> QueryResult<HashSet<String>> {
@@ -136,9 +147,12 @@ pub async fn deliveries_release(conn: &mut Conn, rows: Vec<DueRow>, lease: Strin
     given.await.map(drop)
 }
 
-/// Keeps what came of attempts; answers those whose leases held.
+/// Keeps what came of attempts; answers the keys of those whose leases held.
 pub async fn deliveries_attempted(conn: &mut Conn, rows: Vec<AttemptedRow>) -> QueryResult<HashSet<String>> {
-    found(conn, rows, |conn, row| Ok((Attempted(&row).execute(conn)? == 1).then_some(row.id))).await
+    found(conn, rows, |conn, row| {
+        Ok((Attempted(&row).execute(conn)? == 1).then(|| attempt_key(&row.id, &row.held_lease)))
+    })
+    .await
 }
 
 /// Keeps what attempts say of endpoints.
@@ -163,7 +177,7 @@ macro_rules! cached {
 }
 
 struct LeaseUpdate<'a> {
-    row: &'a DueRow,
+    row: &'a LeaseRow,
     token: &'a str,
     until: i64,
 }
@@ -191,7 +205,13 @@ impl QueryFragment<Sqlite> for LeaseUpdate<'_> {
         out.push_sql(" where id = ");
         out.push_bind_param::<Text, _>(&self.row.id)?;
         out.push_sql(" and due_at = ");
-        out.push_bind_param::<BigInt, _>(&self.row.due_at)
+        out.push_bind_param::<BigInt, _>(&self.row.due_at)?;
+        out.push_sql(" and turn = ");
+        out.push_bind_param::<Text, _>(self.row.turn)?;
+        out.push_sql(" and attempts = ");
+        out.push_bind_param::<BigInt, _>(&self.row.attempts)?;
+        out.push_sql(" and (status = 'in_flight') = ");
+        out.push_bind_param::<BigInt, _>(&self.row.was_leased)
     }
 }
 
