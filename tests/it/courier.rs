@@ -30,7 +30,7 @@ on_both_engines![
 on_postgres![two_nodes_never_make_one_attempt_at_a_time];
 
 /// Endpoints may be on this machine.
-fn local(settings: &mut Settings) {
+pub fn local(settings: &mut Settings) {
     settings.webhooks.reach = Reach::Local;
 }
 
@@ -42,12 +42,12 @@ async fn paid(app: &TestApp, number: usize) -> String {
 }
 
 /// Changes something behind the service's back.
-fn run(app: &TestApp, statement: &str) {
+pub fn run(app: &TestApp, statement: &str) {
     crate::harness::sql::run(app.engine(), &app.database.url, statement).expect("it is changed");
 }
 
 /// `status/attempts` of all deliveries, in the order of their events.
-fn standing(app: &TestApp) -> Vec<String> {
+pub fn standing(app: &TestApp) -> Vec<String> {
     let query = "select status || '/' || attempts from webhook_deliveries order by event_at, id";
     crate::harness::sql::lines(app.engine(), &app.database.url, query)
 }
@@ -62,12 +62,12 @@ async fn until_due(app: &TestApp) -> i64 {
 }
 
 /// The one value that a query answers.
-fn value(app: &TestApp, query: &str) -> String {
+pub fn value(app: &TestApp, query: &str) -> String {
     crate::harness::sql::value(app.engine(), &app.database.url, query)
 }
 
 /// The endpoint's counts, which are what counting its deliveries gives.
-async fn counts(app: &TestApp, endpoint: &Endpoint) -> DeliveryCounts {
+pub async fn counts(app: &TestApp, endpoint: &Endpoint) -> DeliveryCounts {
     let counts = app.endpoint_now(endpoint).await.counts;
     for (count, status) in [
         (counts.delivered, "status = 'delivered'"),
@@ -262,7 +262,7 @@ async fn what_waits_for_a_paused_endpoint_goes_on_waiting(engine: Engine) {
 }
 
 /// Queues an event of this number for an endpoint, some seconds after the test's beginning.
-fn queue(app: &TestApp, endpoint: &Endpoint, number: usize, turn: &str) -> String {
+pub fn queue(app: &TestApp, endpoint: &Endpoint, number: usize, turn: &str) -> String {
     let (webhook, account) = (endpoint.id, app.account);
     let event = format!("00000000-0000-7000-8000-{number:012}");
     let order = format!("00000000-0000-7000-9000-{:012}", number / 2);

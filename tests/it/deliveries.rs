@@ -177,8 +177,18 @@ async fn whatever_became_of_a_delivery_a_replay_sends_it_again(engine: Engine) {
         assert_eq!(counts(&app, hook).await, "0/0/0");
         assert_eq!(app.sql("select turn from webhook_deliveries").await, "replay");
     }
+    for (attempts, before) in [(0, "0/0/0"), (2, "0/1/0")] {
+        // Whoever attempted it has not come back, and its lease has run out.
+        stand(&app, id, "in_flight", attempts);
+        assert_eq!(counts(&app, hook).await, before);
+        let replayed = app.call(Method::POST, &format!("/v1/webhook-deliveries/{id}/replay"), &json!({})).await;
+        assert_eq!((replayed.code(), replayed.json()["status"].as_str()), (200, Some("pending")), "{}", replayed.text);
+        assert_eq!(counts(&app, hook).await, "0/0/0");
+    }
     for (attempts, kept) in [(0, "0/0/0"), (2, "0/1/0")] {
         stand(&app, id, "in_flight", attempts);
+        let until = app.clock.now().after(Span::seconds(60)).micros();
+        set(&app, &format!("update webhook_deliveries set due_at = {until}"));
         let told = app.call(Method::POST, &format!("/v1/webhook-deliveries/{id}/replay"), &json!({})).await;
         let told = told.problem(409, "conflict");
         assert_eq!(told, "The delivery is being attempted just now; try again in a minute.");

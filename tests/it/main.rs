@@ -32,6 +32,7 @@ mod cli_refusals;
 mod cli_start;
 mod courier;
 mod courier_crash;
+mod courier_lost;
 mod crash;
 mod csv;
 mod deliveries;

@@ -91,12 +91,11 @@ impl QueryFragment<Pg> for Letters {
         // it. First those that a hand has let go of, by the events' own age; then those that none has taken.
         out.push_sql(" order by d.due_at, d.event_at, d.id limit a.n)");
         for (those, first) in [("=", ""), ("<>", "d.due_at, ")] {
-            out.push_sql(" union all (select * from webhook_deliveries d where d.webhook_id = a.webhook_id ");
-            out.push_sql("and d.turn = 'catch_up' and d.status ");
+            out.push_sql(" union all (select * from webhook_deliveries d where d.turn = 'catch_up' and d.status ");
             out.push_sql(those);
             out.push_sql(
-                " 'in_flight' and not exists (select 1 from webhook_deliveries b where b.webhook_id = d.webhook_id \
-                 and b.order_id = d.order_id and b.due_at is not null and b.turn = 'in_order' \
+                " 'in_flight' and d.webhook_id = a.webhook_id and not exists (select 1 from webhook_deliveries b \
+                 where b.webhook_id = d.webhook_id and b.order_id = d.order_id and b.due_at is not null and b.turn = 'in_order' \
                  and b.event_at < d.event_at offset 0) and d.due_at <= ",
             );
             out.push_bind_param::<BigInt, _>(&self.now)?;

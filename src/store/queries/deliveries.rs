@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::{Conn, Db, records};
@@ -108,6 +108,9 @@ pub async fn delivery_resend(conn: &mut Conn, asked: Resend) -> Result<Resent, S
     let Some(seen) = seen.filter(|seen| !foreign(seen)) else { return Ok(Resent::Unknown) };
     conn.transaction(async |conn| {
         endpoint_hold(conn, &seen.delivery.webhook_id.to_string()).await?;
+        if asked.wish == Wish::Replay {
+            let_go_of(conn, &asked).await?;
+        }
         let Some(before) = delivery_load(conn, asked.id).await? else { return Ok(Resent::Unknown) };
         let to = match judge(asked.wish, before.delivery.status, before.standing) {
             Ok(to) => to,
@@ -124,6 +127,15 @@ pub async fn delivery_resend(conn: &mut Conn, asked: Resend) -> Result<Resent, S
         Ok(after.map_or(Resent::Unknown, |after| Resent::Done(Box::new(after))))
     })
     .await
+}
+
+/// A delivery whose lease has run out waits: nobody attempts it any more.
+async fn let_go_of(conn: &mut Conn, asked: &Resend) -> Result<(), StoreError> {
+    let held = d::table.find(asked.id.to_string()).filter(d::status.eq(DeliveryStatus::InFlight.as_str()));
+    let waits = diesel::dsl::sql::<Text>("case when 0 < attempts then 'failed' else 'pending' end");
+    let run_out = diesel::update(held.filter(d::due_at.le(asked.at.micros())));
+    run_out.set((d::status.eq(waits), d::lease.eq(""))).execute(conn).await?;
+    Ok(())
 }
 
 /// Writes where the delivery stands now, with the counts, if it still stands where it was read.
