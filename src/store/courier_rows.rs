@@ -302,21 +302,21 @@ mod tests {
             status: None,
             excerpt: None,
             error: None,
-            at: Timestamp::from_micros(7),
+            at: Timestamp::from_millis(7),
         }
     }
 
     #[test]
     fn attempts_that_end_after_the_one_that_disables_leave_what_it_was_disabled_for() {
-        let again = Next::Again { at: Timestamp::from_micros(9) };
+        let again = Next::Again { at: Timestamp::from_millis(9) };
         for (before, disabling, after) in [(0, Next::Gone, 1), (FAILURES_IN_A_ROW_MAX - 1, again, 50)] {
             let mut told = told(ACTIVE, before);
             told.of(&attempt(disabling), Ended::Again);
             for next in [Next::Gone; 60].into_iter().chain([again, Next::Delivered]) {
                 told.of(&attempt(next), Ended::ForGood);
             }
-            assert_eq!((told.row.consecutive_failures, told.row.disabled_at), (after, Some(7)));
-            assert_eq!((told.row.delivered, told.row.last_success_at), (1, Some(7)), "it is counted all the same");
+            assert_eq!((told.row.consecutive_failures, told.row.disabled_at), (after, Some(7_000)));
+            assert_eq!((told.row.delivered, told.row.last_success_at), (1, Some(7_000)), "it is counted all the same");
         }
     }
 
