@@ -86,20 +86,23 @@ impl Run {
         self.receiver.clear();
         let began = Instant::now();
         let server = Server::start_with(&self.database, &SENT);
-        let mut most_mb = 0;
+        let mut memory_mb = Vec::new();
         let cpu = Cpu::of(server.id(), self.database.postmaster());
-        let last = self.until_arrived(self.options.backlog, || most_mb = most_mb.max(server.resident_mb())).await;
+        let last = self.until_arrived(self.options.backlog, || memory_mb.push(server.resident_mb())).await;
         let wall = last.duration_since(began);
         let busy = cores_busy(&cpu, &Cpu::of(server.id(), self.database.postmaster()), wall);
-        let at_once = self.receiver.arrived().at_once_most;
+        let mark = |tenths: usize| memory_mb.get(memory_mb.len() * tenths / 10).copied().unwrap_or_default();
         println!(
-            "backlog of {}: {} deliveries a second from the start of the program (at least 2000), {at_once} at once; \
-             server {}%, receiver {}%, PostgreSQL {}% of a core; memory {most_mb} MB at the most",
+            "backlog of {}: {} deliveries a second from the start of the program (at least 2000); server {}%, \
+             receiver {}%, PostgreSQL {}% of a core; memory after 1, 5 and 9 tenths of the time: {}, {} and {} MB",
             self.options.backlog,
             rate(self.options.backlog, wall),
             busy[0],
             busy[1],
             busy[2],
+            mark(1),
+            mark(5),
+            mark(9),
         );
         self.recorded("delivered", self.options.backlog).await;
         println!("memory after it: {} MB", server.resident_mb());
