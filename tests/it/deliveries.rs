@@ -2,16 +2,15 @@
 //!
 //! The endpoints here are paused: what is queued for them waits, so that nothing moves but by what is asked.
 
-use crypto_orders::clock::{fresh_uuid, random_bytes};
 use crypto_orders::domain::access::Tier;
 use crypto_orders::domain::ids::{AccountId, WebhookId};
 use crypto_orders::domain::time::Span;
-use crypto_orders::domain::webhook::endpoint::{DeliveryCounts, Endpoint, EventType, Health, Standing};
-use crypto_orders::domain::webhook::secret::EndpointSecret;
+use crypto_orders::domain::webhook::endpoint::{Endpoint, Standing};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
+use crate::harness::sink;
 use crate::harness::sql::run;
 use crate::harness::{Answer, TestApp, payment};
 
@@ -26,21 +25,9 @@ on_both_engines![
 
 /// An endpoint of an account, paused, that subscribes to whatever orders tell.
 pub async fn endpoint(app: &TestApp, account_id: AccountId) -> WebhookId {
-    let now = app.clock.now();
-    let id = WebhookId::new(fresh_uuid(now));
-    let endpoint = Endpoint {
-        id,
-        account_id,
-        url: "https://hooks-of-the-victim.example/in".to_owned(),
-        secret: EndpointSecret::new(random_bytes()),
-        previous: None,
-        events: vec![EventType::OrderPaid, EventType::OrderFailed],
-        description: None,
-        standing: Standing::Paused,
-        health: Health::default(),
-        counts: DeliveryCounts::default(),
-        created_at: now,
-    };
+    let url = "https://hooks-of-the-victim.example/in".to_owned();
+    let endpoint = Endpoint { standing: Standing::Paused, ..sink::endpoint(account_id, url, app.clock.now()) };
+    let id = endpoint.id;
     assert!(app.store.endpoint_insert(endpoint, 10).await.expect("it is kept"));
     id
 }

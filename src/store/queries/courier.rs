@@ -5,7 +5,7 @@
 //! not disturbed by its late holder. Endpoints' rows are locked before deliveries' rows, both in the order of their
 //! ids.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -63,9 +63,7 @@ pub async fn deliveries_due(conn: &mut Conn, now: Timestamp, asks: &[Ask]) -> Re
 pub async fn unreadable_bury(conn: &mut Conn, unreadable: &[Unreadable]) -> Result<usize, StoreError> {
     let mut rows: Vec<&Unreadable> = unreadable.iter().collect();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
-    let mut endpoints: Vec<String> = rows.iter().map(|row| row.webhook.clone()).collect();
-    endpoints.sort_unstable();
-    endpoints.dedup();
+    let endpoints = each_once(rows.iter().map(|row| row.webhook.clone()));
     conn.transaction(async |conn| {
         bulk_courier::endpoints_lock(conn, endpoints).await?;
         let mut given_up = 0_usize;
@@ -104,9 +102,7 @@ pub async fn deliveries_lease(
     let mut rows: Vec<LeaseRow> = due.iter().map(LeaseRow::of).collect();
     rows.sort_by(|one, other| one.id.cmp(&other.id));
     let caught_up = due.iter().filter(|due| due.turn == Turn::CatchUp).map(|due| due.webhook.to_string());
-    let mut caught_up: Vec<String> = caught_up.collect();
-    caught_up.sort_unstable();
-    caught_up.dedup();
+    let caught_up = each_once(caught_up);
     conn.transaction(async |conn| {
         // Of two nodes that catch up on one endpoint the second waits here, and then finds it taken.
         bulk_courier::endpoints_lock(conn, caught_up).await?;
@@ -126,9 +122,7 @@ pub async fn deliveries_release(conn: &mut Conn, unsent: &[Unsent], lease: &str)
 /// Keeps what came of attempts, each if its lease still holds its delivery, and what they say of the endpoints; answers
 /// those that were disabled by them.
 pub async fn attempts_record(conn: &mut Conn, attempts: &[AttemptRecord]) -> Result<Vec<WebhookId>, StoreError> {
-    let mut ids: Vec<String> = attempts.iter().map(|attempt| attempt.webhook.to_string()).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let ids = each_once(attempts.iter().map(|attempt| attempt.webhook.to_string()));
     conn.transaction(async |conn| {
         let endpoints = bulk_courier::endpoints_lock(conn, ids).await?;
         let mut endpoints: BTreeMap<String, Told> =
@@ -153,4 +147,9 @@ pub async fn attempts_record(conn: &mut Conn, attempts: &[AttemptRecord]) -> Res
         Ok(disabled)
     })
     .await
+}
+
+/// Each of these ids once, in the order in which rows are locked.
+fn each_once(ids: impl Iterator<Item = String>) -> Vec<String> {
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
 }
