@@ -290,5 +290,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        key_id -> Text,
+        token_hash -> Text,
+        prev_token_hash -> Nullable<Text>,
+        form_token -> Text,
+        rotated_at -> BigInt,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    service_secrets (name) {
+        name -> Text,
+        secret -> Text,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(orders, order_search, order_payments, search_queue);
 diesel::allow_tables_to_appear_in_same_query!(webhook_endpoints, webhook_deliveries, outbox_events);

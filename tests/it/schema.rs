@@ -106,7 +106,7 @@ fn programs_that_start_together_on_an_empty_database_all_succeed() {
                 scope.spawn(|| migrate(&database.url));
             }
         });
-        assert_eq!(value(engine, &database.url, "select count(*) from __diesel_schema_migrations"), "4");
+        assert_eq!(value(engine, &database.url, "select count(*) from __diesel_schema_migrations"), "5");
     }
 }
 

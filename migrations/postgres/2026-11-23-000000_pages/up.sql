@@ -1,0 +1,27 @@
+-- What the pages for people need: who is signed in, and what the addresses of buyers' pages are made with.
+
+-- One row a session of an operator. Its tokens are kept as hashes; the one before the newest is good for a moment more,
+-- because pages ask for several things at once. The form token is no secret towards whoever has the session.
+create table sessions (
+    id text collate "C" not null,
+    key_id text collate "C" not null,
+    token_hash text collate "C" not null,
+    prev_token_hash text collate "C",
+    form_token text not null,
+    rotated_at bigint not null,
+    created_at bigint not null,
+    expires_at bigint not null,
+    primary key (id)
+);
+
+create unique index sessions_by_token on sessions (token_hash);
+create index sessions_by_prev_token on sessions (prev_token_hash) where prev_token_hash is not null;
+create index sessions_by_expiry on sessions (expires_at);
+
+-- Secrets that all nodes of a service share; each is made once, by whichever node needs it first.
+create table service_secrets (
+    name text collate "C" not null,
+    secret text not null,
+    created_at bigint not null,
+    primary key (name)
+);

@@ -1,0 +1,2 @@
+drop table service_secrets;
+drop table sessions;
