@@ -22,6 +22,7 @@ use crate::provider::simulator::AsItIs;
 
 use super::error::ApiError;
 use super::limits::Standing;
+use super::pages::AsPage;
 use super::problem::Problem;
 
 /// The header that names a request.
@@ -171,9 +172,13 @@ impl Visit {
                 tracing::error!(request.id = id, cause, "a request failed");
             }
         }
-        let mut response = response.set_body(BoxBody::new(problem.document(id)));
+        let mut response = response;
+        if response.extensions().get::<AsPage>().is_none() {
+            response = response.set_body(BoxBody::new(problem.document(id)));
+            let problem_json = HeaderValue::from_static("application/problem+json; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, problem_json);
+        }
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json; charset=utf-8"));
         if let Some(seconds) = problem.retry_after_seconds() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

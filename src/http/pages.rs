@@ -1,69 +1,111 @@
-//! Pages for people, rendered on the server, without any script.
+//! Pages for people, rendered on the server; what they show, they show without any script.
 //!
-//! `pages/layout.html` is the frame of every page, `pages/style.css` its one style sheet, served from the
-//! binary. A page loads nothing from elsewhere and runs nothing: its policy says so to the browser.
+//! `pages/layout.html` is the frame of every page, `pages/style.css` its one style sheet (`assets.rs`). A page
+//! loads nothing from elsewhere and runs nothing that stands in it: its policy says so to the browser. Here are
+//! the documentation and what all pages share; the operators' pages are in `gui/`.
 
+pub mod assets;
 pub mod docs;
 
-use std::sync::LazyLock;
+use std::fmt;
 
-use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use askama::Template;
+
+use crate::store::StoreError;
 
 use super::error::ApiError;
+pub use assets::style_address;
 
-const STYLE: &str = include_str!("pages/style.css");
-const ICON: &str = include_str!("pages/icon.svg");
-
-/// Nothing but our own style sheet, image and, once there are forms, our own server.
+/// Nothing but our own style sheet, scripts and images, and for forms and scripts our own server.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
 );
-/// For files whose address changes with their content.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
+const KEEP_NOTHING: HeaderValue = HeaderValue::from_static("no-store, private");
 
-/// The address of the style sheet: another one for every content, so that none is ever stale.
-#[must_use]
-pub fn style_address() -> &'static str {
-    static ADDRESS: LazyLock<String> = LazyLock::new(|| {
-        let hash = HEXLOWER.encode(&Sha256::digest(STYLE));
-        format!("/assets/style.css?v={}", hash.get(..12).unwrap_or_default())
-    });
-    &ADDRESS
+/// Says to the frame that a refusal has a body of its own, which people can read.
+#[derive(Clone, Copy)]
+pub struct AsPage;
+
+/// A refusal, as a page instead of a problem document.
+#[derive(Debug)]
+pub struct PageError(pub ApiError);
+
+impl From<ApiError> for PageError {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
 }
 
-/// A page with the headers of every page.
-fn page(html: String) -> HttpResponse {
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(error: StoreError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<askama::Error> for PageError {
+    fn from(error: askama::Error) -> Self {
+        Self(ApiError::Broken(error.to_string().into()))
+    }
+}
+
+/// What went wrong, in words.
+#[derive(Template)]
+#[template(path = "refused.html", config = "src/http/pages/askama.toml")]
+struct Refused<'a> {
+    style: &'static str,
+    status: u16,
+    title: &'a str,
+    detail: &'a str,
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        self.0.status_code()
+    }
+
+    /// The page; the frame takes the cause for the log, and the headers, from the problem beside it.
+    fn error_response(&self) -> HttpResponse {
+        let problem = self.0.problem();
+        let page = Refused {
+            style: style_address(),
+            status: problem.status.as_u16(),
+            title: problem.title,
+            detail: &problem.detail,
+        };
+        let mut builder = HttpResponseBuilder::new(problem.status);
+        let mut response = dressed(&mut builder, KEEP_NOTHING).body(page.render().unwrap_or_default());
+        response.extensions_mut().insert(AsPage);
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+/// A page that is the same for everybody, with the headers of every page.
+pub fn page(html: String) -> HttpResponse {
+    dressed(&mut HttpResponse::Ok(), ASK_FIRST).body(html)
+}
+
+/// A page that is kept nowhere: it shows what only this reader may see, or what changes by itself.
+///
+/// # Errors
+/// 500 if the template cannot be rendered.
+pub fn private_page(template: &impl Template) -> Result<HttpResponse, PageError> {
+    Ok(dressed(&mut HttpResponse::Ok(), KEEP_NOTHING).body(template.render()?))
+}
+
+fn dressed(response: &mut HttpResponseBuilder, kept: HeaderValue) -> &mut HttpResponseBuilder {
     let html_in_utf8 = HeaderValue::from_static("text/html; charset=utf-8");
-    let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, html_in_utf8));
-    response.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((CACHE_CONTROL, ASK_FIRST));
-    response.body(html)
-}
-
-/// Gives the style sheet of all pages.
-#[utoipa::path(get, path = "/assets/style.css", operation_id = "show_style", tag = "Service", responses(
-    (status = 200, description = "The style sheet.", content_type = "text/css", body = String,
-        example = json!("body { margin: 0 }")),
-))]
-pub async fn style() -> Result<HttpResponse, ApiError> {
-    Ok(asset("text/css; charset=utf-8", STYLE))
-}
-
-/// Gives the icon of all pages.
-#[utoipa::path(get, path = "/assets/icon.svg", operation_id = "show_icon", tag = "Service", responses(
-    (status = 200, description = "The icon.", content_type = "image/svg+xml", body = String,
-        example = json!("<svg xmlns=\"http://www.w3.org/2000/svg\"/>")),
-))]
-pub async fn icon() -> Result<HttpResponse, ApiError> {
-    Ok(asset("image/svg+xml", ICON))
-}
-
-fn asset(kind: &'static str, text: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(kind)));
-    response.insert_header((CACHE_CONTROL, FOR_EVER)).body(text)
+    response.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((CACHE_CONTROL, kept))
 }

@@ -4,9 +4,10 @@
 //! each other. Another method on a known path gets 405 with what the path allows.
 
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
+use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
 
 use super::error::ApiError;
+use super::pages::PageError;
 use super::{account, admin, billing, health, ipn, keys, openapi, pages, webhooks};
 
 /// A path, and what is served there.
@@ -92,8 +93,8 @@ pub fn table() -> Vec<Place> {
         at("/openapi.json").get(openapi::show),
         at("/docs/api").get(pages::docs::show),
         at("/docs/shapes").get(pages::docs::show_shapes),
-        at("/assets/style.css").get(pages::style),
-        at("/assets/icon.svg").get(pages::icon),
+        at("/assets/style.css").get(pages::assets::style),
+        at("/assets/icon.svg").get(pages::assets::icon),
         at("/v1/webhooks/nowpayments").post(ipn::receive),
         at("/v1/account/whoami").get(account::whoami::show),
         at("/v1/api-keys").get(keys::list::page).post(keys::create::create),
@@ -163,15 +164,28 @@ fn hooks() -> Vec<Place> {
     ]
 }
 
-/// Hands the table to the server.
-pub fn configure(config: &mut web::ServiceConfig) {
-    for place in table() {
-        config.service(place.resource());
-    }
-    config.default_service(web::to(no_route));
+/// Pages for people and what belongs to them. They are no part of the API, nor of its document.
+fn people() -> Vec<Place> {
+    vec![at("/assets/admin.js").get(pages::assets::admin_script)]
 }
 
-/// What is answered where nothing lives.
+/// Hands the table to the server.
+pub fn configure(config: &mut web::ServiceConfig) {
+    for place in table().into_iter().chain(people()) {
+        config.service(place.resource());
+    }
+    config.default_service(web::to(nowhere));
+}
+
+/// What is answered where nothing lives: to people a page.
+async fn nowhere(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let for_people = ["/admin", "/docs", "/pay"].iter().filter_map(|place| request.path().strip_prefix(place));
+    let for_people = for_people.filter(|rest| rest.is_empty() || rest.starts_with('/')).count() > 0;
+    let nothing = no_route(request).await;
+    nothing.map_err(|error| if for_people { PageError(error).into() } else { error.into() })
+}
+
+/// What is answered to programs where nothing lives.
 ///
 /// # Errors
 /// Always: 404.
