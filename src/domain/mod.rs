@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod money;
 pub mod order;
 pub mod polling;
+pub mod session;
 pub mod time;
 pub mod topup;
 pub mod webhook;

@@ -94,12 +94,19 @@ impl Keyring {
     /// # Errors
     /// 401 as the table of contract section 1 says; 503 if the database cannot be asked.
     pub async fn verify(&self, headers: &HeaderMap) -> Result<Arc<VerifiedKey>, ApiError> {
-        let plaintext = bearer(headers)?;
+        self.verify_key(&bearer(headers)?).await
+    }
+
+    /// The key of this text, which somebody has typed.
+    ///
+    /// # Errors
+    /// 401 if it is not good; 503 if the database cannot be asked.
+    pub async fn verify_key(&self, plaintext: &PlaintextKey) -> Result<Arc<VerifiedKey>, ApiError> {
         let hash = plaintext.hash();
         let now = self.clock.now();
         let verified = match self.remembered(&hash, now)? {
             Some(verified) => verified,
-            None => self.look_up(&plaintext, hash).await?,
+            None => self.look_up(plaintext, hash).await?,
         };
         if verified.key.has_expired(now) {
             return Err(ApiError::Key(KeyRefusal::Expired));

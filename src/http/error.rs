@@ -6,6 +6,7 @@
 
 mod checkout;
 mod deliveries;
+mod forms;
 mod keys;
 mod top_up;
 mod webhooks;
@@ -31,6 +32,7 @@ use crate::store::changeset::CommitError;
 use super::problem::{Extensions, Issues, Problem, Slug, extended, internal, later, plain};
 
 pub use deliveries::DeliveryRefusal;
+pub use forms::FormRefusal;
 pub use keys::ApiKeyError;
 pub use top_up::TopUpRefusal;
 pub use webhooks::WebhookError;
@@ -81,6 +83,8 @@ pub enum ApiError {
     Delivery(DeliveryRefusal),
     /// What was asked of the endpoints for webhooks cannot be.
     Webhook(WebhookError),
+    /// A form of the operators' pages is not taken.
+    Form(FormRefusal),
     /// No rest of an order is asked for.
     TopUp(TopUpRefusal),
     /// No such attention item.
@@ -163,6 +167,7 @@ impl ApiError {
             Self::ApiKey(error) => keys::problem(*error),
             Self::Delivery(refusal) => deliveries::problem(*refusal),
             Self::Webhook(error) => webhooks::problem(*error),
+            Self::Form(refusal) => forms::problem(*refusal),
             Self::TopUp(refusal) => top_up::problem(refusal),
             Self::NoSuchAttention(id) => plain(Slug::NotFound, format!("No attention item with id \"{id}\".")),
             Self::AttentionResolved(id) => attention_resolved(*id),
@@ -302,6 +307,12 @@ impl From<CheckoutError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<askama::Error> for ApiError {
+    fn from(error: askama::Error) -> Self {
+        Self::Broken(error.to_string().into())
     }
 }
 

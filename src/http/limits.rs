@@ -51,7 +51,15 @@ pub struct Taken {
 
 /// Our clock, as the buckets ask it.
 #[derive(Debug, Clone)]
-struct BucketClock(Clock);
+pub struct BucketClock(Clock);
+
+impl BucketClock {
+    /// This time, for buckets.
+    #[must_use]
+    pub fn new(clock: &Clock) -> Self {
+        Self(clock.clone())
+    }
+}
 
 impl governor::clock::Clock for BucketClock {
     type Instant = Nanos;
@@ -80,7 +88,7 @@ impl Limits {
     /// Full buckets; none at all if limits are switched off.
     #[must_use]
     pub fn new(settings: &RateLimits, clock: &Clock) -> Self {
-        let clock = BucketClock(clock.clone());
+        let clock = BucketClock::new(clock);
         let tier = |(tier, bucket): (&Tier, &Bucket)| (*tier, TierBuckets::new(*bucket, &clock));
         let tiers = if settings.enabled { settings.buckets.iter().map(tier).collect() } else { BTreeMap::new() };
         Self { tiers, clock, checks: AtomicU64::new(0) }

@@ -18,6 +18,7 @@ mod error;
 mod extract;
 mod fields;
 mod frame;
+mod gui;
 mod health;
 mod ipn;
 mod keys;
@@ -58,6 +59,7 @@ use crate::webhooks::names::Names;
 
 use auth::Keyring;
 use frame::Frame;
+use gui::doorkeeper::Doorkeeper;
 use health::Readiness;
 use ipn::Gate;
 use limits::Limits;
@@ -106,6 +108,7 @@ pub struct Shared {
     gate: Gate,
     keyring: Keyring,
     limits: Limits,
+    doorkeeper: Doorkeeper,
     readiness: Readiness,
     document: serde_json::Value,
     docs: pages::docs::Pages,
@@ -119,6 +122,7 @@ impl Shared {
         Self {
             keyring: Keyring::new(parts.store.clone(), parts.clock.clone()),
             limits: Limits::new(&parts.settings.rate_limits, &parts.clock),
+            doorkeeper: Doorkeeper::new(&parts.clock),
             gate: Gate::new(parts.settings.ipn_secrets.iter().map(Secret::reveal)),
             readiness: Readiness::default(),
             docs: pages::docs::render(&document, &parts.settings.public_url),

@@ -14,8 +14,6 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TY
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
-use crate::store::StoreError;
-
 use super::error::ApiError;
 pub use assets::style_address;
 
@@ -35,9 +33,9 @@ pub struct AsPage;
 #[derive(Debug)]
 pub struct PageError(pub ApiError);
 
-impl From<ApiError> for PageError {
-    fn from(error: ApiError) -> Self {
-        Self(error)
+impl<E: Into<ApiError>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
     }
 }
 
@@ -47,23 +45,10 @@ impl fmt::Display for PageError {
     }
 }
 
-impl From<StoreError> for PageError {
-    fn from(error: StoreError) -> Self {
-        Self(error.into())
-    }
-}
-
-impl From<askama::Error> for PageError {
-    fn from(error: askama::Error) -> Self {
-        Self(ApiError::Broken(error.to_string().into()))
-    }
-}
-
 /// What went wrong, in words.
 #[derive(Template)]
 #[template(path = "refused.html", config = "src/http/pages/askama.toml")]
 struct Refused<'a> {
-    style: &'static str,
     status: u16,
     title: &'a str,
     detail: &'a str,
@@ -77,12 +62,7 @@ impl ResponseError for PageError {
     /// The page; the frame takes the cause for the log, and the headers, from the problem beside it.
     fn error_response(&self) -> HttpResponse {
         let problem = self.0.problem();
-        let page = Refused {
-            style: style_address(),
-            status: problem.status.as_u16(),
-            title: problem.title,
-            detail: &problem.detail,
-        };
+        let page = Refused { status: problem.status.as_u16(), title: problem.title, detail: &problem.detail };
         let mut builder = HttpResponseBuilder::new(problem.status);
         let mut response = dressed(&mut builder, KEEP_NOTHING).body(page.render().unwrap_or_default());
         response.extensions_mut().insert(AsPage);
@@ -100,7 +80,7 @@ pub fn page(html: String) -> HttpResponse {
 ///
 /// # Errors
 /// 500 if the template cannot be rendered.
-pub fn private_page(template: &impl Template) -> Result<HttpResponse, PageError> {
+pub fn private_page(template: &impl Template) -> Result<HttpResponse, ApiError> {
     Ok(dressed(&mut HttpResponse::Ok(), KEEP_NOTHING).body(template.render()?))
 }
 

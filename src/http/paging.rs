@@ -17,12 +17,12 @@ const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Paged<T> {
     /// Newest first.
-    data: Vec<T>,
+    pub data: Vec<T>,
     /// Whether there is a next page.
     has_more: bool,
     /// Where the next page starts.
     #[schema(required = true)]
-    next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
 }
 
 impl<T> Paged<T> {

@@ -59,7 +59,11 @@ impl Query {
         Self::parse(request.query_string())
     }
 
-    fn parse(text: &str) -> Result<Self, ApiError> {
+    /// Reads the text of a query, or of a form that was sent.
+    ///
+    /// # Errors
+    /// 400 if it cannot be decoded.
+    pub fn parse(text: &str) -> Result<Self, ApiError> {
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decoded(name), decoded(value));
@@ -72,6 +76,18 @@ impl Query {
             }
         });
         pairs.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Without what is blank: a browser sends every field of a form, and one that was left empty asks for nothing.
+    #[must_use]
+    pub fn filled(mut self) -> Self {
+        self.0.retain(|(_, value)| !value.trim().is_empty());
+        self
+    }
+
+    /// All parameters with their values, in their order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The first value of a parameter.

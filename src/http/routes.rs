@@ -8,7 +8,7 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource
 
 use super::error::ApiError;
 use super::pages::PageError;
-use super::{account, admin, billing, health, ipn, keys, openapi, pages, webhooks};
+use super::{account, admin, billing, gui, health, ipn, keys, openapi, pages, webhooks};
 
 /// A path, and what is served there.
 pub struct Place {
@@ -166,7 +166,12 @@ fn hooks() -> Vec<Place> {
 
 /// Pages for people and what belongs to them. They are no part of the API, nor of its document.
 fn people() -> Vec<Place> {
-    vec![at("/assets/admin.js").get(pages::assets::admin_script)]
+    vec![
+        at("/assets/admin.js").get(pages::assets::admin_script),
+        at("/admin/sign-in").get(gui::sign_in::show).post(gui::sign_in::enter),
+        at("/admin/sign-out").post(gui::sign_in::leave),
+        at("/admin/audit-log").get(gui::audit_log::page),
+    ]
 }
 
 /// Hands the table to the server.

@@ -13,9 +13,10 @@ use super::archive::iso;
 use super::changeset::AuditEntry;
 use super::records::AuditRecord;
 use super::rows::broken;
-use super::schema::{accounts, api_keys, audit_log};
+use super::schema::{accounts, api_keys, audit_log, sessions};
 use crate::domain::access::{Account, ApiKey, Scope, Tier};
 use crate::domain::ids::{AccountId, AuditId, KeyId};
+use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
 
 /// A row of `accounts`.
@@ -157,6 +158,50 @@ impl AuditRow {
             result: self.result,
             ip: self.ip,
             at: Timestamp::from_micros(self.at),
+        })
+    }
+}
+
+/// A row of `sessions`: hashes of its tokens, never a token.
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
+pub struct SessionRow {
+    pub id: String,
+    pub key_id: String,
+    pub token_hash: String,
+    pub prev_token_hash: Option<String>,
+    pub form_token: String,
+    pub rotated_at: i64,
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
+impl SessionRow {
+    /// The row of a session.
+    pub fn of(session: &Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            key_id: session.key_id.to_string(),
+            token_hash: session.token_hash.clone(),
+            prev_token_hash: session.prev_token_hash.clone(),
+            form_token: session.form_token.clone(),
+            rotated_at: session.rotated_at.micros(),
+            created_at: session.created_at.micros(),
+            expires_at: session.expires_at.micros(),
+        }
+    }
+
+    /// The session of this row.
+    pub fn into_session(self) -> Result<Session, StoreError> {
+        Ok(Session {
+            id: Uuid::try_parse(&self.id).map_err(|_| broken("id", &self.id))?,
+            key_id: KeyId::parse(&self.key_id).ok_or_else(|| broken("key_id", &self.id))?,
+            token_hash: self.token_hash,
+            prev_token_hash: self.prev_token_hash,
+            form_token: self.form_token,
+            rotated_at: Timestamp::from_micros(self.rotated_at),
+            created_at: Timestamp::from_micros(self.created_at),
+            expires_at: Timestamp::from_micros(self.expires_at),
         })
     }
 }

@@ -22,9 +22,9 @@ mod open;
 mod postgres;
 pub mod records;
 pub mod resend;
-
 mod rows;
 mod schema;
+mod session_calls;
 mod sqlite;
 pub mod totals;
 mod webhook_calls;

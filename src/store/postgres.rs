@@ -50,6 +50,8 @@ pub mod orders;
 pub mod records;
 #[path = "queries/search.rs"]
 pub mod search;
+#[path = "queries/sessions.rs"]
+pub mod sessions;
 #[path = "queries/statement.rs"]
 pub mod statement;
 #[path = "queries/totals.rs"]

@@ -23,26 +23,28 @@ const TARGET_CHARS_MAX: usize = 200;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditedWrite)]
 pub struct Entry {
-    id: AuditId,
+    /// Its own id.
+    pub id: AuditId,
     /// The operator's key; null for the command line.
     #[schema(required = true)]
-    actor: Option<KeyId>,
+    pub actor: Option<KeyId>,
     /// What was done.
     #[schema(example = "crypto_order.accepted")]
-    action: String,
+    pub action: String,
     /// To which order or item.
     #[schema(example = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b")]
-    target: String,
+    pub target: String,
     /// What was asked.
     #[schema(value_type = serde_json::Value)]
-    input: Box<RawValue>,
+    pub input: Box<RawValue>,
     /// What came of it.
     #[schema(value_type = serde_json::Value)]
-    result: Box<RawValue>,
+    pub result: Box<RawValue>,
     /// From where; null for the command line.
     #[schema(required = true)]
-    ip: Option<String>,
-    at: Timestamp,
+    pub ip: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Shows one page of the audited writes.
@@ -59,19 +61,26 @@ pub struct Entry {
 )]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
-    let query = Query::of(&request)?;
+    answer::ok(&entries(&shared, &Query::of(&request)?).await?)
+}
+
+/// The page that a query asks for.
+///
+/// # Errors
+/// 400 if a parameter breaks its rule; 503.
+pub async fn entries(shared: &Shared, query: &Query) -> Result<Paged<Entry>, ApiError> {
     let actor = query.get("actor").map(|text| {
         let wrong = || ApiError::BadRequest("actor must be a key's id, key_<uuid>.".into());
         KeyId::parse(text).ok_or_else(wrong)
     });
     let filter = AuditFilter { target: query.text("target", TARGET_CHARS_MAX)?, actor: actor.transpose()? };
-    let asked = Asked::of(&query, Records::Audit)?;
+    let asked = Asked::of(query, Records::Audit)?;
     let found = match asked.stretch() {
         Some(stretch) => shared.store.audit_page(filter, stretch).await?,
         None => Vec::new(),
     };
     let place = |entry: &Entry| Place { at: entry.at, id: entry.id.uuid().to_string() };
-    answer::ok(&asked.page(found.into_iter().map(shown).collect::<Result<_, _>>()?, place))
+    Ok(asked.page(found.into_iter().map(shown).collect::<Result<_, _>>()?, place))
 }
 
 fn shown(record: AuditRecord) -> Result<Entry, ApiError> {

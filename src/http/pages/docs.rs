@@ -24,13 +24,12 @@ use shape::Shape;
 use crate::http::Shared;
 use crate::http::error::ApiError;
 
-use super::{page, style_address};
+use super::page;
 
 /// The page of operations.
 #[derive(Template)]
 #[template(path = "docs.html", config = "src/http/pages/askama.toml")]
 struct Docs<'d> {
-    style: &'static str,
     version: &'d str,
     introduction: Vec<Prose>,
     authentication: Prose,
@@ -44,7 +43,6 @@ struct Docs<'d> {
 #[derive(Template)]
 #[template(path = "shapes.html", config = "src/http/pages/askama.toml")]
 struct Shapes<'d> {
-    style: &'static str,
     version: &'d str,
     shapes: Vec<Shape>,
 }
@@ -96,7 +94,6 @@ pub async fn show_shapes(shared: Data<Shared>) -> Result<HttpResponse, ApiError>
 #[must_use]
 pub fn render(document: &Value, public_url: &str) -> Pages {
     let operations = Docs {
-        style: style_address(),
         version: at(document, "/info/version"),
         introduction: paragraphs(at(document, "/info/description")),
         authentication: sentence(at(document, "/components/securitySchemes/bearer/description")),
@@ -106,7 +103,7 @@ pub fn render(document: &Value, public_url: &str) -> Pages {
         headers: headers(document.pointer("/components/headers")),
     };
     let shapes = members(document, "/components/schemas").map(|(name, schema)| shape::shape(name, schema)).collect();
-    let shapes = Shapes { style: style_address(), version: at(document, "/info/version"), shapes };
+    let shapes = Shapes { version: at(document, "/info/version"), shapes };
     // Writing into a string cannot fail, and the templates call nothing that could.
     let [operations, shapes] = [operations.render(), shapes.render()].map(Result::unwrap_or_default);
     Pages { operations, shapes }

@@ -1,0 +1,93 @@
+//! Slows down who tries keys at the door: each address may try ten times at once, and once more every six
+//! seconds.
+//!
+//! A key has 160 random bits, so nobody guesses one; this keeps guessers from using up the service. It holds with
+//! rate limits switched off, too: those are for callers that are known.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::Clock as _;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::clock::Clock;
+use crate::http::limits::BucketClock;
+
+const TRIES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const ONE_MORE_AFTER: Duration = Duration::from_secs(6);
+/// How many addresses are remembered before those that have waited long enough are forgotten.
+const ADDRESSES_MAX: usize = 4_096;
+
+/// Who tried lately, on this node.
+pub struct Doorkeeper {
+    tries: RateLimiter<IpAddr, DashMapStateStore<IpAddr>, BucketClock, NoOpMiddleware<Nanos>>,
+    clock: BucketClock,
+}
+
+impl Doorkeeper {
+    /// Nobody has tried yet.
+    #[must_use]
+    pub fn new(clock: &Clock) -> Self {
+        let clock = BucketClock::new(clock);
+        let quota = Quota::with_period(ONE_MORE_AFTER).unwrap_or(Quota::per_minute(TRIES_AT_ONCE));
+        let quota = quota.allow_burst(TRIES_AT_ONCE);
+        Self { tries: RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()), clock }
+    }
+
+    /// Lets somebody at this address try.
+    ///
+    /// # Errors
+    /// After how many seconds they may try again.
+    pub fn admit(&self, address: IpAddr) -> Result<(), u64> {
+        if self.tries.len() > ADDRESSES_MAX {
+            self.tries.retain_recent();
+        }
+        self.tries.check_key(&household(address)).map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.clock.now());
+            u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
+        })
+    }
+}
+
+/// Whoever has one address of version 6 has 2^64 of them.
+fn household(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::{Span, Timestamp};
+
+    #[test]
+    fn ten_tries_and_then_one_every_six_seconds() {
+        let clock = Clock::manual(Timestamp::from_millis(1_000_000));
+        let door = Doorkeeper::new(&clock);
+        let address: IpAddr = "203.0.113.9".parse().unwrap();
+        assert!((0..10).all(|_| door.admit(address).is_ok()));
+        assert_eq!(door.admit(address), Err(6));
+        assert_eq!(door.admit("203.0.113.10".parse().unwrap()), Ok(()), "another address");
+        clock.advance(Span::seconds(6));
+        assert_eq!(door.admit(address), Ok(()));
+        assert_eq!(door.admit(address), Err(6));
+    }
+
+    #[test]
+    fn all_addresses_of_one_network_of_version_6_are_one() {
+        let door = Doorkeeper::new(&Clock::manual(Timestamp::from_millis(1_000_000)));
+        let from = |n: u32| format!("2001:db8::{n:x}").parse::<IpAddr>().unwrap();
+        assert!((0..10).all(|n| door.admit(from(n)).is_ok()));
+        assert!(door.admit(from(10)).is_err());
+        assert!(door.admit("2001:db8:0:1::1".parse().unwrap()).is_ok());
+    }
+}

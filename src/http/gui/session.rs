@@ -1,0 +1,189 @@
+//! Who is signed in: from the cookie of a request to an operator, by the database each time.
+//!
+//! So a session ends at once with its key, on every node. The cookie is out of reach of scripts, goes to this
+//! service only, and by https only where the service is reached so. The rules of tokens are in
+//! `domain/session.rs`. `/v1` knows nothing of cookies.
+
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::Method;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use askama::Template;
+
+use crate::clock::{fresh_uuid, random_bytes};
+use crate::domain::access::{ApiKey, Permission, Tier};
+use crate::domain::ids::KeyId;
+use crate::domain::session::{Fresh, LASTS, Presented, Session, SessionToken};
+use crate::domain::time::Timestamp;
+use crate::http::Shared;
+use crate::http::address::client_ip;
+use crate::http::error::ApiError;
+use crate::http::extract::Operator;
+use crate::http::limits::Owner;
+use crate::http::pages::private_page;
+
+use super::{Turned, see_other};
+
+/// Over https the prefix makes browsers refuse a cookie of this name that another host, or plain http, has set.
+const COOKIE_OVER_HTTPS: &str = "__Host-crypto-orders";
+const COOKIE: &str = "crypto-orders";
+
+/// An operator who is signed in.
+pub struct Visitor {
+    /// As the admin API knows them.
+    pub operator: Operator,
+    /// What their key is called.
+    pub key_name: String,
+    /// When the page was asked for.
+    pub now: Timestamp,
+    session: Session,
+    cookie: Option<Cookie<'static>>,
+}
+
+impl Visitor {
+    /// What each of their forms must carry.
+    #[must_use]
+    pub fn form_token(&self) -> &str {
+        &self.session.form_token
+    }
+
+    /// True if a form carries it.
+    #[must_use]
+    pub fn owns_form(&self, token: &str) -> bool {
+        self.session.owns_form(token)
+    }
+
+    /// A page for them.
+    ///
+    /// # Errors
+    /// 500 if it cannot be rendered.
+    pub fn answer(self, page: &impl Template) -> Result<HttpResponse, Turned> {
+        let mut response = private_page(page)?;
+        if let Some(cookie) = &self.cookie {
+            response.add_cookie(cookie).map_err(|error| ApiError::Broken(error.to_string().into()))?;
+        }
+        Ok(response)
+    }
+}
+
+impl Shared {
+    /// Who asks for a page.
+    ///
+    /// # Errors
+    /// To the door if nobody is signed in; 429 or 503.
+    pub async fn visitor(&self, request: &HttpRequest) -> Result<Visitor, Turned> {
+        let uri = request.uri();
+        let door = || Turned::ToSignIn(uri.path_and_query().map_or(uri.path(), |asked| asked.as_str()).to_owned());
+        self.let_in(request).await?.ok_or_else(door)
+    }
+
+    /// Who sends a form: its address is none to come back to.
+    pub(super) async fn sender(&self, request: &HttpRequest) -> Result<Visitor, Turned> {
+        self.let_in(request).await?.ok_or_else(|| Turned::ToSignIn("/admin".to_owned()))
+    }
+
+    /// Begins a session of a key; the cookie that opens it.
+    ///
+    /// # Errors
+    /// 503 if it cannot be stored.
+    pub(super) async fn begin_session(&self, key: KeyId) -> Result<Cookie<'static>, ApiError> {
+        let now = self.clock.now();
+        let [token, form_token] = [random_bytes(), random_bytes()].map(SessionToken::new);
+        let fresh = Fresh { id: fresh_uuid(now), token, form_token };
+        let session = Session::begin(&fresh, key, now);
+        let cookie = self.cookie(&fresh.token, &session, now);
+        self.store.session_insert(session).await?;
+        Ok(cookie)
+    }
+
+    /// Ends the session of a visitor: back to the door, without the cookie.
+    ///
+    /// # Errors
+    /// 503 if it cannot be ended.
+    pub(super) async fn end_session(&self, visitor: &Visitor) -> Result<HttpResponse, ApiError> {
+        self.store.session_end(visitor.session.id).await?;
+        let mut gone = self.dressed(Cookie::new(self.cookie_name(), ""));
+        gone.set_max_age(Duration::ZERO);
+        let mut response = see_other("/admin/sign-in");
+        response.add_cookie(&gone).map_err(|error| ApiError::Broken(error.to_string().into()))?;
+        Ok(response)
+    }
+
+    async fn let_in(&self, request: &HttpRequest) -> Result<Option<Visitor>, ApiError> {
+        let shown = request.cookie(self.cookie_name()).and_then(|cookie| SessionToken::parse(cookie.value()));
+        let Some(shown) = shown else { return Ok(None) };
+        let (hash, now) = (shown.hash(), self.clock.now());
+        let Some((session, key)) = self.store.session_by_token(hash.clone()).await? else { return Ok(None) };
+        let presented = session.presented(&hash, now);
+        if presented == Presented::Refused || !may_operate(&key, now) {
+            return Ok(None);
+        }
+        self.take_token(request, key.id)?;
+        let cookie = match presented {
+            // A form may be sent again with the same cookie, and its answer leads on: pages replace tokens.
+            Presented::Due if request.method() == Method::GET => self.replace(&session, hash, now).await?,
+            Presented::Confirmed => {
+                self.store.session_confirm(session.id, hash).await?;
+                None
+            }
+            Presented::Due | Presented::Good | Presented::Refused => None,
+        };
+        let ip = client_ip(request, &self.settings.trusted_proxies).map(|ip| ip.to_string());
+        let operator = Operator { key_id: key.id, ip };
+        Ok(Some(Visitor { operator, key_name: key.name, now, session, cookie }))
+    }
+
+    /// A new token in the place of the one that was shown; none if another request was faster.
+    async fn replace(
+        &self,
+        session: &Session,
+        shown: String,
+        now: Timestamp,
+    ) -> Result<Option<Cookie<'static>>, ApiError> {
+        let token = SessionToken::new(random_bytes());
+        let rotated =
+            Session { token_hash: token.hash(), prev_token_hash: Some(shown), rotated_at: now, ..session.clone() };
+        let cookie = self.cookie(&token, &rotated, now);
+        let replaced = self.store.session_rotate(session.token_hash.clone(), rotated).await?;
+        Ok(replaced.then_some(cookie))
+    }
+
+    /// Pages draw from the bucket that the key's requests to the API draw from.
+    fn take_token(&self, request: &HttpRequest, key: KeyId) -> Result<(), ApiError> {
+        let tier = Tier::Enterprise;
+        let Some(taken) = self.limits.take(tier, Owner::Operator(key)) else { return Ok(()) };
+        request.extensions_mut().insert(taken.standing);
+        match taken.refused_for_seconds {
+            Some(retry_after_seconds) => Err(ApiError::RateLimited { tier, retry_after_seconds }),
+            None => Ok(()),
+        }
+    }
+
+    fn cookie(&self, token: &SessionToken, session: &Session, now: Timestamp) -> Cookie<'static> {
+        let mut cookie = self.dressed(Cookie::new(self.cookie_name(), token.reveal().to_owned()));
+        let left = session.expires_at.since(now).min(LASTS);
+        cookie.set_max_age(Duration::milliseconds(left.as_millis()));
+        cookie
+    }
+
+    fn dressed(&self, mut cookie: Cookie<'static>) -> Cookie<'static> {
+        cookie.set_http_only(true);
+        cookie.set_same_site(SameSite::Lax);
+        cookie.set_path("/");
+        cookie.set_secure(self.is_reached_by_https());
+        cookie
+    }
+
+    fn cookie_name(&self) -> &'static str {
+        if self.is_reached_by_https() { COOKIE_OVER_HTTPS } else { COOKIE }
+    }
+
+    fn is_reached_by_https(&self) -> bool {
+        self.settings.public_url.starts_with("https://")
+    }
+}
+
+/// A key that still opens the operators' pages.
+pub(super) fn may_operate(key: &ApiKey, now: Timestamp) -> bool {
+    key.revoked_at.is_none() && !key.has_expired(now) && key.may(Permission::Operate)
+}
