@@ -5,13 +5,16 @@
 //! functions of `admin/`, which audit it. Frame and words that they share are in `shell.rs`, `moment.rs` and
 //! `macros.html`. `admin.js` only makes them handier.
 
+pub mod attention;
 pub mod audit_log;
+pub mod dead_letters;
 pub mod doorkeeper;
 mod form;
 mod moment;
 mod session;
 mod shell;
 pub mod sign_in;
+pub mod sweep;
 
 use std::fmt;
 

@@ -171,6 +171,12 @@ fn people() -> Vec<Place> {
         at("/admin/sign-in").get(gui::sign_in::show).post(gui::sign_in::enter),
         at("/admin/sign-out").post(gui::sign_in::leave),
         at("/admin/audit-log").get(gui::audit_log::page),
+        at("/admin/attention").get(gui::attention::page),
+        at("/admin/attention/{id}/resolve").post(gui::attention::resolve),
+        at("/admin/dead-letters").get(gui::dead_letters::page),
+        at("/admin/dead-letters/{id}/requeue").post(gui::dead_letters::requeue),
+        at("/admin/dead-letters/{id}/discard").post(gui::dead_letters::discard),
+        at("/admin/sweep").get(gui::sweep::page).post(gui::sweep::sweep),
     ]
 }
 

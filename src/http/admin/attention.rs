@@ -15,6 +15,7 @@ use crate::domain::ledger::Payment;
 use crate::domain::time::Timestamp;
 use crate::http::cursor::Records;
 use crate::http::error::ApiError;
+use crate::http::extract::Operator;
 use crate::http::openapi::problems::{self, example};
 use crate::http::openapi::schemas::ExactAmount;
 use crate::http::paging::{Asked, Paged};
@@ -32,61 +33,61 @@ const NOTE_CHARS_MAX: usize = 2000;
 pub struct ItemPayment {
     /// The order's own payment, a further one that the service made for it, or a further deposit.
     #[schema(pattern = "^(bound|own|child)$", example = "child")]
-    role: &'static str,
+    pub role: &'static str,
     /// The provider's newest word.
     #[schema(example = "finished")]
-    provider_status: String,
+    pub provider_status: String,
     #[schema(required = true, example = "btc")]
-    coin: Option<String>,
+    pub coin: Option<String>,
     /// What was asked for; of a further deposit, what arrived.
     #[schema(required = true, value_type = Option<ExactAmount>)]
-    pay_amount: Option<String>,
+    pub pay_amount: Option<String>,
     /// What arrived in its coin.
     #[schema(required = true, value_type = Option<ExactAmount>)]
-    received: Option<String>,
+    pub received: Option<String>,
     /// The other coin, where money came in another.
     #[schema(required = true, example = "usdtbsc")]
-    other_coin: Option<String>,
+    pub other_coin: Option<String>,
     /// What arrived in that.
     #[schema(required = true, value_type = Option<ExactAmount>)]
-    other_received: Option<String>,
+    pub other_received: Option<String>,
 }
 
 /// Something raised to the operator.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AttentionItem)]
 pub struct Item {
-    id: AttentionId,
+    pub id: AttentionId,
     #[schema(value_type = AttentionKind)]
-    kind: &'static str,
+    pub kind: &'static str,
     /// The order it is about; none for an IPN that matches none.
     #[schema(required = true)]
-    order_id: Option<OrderId>,
+    pub order_id: Option<OrderId>,
     /// The payment it is about.
     #[schema(required = true)]
-    payment_id: Option<PaymentId>,
+    pub payment_id: Option<PaymentId>,
     /// That payment's numbers; null where it is none of the order's.
     #[schema(required = true)]
-    payment: Option<ItemPayment>,
+    pub payment: Option<ItemPayment>,
     /// What is owed for the order, once that is known.
     #[schema(required = true, value_type = Option<ExactAmount>)]
-    owed: Option<String>,
+    pub owed: Option<String>,
     /// The coin in which it is owed.
     #[schema(required = true, example = "btc")]
-    owed_coin: Option<String>,
+    pub owed_coin: Option<String>,
     /// How often it was raised while it was open.
     #[schema(minimum = 1)]
-    count: i64,
-    first_at: Timestamp,
-    last_at: Timestamp,
+    pub count: i64,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
     #[schema(value_type = AttentionState)]
-    state: &'static str,
+    pub state: &'static str,
     #[schema(required = true)]
-    resolved_at: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
     #[schema(required = true)]
-    resolved_by: Option<KeyId>,
+    pub resolved_by: Option<KeyId>,
     #[schema(required = true)]
-    resolution_note: Option<String>,
+    pub resolution_note: Option<String>,
 }
 
 /// Shows one page of the items.
@@ -103,15 +104,22 @@ pub struct Item {
 )]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
-    let query = Query::of(&request)?;
-    let filter = filter(&query)?;
-    let asked = Asked::of(&query, Records::Attention)?;
+    answer::ok(&items(&shared, &Query::of(&request)?).await?)
+}
+
+/// The page that a query asks for.
+///
+/// # Errors
+/// 400 if a parameter breaks its rule; 503.
+pub async fn items(shared: &Shared, query: &Query) -> Result<Paged<Item>, ApiError> {
+    let filter = filter(query)?;
+    let asked = Asked::of(query, Records::Attention)?;
     let found = match asked.stretch() {
         Some(stretch) => shared.store.attention_page(filter, stretch).await?,
         None => Vec::new(),
     };
     let place = |item: &Item| Place { at: item.first_at, id: item.id.uuid().to_string() };
-    answer::ok(&asked.page(found.into_iter().map(shown).collect(), place))
+    Ok(asked.page(found.into_iter().map(shown).collect(), place))
 }
 
 fn filter(query: &Query) -> Result<AttentionFilter, ApiError> {
@@ -154,11 +162,27 @@ pub struct ResolutionNote {
 )]
 pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
-    let malformed = || ApiError::BadRequest("Invalid id format. Expected \"att_<uuid>\".".into());
-    let id = request.match_info().get("id").and_then(AttentionId::parse).ok_or_else(malformed)?;
+    let id = item_id(&request)?;
     let mut fields = body::required(&request, payload).await?;
     let note = fields.text("note", NOTE_CHARS_MAX);
     fields.finish()?;
+    answer::ok(&settle(&shared, operator, id, note).await?)
+}
+
+/// The id that the path names.
+///
+/// # Errors
+/// 400 if it is none.
+pub fn item_id(request: &HttpRequest) -> Result<AttentionId, ApiError> {
+    let malformed = || ApiError::BadRequest("Invalid id format. Expected \"att_<uuid>\".".into());
+    request.match_info().get("id").and_then(AttentionId::parse).ok_or_else(malformed)
+}
+
+/// Resolves an item with what an operator made of it, puts that on the audit log, and answers the item.
+///
+/// # Errors
+/// 404, or 409 if it was resolved before; 503.
+pub async fn settle(shared: &Shared, operator: Operator, id: AttentionId, note: String) -> Result<Item, ApiError> {
     let at = shared.clock.now();
     let audit = AuditEntry {
         actor: Some(operator.key_id),
@@ -171,7 +195,7 @@ pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared
     };
     let resolution = Resolution { at, by: Some(operator.key_id), note };
     match shared.store.attention_resolve(id, resolution, audit).await? {
-        Resolved::Done(item) => answer::ok(&shown(item)),
+        Resolved::Done(item) => Ok(shown(item)),
         Resolved::Before(_) => Err(ApiError::AttentionResolved(id)),
         Resolved::Unknown => Err(ApiError::NoSuchAttention(id)),
     }

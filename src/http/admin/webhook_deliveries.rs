@@ -27,16 +27,17 @@ use super::any_order;
 /// A delivery as operators see it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdminDelivery {
+    /// What its customer sees.
     #[serde(flatten)]
-    delivery: DeliveryResource,
+    pub delivery: DeliveryResource,
     /// Whose endpoint it is.
-    account_id: AccountId,
+    pub account_id: AccountId,
     /// The order that the event tells of; null for a ping.
     #[schema(required = true)]
-    order_id: Option<OrderId>,
+    pub order_id: Option<OrderId>,
     /// The endpoint's address, as it is now.
     #[schema(example = "https://shop.example/hooks")]
-    url: String,
+    pub url: String,
 }
 
 impl AdminDelivery {
@@ -91,7 +92,20 @@ pub async fn replay(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
 /// Does what an operator asks with the delivery that the path names, puts it on the audit log, and shows it.
 pub async fn fulfil(shared: &Shared, request: &HttpRequest, asked: (Operator, Wish)) -> Result<HttpResponse, ApiError> {
     let (operator, wish) = asked;
-    let (id, at) = (asked_for(request)?, shared.clock.now());
+    answer::ok(&resent(shared, operator, asked_for(request)?, wish).await?)
+}
+
+/// Does what an operator asks with a delivery, puts it on the audit log, and answers it.
+///
+/// # Errors
+/// 404, or 409 where its state does not allow it; 503.
+pub async fn resent(
+    shared: &Shared,
+    operator: Operator,
+    id: DeliveryId,
+    wish: Wish,
+) -> Result<AdminDelivery, ApiError> {
+    let at = shared.clock.now();
     let (action, status) = match wish {
         Wish::Replay => ("webhook_delivery.replayed", "pending"),
         Wish::Requeue => ("webhook_delivery.requeued", "pending"),
@@ -107,7 +121,7 @@ pub async fn fulfil(shared: &Shared, request: &HttpRequest, asked: (Operator, Wi
         at,
     };
     let found = resend(shared, Resend { id, owner: None, wish, audit: Some(audit), at }).await?;
-    answer::ok(&AdminDelivery::of(found))
+    Ok(AdminDelivery::of(found))
 }
 
 /// Lists what was sent, or is to be, of an order.

@@ -31,12 +31,20 @@ use super::webhook_deliveries::{AdminDelivery, fulfil};
 )]
 pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
-    let asked = Asked::of(&Query::of(&request)?, Records::DeadLetters)?;
+    answer::ok(&dead_letters(&shared, &Query::of(&request)?).await?)
+}
+
+/// The page that a query asks for.
+///
+/// # Errors
+/// 400 if a parameter breaks its rule; 503.
+pub async fn dead_letters(shared: &Shared, query: &Query) -> Result<Paged<AdminDelivery>, ApiError> {
+    let asked = Asked::of(query, Records::DeadLetters)?;
     let found = match asked.stretch() {
         Some(stretch) => shared.store.dlq_page(stretch).await?,
         None => Vec::new(),
     };
-    answer::ok(&asked.page(found.into_iter().map(AdminDelivery::of).collect(), AdminDelivery::place))
+    Ok(asked.page(found.into_iter().map(AdminDelivery::of).collect(), AdminDelivery::place))
 }
 
 /// Sends a dead letter again.

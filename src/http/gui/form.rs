@@ -8,7 +8,7 @@ use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN}
 use actix_web::web::Payload;
 
 use crate::http::error::{ApiError, FormRefusal};
-use crate::http::query::Query;
+use crate::http::query::{LimitRule, Query};
 use crate::http::{Shared, body};
 
 use super::Turned;
@@ -81,6 +81,14 @@ impl Form {
             return Err(ApiError::BadRequest(format!("{name} must not contain NUL characters.").into()));
         }
         Ok((!text.is_empty()).then(|| text.to_owned()))
+    }
+
+    /// A whole number in its range, or its default.
+    ///
+    /// # Errors
+    /// 400 outside of it.
+    pub fn count(&self, name: &str, rule: LimitRule) -> Result<usize, ApiError> {
+        self.0.count(name, rule)
     }
 }
 

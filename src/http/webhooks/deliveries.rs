@@ -26,38 +26,38 @@ const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Delivery)]
 pub struct DeliveryResource {
-    id: DeliveryId,
-    webhook_id: WebhookId,
+    pub id: DeliveryId,
+    pub webhook_id: WebhookId,
     /// The event's id, by which receivers drop repeats.
     #[schema(
         pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
         example = "0190a5d9-7b12-7f00-8c3d-9e4f5a6b7c8d"
     )]
-    event_id: String,
+    pub event_id: String,
     #[schema(value_type = EventType)]
-    event_type: &'static str,
+    pub event_type: &'static str,
     /// `failed`: an attempt failed; without `next_attempt_at` it was discarded. `dlq`: given up.
     #[schema(value_type = DeliveryStatus)]
-    status: &'static str,
+    pub status: &'static str,
     /// Attempts since it was queued, or asked for again.
     #[schema(minimum = 0)]
-    attempts: i64,
+    pub attempts: i64,
     /// Null while it is attempted, and once it is over.
     #[schema(required = true)]
-    next_attempt_at: Option<Timestamp>,
+    pub next_attempt_at: Option<Timestamp>,
     /// The status of the newest answer.
     #[schema(required = true, minimum = 100, maximum = 999, example = 500)]
-    last_response_status: Option<i64>,
+    pub last_response_status: Option<i64>,
     /// How the newest answer's body began.
     #[schema(required = true, max_length = 4096, example = "upstream timed out")]
-    last_response_excerpt: Option<String>,
+    pub last_response_excerpt: Option<String>,
     /// Why the newest attempt failed.
     #[schema(required = true, example = "The endpoint answered 500.")]
-    last_error: Option<String>,
+    pub last_error: Option<String>,
     /// When it was confirmed; null once it was asked for again.
     #[schema(required = true, example = json!(null))]
-    delivered_at: Option<Timestamp>,
-    created_at: Timestamp,
+    pub delivered_at: Option<Timestamp>,
+    pub created_at: Timestamp,
 }
 
 impl DeliveryResource {

@@ -1,0 +1,148 @@
+//! `/admin/attention`: what somebody should look at, what it means, and disposing of it.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use crate::domain::attention::AttentionKind;
+use crate::domain::time::Timestamp;
+use crate::http::Shared;
+use crate::http::admin::attention::{Item, ItemPayment, item_id, items, settle};
+use crate::http::error::ApiError;
+use crate::http::query::Query;
+
+use super::form::Submission;
+use super::moment::Moment;
+use super::shell::{Section, Shell};
+use super::{Turned, see_other, with_cursor};
+
+const NOTE_CHARS_MAX: usize = 2000;
+
+#[derive(Template)]
+#[template(path = "attention.html", config = "src/http/pages/askama.toml")]
+struct Attention {
+    shell: Shell,
+    state: String,
+    kind: String,
+    kinds: Vec<&'static str>,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+struct Row {
+    id: String,
+    kind: &'static str,
+    meaning: &'static str,
+    order: Option<String>,
+    payment: Option<String>,
+    amounts: Option<String>,
+    count: i64,
+    first: Moment,
+    last: Moment,
+    resolved: Option<Resolved>,
+}
+
+struct Resolved {
+    at: Moment,
+    by: String,
+    note: String,
+}
+
+impl Row {
+    fn of(item: Item, now: Timestamp) -> Self {
+        let by = item.resolved_by.map_or_else(|| "the service".to_owned(), |key| key.to_string());
+        let note = item.resolution_note.unwrap_or_default();
+        Self {
+            id: item.id.to_string(),
+            kind: item.kind,
+            meaning: AttentionKind::parse(item.kind).map_or("", meaning),
+            order: item.order_id.map(|id| id.to_string()),
+            amounts: item
+                .payment
+                .as_ref()
+                .map(|payment| amounts(payment, item.owed.as_deref(), item.owed_coin.as_deref())),
+            payment: item.payment_id.map(|id| id.as_str().to_owned()),
+            count: item.count,
+            first: Moment::new(item.first_at, now),
+            last: Moment::new(item.last_at, now),
+            resolved: item.resolved_at.map(|at| Resolved { at: Moment::new(at, now), by, note }),
+        }
+    }
+}
+
+/// What arrived, and of how much, in exact digits.
+fn amounts(payment: &ItemPayment, owed: Option<&str>, owed_coin: Option<&str>) -> String {
+    let in_coin = |amount: &str, coin: Option<&str>| format!("{amount} {}", coin.unwrap_or("of an unknown coin"));
+    let received = payment.received.as_deref().map(|received| in_coin(received, payment.coin.as_deref()));
+    let other = payment.other_received.as_deref().map(|other| in_coin(other, payment.other_coin.as_deref()));
+    let arrived = [received, other].into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    let arrived = if arrived.is_empty() { "an amount that was not said".to_owned() } else { arrived };
+    let owed = owed.map(|owed| format!(" of {}", in_coin(owed, owed_coin))).unwrap_or_default();
+    format!("{arrived}{owed}; the provider said {}", payment.provider_status)
+}
+
+/// What an operator should know of each kind, in a sentence.
+fn meaning(kind: AttentionKind) -> &'static str {
+    match kind {
+        AttentionKind::LatePayment => {
+            "Money arrived for an order that is failed or cancelled for good. Accept it, or settle with the customer."
+        }
+        AttentionKind::PaymentMismatch => {
+            "A payment was reported for an order that it does not belong to. Nothing was changed."
+        }
+        AttentionKind::PriceMismatch => "A payment was made for another price than the order's. Nothing was bound.",
+        AttentionKind::Underpaid => "Less arrived than is owed. Ask for the rest, or accept what there is.",
+        AttentionKind::Overpaid => "More arrived than is owed. The order is paid; the rest is the customer's credit.",
+        AttentionKind::CurrencyMismatch => {
+            "Money arrived in another coin than was asked for. Judge its worth, then accept it or not."
+        }
+        AttentionKind::ChildPayment => {
+            "A further deposit arrived at an address that was paid before. It is recorded and not counted."
+        }
+        AttentionKind::PaidThenFailed => {
+            "The provider says failed of an order that is paid. It stays paid; ask the provider."
+        }
+        AttentionKind::FailedWithMoney => {
+            "The payment failed at the provider although money had arrived. Ask the provider where it is."
+        }
+        AttentionKind::Stalled => {
+            "Money is on its way or incomplete for too long without news. Look at the payment at the provider."
+        }
+        AttentionKind::UnknownStatus => "The provider used a word that this service does not know. It moved nothing.",
+        AttentionKind::UnmatchedIpn => {
+            "A signed notification names no order of ours. Is the callback shared with another shop?"
+        }
+        AttentionKind::IpnSilence => {
+            "The provider's notifications fail to come. Check the callback URL and the IPN secret."
+        }
+        AttentionKind::CreateRefused => {
+            "The provider refused to make a payment for this order. Its reason is in the log."
+        }
+    }
+}
+
+/// `GET /admin/attention`.
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+    let visitor = shared.visitor(&request).await?;
+    let query = Query::of(&request)?.filled();
+    let found = items(&shared, &query).await?;
+    let asked = |name| query.get(name).unwrap_or_default().to_owned();
+    let page = Attention {
+        shell: Shell::new(&visitor, &request, Section::Attention),
+        state: asked("state"),
+        kind: asked("kind"),
+        kinds: AttentionKind::ALL.into_iter().map(AttentionKind::as_str).collect(),
+        next: found.next_cursor.map(|cursor| with_cursor("/admin/attention", &query, Some(&cursor))),
+        rows: found.data.into_iter().map(|item| Row::of(item, visitor.now)).collect(),
+    };
+    visitor.answer(&page)
+}
+
+/// `POST /admin/attention/{id}/resolve`.
+pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+    let Submission { visitor, form } = shared.submission(&request, payload).await?;
+    let missing = || ApiError::BadRequest("Say in the note what was found and done.".into());
+    let note = form.text("note", NOTE_CHARS_MAX)?.ok_or_else(missing)?;
+    settle(&shared, visitor.operator, item_id(&request)?, note).await?;
+    Ok(see_other("/admin/attention?done=resolved"))
+}
