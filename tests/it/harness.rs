@@ -5,6 +5,7 @@
 
 pub mod door;
 pub mod load;
+pub mod operator;
 pub mod pages;
 pub mod process;
 pub mod responder;
@@ -363,7 +364,8 @@ fn open_when_free(url: &str, clock: &Clock) -> Store {
 
 /// A client that takes no connection which the server, who keeps them for 5 s, may just be closing.
 fn client(builder: reqwest::ClientBuilder) -> Client {
-    builder.no_proxy().pool_idle_timeout(std::time::Duration::from_secs(2)).build().expect("a client")
+    let builder = builder.no_proxy().redirect(reqwest::redirect::Policy::none());
+    builder.pool_idle_timeout(std::time::Duration::from_secs(2)).build().expect("a client")
 }
 
 async fn mint(store: &Store, now: Timestamp, account_id: Option<AccountId>, scopes: &[Scope]) -> String {

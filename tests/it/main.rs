@@ -41,6 +41,8 @@ mod doctor;
 mod doctor_signature;
 mod evidence_metrics;
 mod fuzz;
+mod gui_session;
+mod gui_work;
 mod harness;
 mod harness_program;
 mod heads;
