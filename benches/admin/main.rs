@@ -62,12 +62,13 @@ async fn measure(database: &Database, orders: u64) -> Measured {
     let key = key.get("plaintext").and_then(serde_json::Value::as_str).expect("a key has a plaintext").to_owned();
     let server = Server::start(database);
     server.first_answer("GET /readyz HTTP/1.1\r\nhost: load\r\n\r\n").await;
+    let credentials = Credentials { cookie: sign_in(&server, &key).await, key };
     let samples = Samples::of(database);
     let mut timed = Vec::new();
     for question in questions::all(&samples) {
-        timed.push(ask(&server, &key, &question).await);
+        timed.push(ask(&server, &credentials, &question).await);
     }
-    let export = stream(&server, &key, orders).await;
+    let export = stream(&server, &credentials.key, orders).await;
     server.stop();
     Measured { timed, export }
 }
@@ -86,11 +87,39 @@ fn seed(database: &Database, orders: u64) {
     println!("{}: {orders} orders seeded in {seconds} ms", database.kind());
 }
 
-async fn ask(server: &Server, key: &str, question: &Question) -> Timed {
+/// What lets an operator in.
+struct Credentials {
+    /// To the API.
+    key: String,
+    /// To the pages.
+    cookie: String,
+}
+
+impl Credentials {
+    /// The line of a request's head that lets it in.
+    fn header(&self, path: &str) -> String {
+        let Self { key, cookie } = self;
+        if path.starts_with("/v1") { format!("authorization: Bearer {key}") } else { format!("cookie: {cookie}") }
+    }
+}
+
+async fn sign_in(server: &Server, key: &str) -> String {
+    let base = format!("http://{}", server.address());
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let request = client.build().expect("a client").post(format!("{base}/admin/sign-in")).header("origin", &base);
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(format!("key={key}"));
+    let answer = request.send().await.expect("the server answers");
+    assert_eq!(answer.status(), 303);
+    let cookie = answer.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
+    cookie.and_then(|cookie| cookie.split(';').next()).expect("a cookie").to_owned()
+}
+
+async fn ask(server: &Server, credentials: &Credentials, question: &Question) -> Timed {
     let mut connection = Connection::open(server.address()).await.expect("the server listens");
     let mut micros = Vec::with_capacity(ASKED);
     for (index, path) in question.paths.iter().cycle().take(ASKED.saturating_add(WARM_UP)).enumerate() {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: load\r\nauthorization: Bearer {key}\r\n\r\n");
+        let header = credentials.header(path);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: load\r\n{header}\r\n\r\n");
         let began = Instant::now();
         let answer = connection.send(request.as_bytes()).await.expect("the server answers");
         let took = began.elapsed();

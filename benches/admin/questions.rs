@@ -51,7 +51,10 @@ impl Samples {
 
 /// All questions.
 pub fn all(samples: &Samples) -> Vec<Question> {
-    [lists(samples), look_ups(samples), statistics(samples), searches(samples)].into_iter().flatten().collect()
+    [lists(samples), look_ups(samples), statistics(samples), searches(samples), pages(samples)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn question(name: &'static str, promised_micros: u32, rest: Vec<String>) -> Question {
@@ -117,6 +120,25 @@ fn searches(samples: &Samples) -> Vec<Question> {
         question("search: absent words", SEARCH, absent.to_vec()),
         question("search: two letters", SEARCH, ["ap", "zz", "so"].map(|word| search(word.to_owned())).to_vec()),
         question("search: with a status", SEARCH, filtered.to_vec()),
+    ]
+}
+
+/// The same as pages, which only show what is asked above.
+fn pages(samples: &Samples) -> Vec<Question> {
+    let page = |name, paths: Vec<String>| Question { name, promised_micros: USUAL, paths };
+    let one = |path: &str| vec![path.to_owned()];
+    let statuses = ["pending", "paid", "failed"].map(|status| format!("/admin/orders?status={status}"));
+    let accounts = samples.accounts.iter().map(|id| format!("/admin/idempotency?account_id={id}"));
+    vec![
+        page("page: overview", one("/admin")),
+        page("page: orders", one("/admin/orders")),
+        page("page: orders, each status", statuses.to_vec()),
+        page("page: an order", samples.ids.iter().map(|id| format!("/admin/orders/{id}")).collect()),
+        page("page: sweep", one("/admin/sweep")),
+        page("page: attention", one("/admin/attention")),
+        page("page: dead letters", one("/admin/dead-letters")),
+        page("page: audit log", one("/admin/audit-log")),
+        page("page: keys of an account", accounts.collect()),
     ]
 }
 

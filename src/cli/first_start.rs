@@ -69,6 +69,8 @@ This is the first start on an empty database. These keys are shown only now:
   customer key  {customer}
   operator key  {operator}
 
+The operators' pages are at {local}/admin: sign in with the operator key.
+
 To see an order paid, {place}:
 
   KEY={customer}
@@ -161,6 +163,8 @@ The database is empty. Make an account and keys, with the same settings:
   {program} accounts create --name Acme --tier enterprise
   {program} keys create --account <account id> --scope account_owner
   {program} keys create --admin
+
+The operators' pages are at {url}/admin: sign in with the operator's key.
 ",
         url = settings.public_url,
         program = program(),
@@ -180,6 +184,7 @@ mod tests {
         assert!(shown.contains(demo.customer.plaintext.reveal()) && shown.contains(demo.operator.plaintext.reveal()));
         assert!(shown.contains(r#"{"product":"solo_manual","price_cents":7900,"price_currency":"USD"}"#), "{shown}");
         assert!(shown.contains("http://127.0.0.1:8080/v1/billing/crypto-checkout"), "{shown}");
+        assert!(shown.contains("http://127.0.0.1:8080/admin"), "{shown}");
     }
 
     #[test]
