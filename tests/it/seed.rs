@@ -6,7 +6,11 @@ use crate::archive::{at, exported, fresh, imported};
 use crate::engines::Engine;
 use crate::harness_program::{Ended, Site};
 
-on_both_engines![the_same_seed_makes_the_same_database, a_server_serves_what_a_seed_made];
+on_both_engines![
+    the_same_seed_makes_the_same_database,
+    a_server_serves_what_a_seed_made,
+    what_concerns_no_order_is_raised_once_for_all_of_them,
+];
 
 const UNTIL: &str = "2026-05-12T00:00:00Z";
 
@@ -58,4 +62,15 @@ async fn a_server_serves_what_a_seed_made(engine: Engine) {
     assert!(refused.contains("key"), "{refused}");
     let refused = site.run(&["seed", "--orders", "1", "--production"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
+}
+
+async fn what_concerns_no_order_is_raised_once_for_all_of_them(engine: Engine) {
+    let database = fresh(engine).await;
+    at(&database.url).run(&["seed", "--orders", "1500", "--seed", "7", "--until", UNTIL, "--json"]).printed();
+    let raised =
+        database.sql("select count(*) || ' ' || max(order_id) from attention_items where kind = 'ipn_silence'");
+    assert_eq!(raised, "1 ");
+    let times: u32 =
+        database.sql("select max(count) from attention_items where kind = 'ipn_silence'").parse().expect("a number");
+    assert!(1 < times, "one item for {times} moves");
 }

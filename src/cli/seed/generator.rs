@@ -35,6 +35,8 @@ pub struct Generator<'a> {
     crowd: Crowd,
     products: Vec<(&'a ProductCode, Price)>,
     counters: BTreeMap<AccountId, IdempotencyTotals>,
+    /// When questions found what IPNs should have told: raised about no order, so once for all of them.
+    silences: Vec<Timestamp>,
 }
 
 impl<'a> Generator<'a> {
@@ -54,6 +56,7 @@ impl<'a> Generator<'a> {
             world: World { settings, operator, until },
             counters: crowd.accounts.iter().map(|account| (account.id, IdempotencyTotals::default())).collect(),
             crowd,
+            silences: Vec::new(),
         }
     }
 
@@ -81,6 +84,9 @@ impl<'a> Generator<'a> {
         let history = std::mem::take(&mut story.history);
         let mut dice = story.into_dice();
         self.count(account, &history);
+        let raised = history.iter().flat_map(|set| set.attention.iter().map(|item| (item, set.at)));
+        let silent = raised.filter(|(item, _)| item.kind == AttentionKind::IpnSilence).map(|(_, at)| at);
+        self.silences.extend(silent);
         let mut records = Vec::new();
         for entry in history.iter().filter_map(|set| set.audit.as_ref()) {
             records.push(Record::audit_entry(dice.uuid(entry.at), entry));
@@ -113,14 +119,24 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// What stands beside the orders: IPNs of other shops, and the counters.
+    /// What stands beside the orders: IPNs of other shops, the silence of the provider's, and the counters.
     pub fn rest(&self) -> Vec<Record> {
         let mut records = Vec::new();
         for number in 0..self.orders / ORDERS_PER_STRAY {
             records.extend(self.stray(number));
         }
+        records.extend(self.silence());
         records.extend(self.counters.iter().map(|(account, totals)| Record::counters(*account, totals)));
         records
+    }
+
+    fn silence(&self) -> Vec<Record> {
+        let mut dice = Dice::of(self.seed, 4, 0);
+        let item = Attention { kind: AttentionKind::IpnSilence, order: None, payment: None };
+        let raised = self.silences.iter().map(|at| Changeset { attention: vec![item.clone()], ..Changeset::new(*at) });
+        let mut raised: Vec<_> = raised.collect();
+        raised.sort_by_key(|set| set.at);
+        Record::attention(&raised, |at| dice.uuid(at))
     }
 
     fn stray(&self, number: u64) -> Vec<Record> {

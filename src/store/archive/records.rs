@@ -136,7 +136,9 @@ impl Record {
     pub fn order(history: &[Changeset], mut fresh_id: impl FnMut(Timestamp) -> Uuid) -> Option<Self> {
         let last = history.iter().rev().find_map(|set| set.order.as_ref())?;
         let mut parts = OrderParts::of(OrderRow::of(&last.after));
-        parts.attention = raised_of(history.iter()).into_iter().map(AttentionRow::from).collect();
+        // What is about no order stands beside all of them, once: see `attention`.
+        let own = raised_of(history.iter()).into_iter().filter(|row| !row.order_id.is_empty());
+        parts.attention = own.map(AttentionRow::from).collect();
         for set in history {
             parts.learn(set);
         }
