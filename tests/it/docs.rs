@@ -13,14 +13,14 @@ on_both_engines![
     every_link_leads_to_what_is_there,
 ];
 
-/// The addresses that others link to.
-const KNOWN: [&str; 6] = [
-    "/docs/crypto-orders-ops-runbook",
-    "/docs/webhooks-crypto-events",
-    "/docs/admin-csv-export",
-    "/docs/admin-api-pagination",
-    "/docs/idempotency-keys",
-    "/docs/operations",
+/// The addresses that others link to, each with its file.
+const KNOWN: [[&str; 2]; 6] = [
+    ["/docs/crypto-orders-ops-runbook", "crypto-orders-ops-runbook.md"],
+    ["/docs/webhooks-crypto-events", "webhooks.md"],
+    ["/docs/admin-csv-export", "admin-csv-export.md"],
+    ["/docs/admin-api-pagination", "admin-api-pagination.md"],
+    ["/docs/idempotency-keys", "idempotency-keys.md"],
+    ["/docs/operations", "operations.md"],
 ];
 
 async fn the_document_and_its_page_are_there_without_a_key(engine: Engine) {
@@ -42,8 +42,10 @@ async fn the_document_and_its_page_are_there_without_a_key(engine: Engine) {
 async fn every_page_is_found_from_the_index_and_is_small_with_all_it_brings_along(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let pages = pages(&app).await;
-    for known in KNOWN {
-        assert!(pages.contains_key(known), "{known}");
+    for [address, file] in KNOWN {
+        assert!(pages.contains_key(address), "{address}");
+        let row = format!(" | [docs/{file}](docs/{file}) | `{address}` |\n");
+        assert!(include_str!("../../README.md").contains(&row), "the README lacks{row}");
     }
     for (address, page) in &pages {
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{address}");

@@ -121,7 +121,7 @@ impl Writer {
             Tag::CodeBlock(kind) => self.open_code(&kind),
             Tag::Table(_) => {
                 let region = self.region("Table");
-                self.put(&format!("<div class=\"sideways\"{region}>\n<table>\n"));
+                self.put(&format!("<div class=\"scroll\"{region}>\n<table>\n"));
             }
             Tag::TableHead => {
                 self.cell = "th scope=\"col\"";
@@ -166,7 +166,7 @@ impl Writer {
             return self.put("<pre><code>");
         }
         let region = self.region("Code");
-        self.put(&format!("<pre class=\"sideways\"{region}><code>"));
+        self.put(&format!("<pre class=\"scroll\"{region}><code>"));
     }
 
     /// What makes an element one that can be scrolled by keys, under a name that no other has.
@@ -288,9 +288,9 @@ mod tests {
     fn tables_and_code_can_be_scrolled_by_keys_under_names_of_their_own() {
         let both = html("## Both\"\n| a |\n|---|\n| 1 |\n\n```json\n{}\n```\n\n```bash\nls\n```");
         let expected = "<h2 id=\"both\">Both\"</h2>\n\
-            <div class=\"sideways\" role=\"region\" tabindex=\"0\" aria-label=\"Table 1: Both&quot;\">\n<table>\n\
+            <div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table 1: Both&quot;\">\n<table>\n\
             <thead>\n<tr><th scope=\"col\">a</th></tr>\n</thead>\n<tbody>\n<tr><td>1</td></tr>\n</tbody>\n</table>\n</div>\n\
-            <pre class=\"sideways\" role=\"region\" tabindex=\"0\" aria-label=\"Code 2: Both&quot;\"><code>{}\n</code></pre>\n\
+            <pre class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Code 2: Both&quot;\"><code>{}\n</code></pre>\n\
             <pre><code>ls\n</code></pre>\n";
         assert_eq!(both, expected);
     }
