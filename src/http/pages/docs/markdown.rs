@@ -44,17 +44,17 @@ pub struct Part {
 /// Renders a file; `resolve` says where its links lead.
 #[must_use]
 pub fn render(markdown: &str, resolve: fn(&str) -> Option<String>) -> Rendered {
-    let mut writer = Writer::new(resolve);
+    let mut scribe = Scribe::new(resolve);
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
-        writer.event(event);
+        scribe.event(event);
     }
-    Rendered { text: Html(writer.html), contents: writer.contents }
+    Rendered { text: Html(scribe.html), contents: scribe.contents }
 }
 
 /// Names that the frame of a page has taken.
 const TAKEN: &str = "main";
 
-struct Writer {
+struct Scribe {
     html: String,
     resolve: fn(&str) -> Option<String>,
     contents: Vec<Part>,
@@ -75,7 +75,7 @@ struct Heading {
     text: String,
 }
 
-impl Writer {
+impl Scribe {
     fn new(resolve: fn(&str) -> Option<String>) -> Self {
         Self {
             html: String::new(),
