@@ -180,7 +180,7 @@ fn people() -> Vec<Place> {
     ]
 }
 
-/// Documentation for people; what of it is older than this list stands in the table above.
+/// Documentation for people, but for the two pages in the table above, which the OpenAPI document has.
 fn documents() -> Vec<Place> {
     let place = |address: &'static str| {
         at(address).get(move |shared: web::Data<Shared>| async move { pages::docs::answer(&shared, address) })
