@@ -8,7 +8,7 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource
 
 use super::error::ApiError;
 use super::pages::PageError;
-use super::{account, admin, billing, gui, health, ipn, keys, openapi, pages, webhooks};
+use super::{Shared, account, admin, billing, gui, health, ipn, keys, openapi, pages, webhooks};
 
 /// A path, and what is served there.
 pub struct Place {
@@ -180,9 +180,17 @@ fn people() -> Vec<Place> {
     ]
 }
 
+/// Documentation for people, but for the two pages in the table above, which the OpenAPI document has.
+fn documents() -> Vec<Place> {
+    let place = |address: &'static str| {
+        at(address).get(move |shared: web::Data<Shared>| async move { pages::docs::answer(&shared, address) })
+    };
+    pages::docs::addresses().map(place).collect()
+}
+
 /// Hands the table to the server.
 pub fn configure(config: &mut web::ServiceConfig) {
-    for place in table().into_iter().chain(people()) {
+    for place in table().into_iter().chain(people()).chain(documents()) {
         config.service(place.resource());
     }
     config.default_service(web::to(nowhere));

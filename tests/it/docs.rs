@@ -1,11 +1,27 @@
 //! The documentation as a browser and a program meet it. What must stand in it is tested beside it in `src/http`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use reqwest::Method;
 
 use crate::engines::Engine;
 use crate::harness::{Answer, TestApp};
 
-on_both_engines![the_document_and_its_page_are_there_without_a_key];
+on_both_engines![
+    the_document_and_its_page_are_there_without_a_key,
+    every_page_is_found_from_the_index_and_is_small_with_all_it_brings_along,
+    every_link_leads_to_what_is_there,
+];
+
+/// The addresses that others link to, each with its file.
+const KNOWN: [[&str; 2]; 6] = [
+    ["/docs/crypto-orders-ops-runbook", "crypto-orders-ops-runbook.md"],
+    ["/docs/webhooks-crypto-events", "webhooks.md"],
+    ["/docs/admin-csv-export", "admin-csv-export.md"],
+    ["/docs/admin-api-pagination", "admin-api-pagination.md"],
+    ["/docs/idempotency-keys", "idempotency-keys.md"],
+    ["/docs/operations", "operations.md"],
+];
 
 async fn the_document_and_its_page_are_there_without_a_key(engine: Engine) {
     let app = TestApp::spawn(engine).await;
@@ -15,19 +31,79 @@ async fn the_document_and_its_page_are_there_without_a_key(engine: Engine) {
     assert_eq!(product.as_array().map(Vec::len), Some(6), "the shipped catalogue");
 
     let page = fetched(&app, "/docs/api").await;
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    let policy = page.header("content-security-policy").expect("a policy");
-    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
-    assert_eq!(page.header("x-frame-options"), Some("SAMEORIGIN"));
-    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(page.header("cache-control"), Some("no-cache"));
-
     let style = page.text.split("rel=\"stylesheet\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
     let style = fetched(&app, style.expect("a style sheet")).await;
     assert_eq!(style.header("content-type"), Some("text/css; charset=utf-8"));
     assert_eq!(style.header("cache-control"), Some("public, max-age=31536000, immutable"));
     let icon = fetched(&app, "/assets/icon.svg").await;
     assert_eq!(icon.header("content-type"), Some("image/svg+xml"));
+}
+
+async fn every_page_is_found_from_the_index_and_is_small_with_all_it_brings_along(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let pages = pages(&app).await;
+    for [address, file] in KNOWN {
+        assert!(pages.contains_key(address), "{address}");
+        let row = format!(" | [docs/{file}](docs/{file}) | `{address}` |\n");
+        assert!(include_str!("../../README.md").contains(&row), "the README lacks{row}");
+    }
+    for (address, page) in &pages {
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{address}");
+        let policy = page.header("content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{address}: {policy}");
+        assert_eq!(page.header("x-frame-options"), Some("SAMEORIGIN"), "{address}");
+        assert_eq!(page.header("x-content-type-options"), Some("nosniff"), "{address}");
+        assert_eq!(page.header("cache-control"), Some("no-cache"), "{address}");
+        let mut weight = page.text.len();
+        let beside = [values(&page.text, "href"), values(&page.text, "src")].concat();
+        for file in beside.into_iter().filter(|link| link.starts_with("/assets/")) {
+            weight += fetched(&app, file).await.text.len();
+        }
+        assert!(weight < 100_000, "{address}: {weight} bytes");
+    }
+}
+
+async fn every_link_leads_to_what_is_there(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let pages = pages(&app).await;
+    let mut links = BTreeSet::new();
+    for (address, page) in &pages {
+        for link in values(&page.text, "href") {
+            match link.split_at_checked(1) {
+                Some(("#", _)) => drop(links.insert(format!("{address}{link}"))),
+                Some(("/", _)) => drop(links.insert(link.to_owned())),
+                _ => assert!(link.starts_with("https://"), "{address}: {link}"),
+            }
+        }
+    }
+    assert!(200 < links.len(), "{links:?}");
+    for link in links {
+        let (path, name) = link.split_once('#').unwrap_or((&link, ""));
+        let page = match pages.get(path) {
+            Some(page) => page,
+            None => &fetched(&app, path).await,
+        };
+        assert!(name.is_empty() || values(&page.text, "id").contains(&name), "{link}");
+    }
+}
+
+/// The index and every page that it leads to.
+async fn pages(app: &TestApp) -> BTreeMap<String, Answer> {
+    let index = fetched(app, "/docs").await;
+    let links: BTreeSet<_> =
+        values(&index.text, "href").into_iter().filter(|link| link.starts_with("/docs/")).collect();
+    let mut pages = BTreeMap::new();
+    for link in links {
+        pages.insert(link.to_owned(), fetched(app, link).await);
+    }
+    pages.insert("/docs".to_owned(), index);
+    pages
+}
+
+/// The values of an attribute.
+fn values<'h>(html: &'h str, attribute: &str) -> Vec<&'h str> {
+    let opening = format!(" {attribute}=\"");
+    html.split(&opening).skip(1).filter_map(|rest| rest.split('"').next()).collect()
 }
 
 async fn fetched(app: &TestApp, path: &str) -> Answer {

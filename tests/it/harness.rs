@@ -13,6 +13,7 @@ pub mod simulated;
 pub mod sink;
 pub mod sql;
 pub mod stock;
+pub mod terminal;
 
 use std::sync::Arc;
 

@@ -43,6 +43,7 @@ mod evidence_metrics;
 mod fuzz;
 mod gui_session;
 mod gui_work;
+mod guides;
 mod harness;
 mod harness_program;
 mod heads;

@@ -104,6 +104,9 @@ fn the_code_map_names_every_part_of_src_and_nothing_else() {
 fn every_file_that_the_pages_name_exists() {
     for name in [
         "README.md",
+        "docs/admin-api-pagination.md",
+        "docs/admin-csv-export.md",
+        "docs/idempotency-keys.md",
         "docs/operations.md",
         "docs/crypto-orders-ops-runbook.md",
         "docs/webhooks.md",

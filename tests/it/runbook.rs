@@ -3,8 +3,6 @@
 //!
 //! Only the variables that the page has its reader set are this test's own.
 
-use std::process::Command;
-
 use crypto_orders::domain::attention::AttentionKind;
 use crypto_orders::domain::time::Span;
 use serde_json::{Value, json};
@@ -12,6 +10,7 @@ use serde_json::{Value, json};
 use crate::deliveries;
 use crate::engines::Engine;
 use crate::harness::responder::{Responder, Said};
+use crate::harness::terminal::{self, Terminal};
 use crate::harness::{TestApp, eventually, order_body, payment};
 use crate::top_up::{made, provided};
 
@@ -21,6 +20,7 @@ on_both_engines![
     a_payment_that_landed_without_its_ipn_is_replayed,
     two_charges_are_told_apart_by_their_keys,
     the_log_tells_what_happened_in_order,
+    a_failure_is_explained_by_the_order_its_log_and_its_newest_ipn,
     a_merchant_who_was_not_told_is_told_again,
     money_that_needs_a_decision_is_shown_and_accepted,
     the_payments_of_a_short_order_are_shown_and_the_rest_is_asked_for,
@@ -31,18 +31,9 @@ on_both_engines![
 const PAGE: &str = include_str!("../../docs/crypto-orders-ops-runbook.md");
 const JSON: &str = "Content-Type: application/json";
 
-/// The commands under a heading of the page, one a line.
-fn commands(heading: &str) -> Vec<&'static str> {
-    let (_, after) = PAGE.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
-    let section = after.split("\n## ").next().unwrap_or(after);
-    let blocks = section.split("```bash\n").skip(1).filter_map(|block| block.split("```").next());
-    blocks.flat_map(str::lines).collect()
-}
-
 /// The command under a heading that has this in it.
 fn command(heading: &str, part: &str) -> &'static str {
-    let found = commands(heading).into_iter().find(|command| command.contains(part));
-    found.unwrap_or_else(|| panic!("no command with {part} under {heading}"))
+    terminal::command(PAGE, heading, part)
 }
 
 /// What the question is about, as the reader sets it.
@@ -57,18 +48,18 @@ struct Case {
 
 /// What a command of the page prints in the reader's terminal.
 async fn paste(app: &TestApp, case: &Case, command: &str) -> String {
-    let mut bash = Command::new("bash");
-    bash.args(["-c", command]).env("BASE", app.base()).env("ADMIN_KEY", &app.operator);
-    bash.env("ORDER", &case.order).env("PAYMENT", &case.payment).env("ACCOUNT", &case.account);
-    bash.env("ITEM", &case.item).env("DELIVERY", &case.delivery);
-    let output = tokio::task::spawn_blocking(move || bash.output()).await.expect("it ends").expect("bash runs");
-    assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
+    terminal(app, case).paste(command).await
 }
 
 async fn paste_json(app: &TestApp, case: &Case, command: &str) -> Value {
-    let printed = paste(app, case, command).await;
-    serde_json::from_str(&printed).unwrap_or_else(|_| panic!("{command}\n{printed}"))
+    terminal(app, case).paste_json(command).await
+}
+
+fn terminal<'a>(app: &'a TestApp, case: &Case) -> Terminal<'a> {
+    let Case { order, payment, account, item, delivery } = case.clone();
+    let variables =
+        [("ORDER", order), ("PAYMENT", payment), ("ACCOUNT", account), ("ITEM", item), ("DELIVERY", delivery)];
+    Terminal { app, variables: variables.into() }
 }
 
 /// A service whose clock expires nothing by itself, so that orders get stuck.
@@ -177,6 +168,23 @@ async fn the_log_tells_what_happened_in_order(engine: Engine) {
     );
 }
 
+async fn a_failure_is_explained_by_the_order_its_log_and_its_newest_ipn(engine: Engine) {
+    const WHY: &str = "Why did it fail?";
+    let app = spawn(engine).await;
+    let case = of(&app.order().await, "62");
+    for word in ["waiting", "failed"] {
+        app.advance(Span::minutes(1)).await;
+        app.ipn(&payment(&case.order, "62", word)).await;
+    }
+    let order = paste_json(&app, &case, command(WHY, "crypto-orders/$ORDER\"")).await;
+    assert_eq!([&order["failure_reason"], &order["payment_id"]], [&json!("ipn"), &json!("62")], "{order}");
+    let log = paste_json(&app, &case, command(WHY, "/events")).await;
+    assert_eq!(log["events"][1]["provider_status"], "failed", "{log}");
+    let ipns = paste_json(&app, &case, command(WHY, "/ipns")).await;
+    let newest: Vec<_> = ipns["data"].as_array().expect("IPNs").iter().map(|ipn| &ipn["payment_status"]).collect();
+    assert_eq!(newest, ["failed"], "{ipns}");
+}
+
 async fn a_merchant_who_was_not_told_is_told_again(engine: Engine) {
     const UNTOLD: &str = "The merchant says they were not told";
     let app = spawn(engine).await;
@@ -283,12 +291,19 @@ async fn a_misused_key_shows_in_the_metrics(engine: Engine) {
 
 #[test]
 fn every_command_of_the_page_is_a_request_with_a_key() {
-    let headings = PAGE.lines().filter_map(|line| line.strip_prefix("## "));
-    let all: Vec<&str> = headings.flat_map(commands).collect();
-    assert!(12 <= all.len(), "{all:?}");
+    let all = terminal::commands(PAGE);
+    assert_eq!(all.len(), 26, "try the new one in a test above, and count it here: {all:?}");
     for command in all {
         assert!(command.starts_with("curl -sS ") && command.contains("$ADMIN_KEY"), "{command}");
         assert!(!command.contains(" -d ") || command.contains(JSON), "{command}");
+    }
+}
+
+#[test]
+fn every_situation_says_where_it_is_on_the_web_pages() {
+    for situation in PAGE.split("\n## ").skip(1) {
+        let told = situation.matches("\n\nOn the web pages: ").count();
+        assert_eq!(told, 1, "{}", situation.lines().next().unwrap_or_default());
     }
 }
 

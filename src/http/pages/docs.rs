@@ -1,71 +1,62 @@
-//! `GET /docs/api` and `GET /docs/shapes`: the OpenAPI document for people.
+//! `GET /docs` and all below it: the documentation for people, the same for everybody.
 //!
-//! Made once at the start, from the very document that `/openapi.json` answers, so that the two cannot
-//! differ; two pages, so that each stays small. `docs/operation.rs` reads an operation, `docs/shape.rs` a
-//! schema, `docs/prose.rs` a sentence.
+//! Made once at the start. `docs/library.rs` lists the pages; `docs/markdown.rs` renders those that are written, from
+//! the files in `docs/` of the repository, which are part of the program; `docs/api.rs` makes the others from the
+//! OpenAPI document. All stand in one frame with the way to each other, `docs/frame.html`.
 
+mod api;
+mod library;
+mod markdown;
 mod operation;
 mod prose;
 mod shape;
+mod shelves;
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use askama::Template;
-use serde_json::{Map, Value};
-
-use operation::{Header, Operation, Reader, headers, text};
-use prose::{Prose, Span, Verbatim, paragraphs, sentence};
-use shape::Shape;
-
-use crate::http::Shared;
-use crate::http::error::ApiError;
+use serde_json::Value;
 
 use super::page;
+use crate::http::Shared;
+use crate::http::error::ApiError;
+use library::{INDEX, PAGES, Page};
+use markdown::{Html, Part};
 
-/// The page of operations.
-#[derive(Template)]
-#[template(path = "docs.html", config = "src/http/pages/askama.toml")]
-struct Docs<'d> {
+/// All pages as they are sent, each with its address.
+pub struct Pages(Vec<(&'static str, String)>);
+
+/// What the frame says of the page in it.
+struct Frame<'d> {
+    address: &'static str,
+    name: &'static str,
     version: &'d str,
-    introduction: Vec<Prose>,
-    authentication: Prose,
-    groups: Vec<Group<'d>>,
-    problem: Prose,
-    refusals: Vec<Refusal>,
-    headers: Vec<Header>,
 }
 
-/// The page of shapes.
+impl<'d> Frame<'d> {
+    fn of(document: &'d Value, address: &'static str) -> Self {
+        let known = PAGES.iter().find(|page| page.address == address);
+        let version = document.pointer("/info/version").and_then(Value::as_str).unwrap_or_default();
+        Self { address, name: known.map_or("Documentation", |page| page.name), version }
+    }
+}
+
+/// The way to all pages.
 #[derive(Template)]
-#[template(path = "shapes.html", config = "src/http/pages/askama.toml")]
-struct Shapes<'d> {
-    version: &'d str,
-    shapes: Vec<Shape>,
+#[template(path = "docs/index.html", config = "src/http/pages/askama.toml")]
+struct Index<'d> {
+    frame: Frame<'d>,
 }
 
-/// Both pages as they are sent.
-pub struct Pages {
-    operations: String,
-    shapes: String,
-}
-
-/// Operations of one kind.
-struct Group<'d> {
-    name: &'d str,
-    description: Prose,
-    operations: Vec<Operation>,
-}
-
-/// An answer that many operations share.
-struct Refusal {
-    status: u64,
-    slugs: String,
-    description: Prose,
-    sentences: Vec<Verbatim>,
+/// A page that is a file.
+#[derive(Template)]
+#[template(path = "docs/written.html", config = "src/http/pages/askama.toml")]
+struct Text<'d> {
+    frame: Frame<'d>,
+    contents: Vec<Part>,
+    text: Html,
 }
 
 /// Shows the documentation of this API.
@@ -76,7 +67,7 @@ struct Refusal {
         example = json!("<!DOCTYPE html>")),
 ))]
 pub async fn show(shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    Ok(page(shared.docs.operations.clone()))
+    Ok(answer(&shared, library::API))
 }
 
 /// Shows the shapes of what this API takes and answers.
@@ -87,65 +78,40 @@ pub async fn show(shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
         example = json!("<!DOCTYPE html>")),
 ))]
 pub async fn show_shapes(shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    Ok(page(shared.docs.shapes.clone()))
+    Ok(answer(&shared, library::SHAPES))
 }
 
-/// Renders the pages; their commands ask the service at this address.
+/// The addresses of all pages but the two above, which the OpenAPI document has.
+pub fn addresses() -> impl Iterator<Item = &'static str> {
+    let all = [INDEX].into_iter().chain(PAGES.iter().map(|page| page.address));
+    all.filter(|address| ![library::API, library::SHAPES].contains(address))
+}
+
+/// The page at one of these addresses.
+#[must_use]
+pub fn answer(shared: &Shared, address: &str) -> HttpResponse {
+    let known = shared.docs.0.iter().find(|(known, _)| *known == address);
+    page(known.map(|(_, html)| html.clone()).unwrap_or_default())
+}
+
+/// Renders all pages; the commands on those of the API ask the service at this address.
 #[must_use]
 pub fn render(document: &Value, public_url: &str) -> Pages {
-    let operations = Docs {
-        version: at(document, "/info/version"),
-        introduction: paragraphs(at(document, "/info/description")),
-        authentication: sentence(at(document, "/components/securitySchemes/bearer/description")),
-        groups: groups(document, public_url),
-        problem: vec![Span::Shape("Problem".to_owned())].into(),
-        refusals: refusals(document),
-        headers: headers(document.pointer("/components/headers")),
-    };
-    let shapes = members(document, "/components/schemas").map(|(name, schema)| shape::shape(name, schema)).collect();
-    let shapes = Shapes { version: at(document, "/info/version"), shapes };
-    // Writing into a string cannot fail, and the templates call nothing that could.
-    let [operations, shapes] = [operations.render(), shapes.render()].map(Result::unwrap_or_default);
-    Pages { operations, shapes }
+    let mut pages = vec![(INDEX, index(document))];
+    pages.extend(PAGES.iter().filter_map(|page| Some((page.address, written(page, document)?))));
+    pages.extend(api::render(document, public_url));
+    Pages(pages)
 }
 
-/// The operations by tag, in the order of the document's tags.
-fn groups<'d>(document: &'d Value, public_url: &str) -> Vec<Group<'d>> {
-    let mut reader = Reader::new(document, public_url);
-    let tags = document.get("tags").and_then(Value::as_array).into_iter().flatten();
-    let groups = tags.map(|tag| {
-        let name = text(tag, "name");
-        Group { name, description: sentence(text(tag, "description")), operations: reader.tagged(name) }
-    });
-    groups.collect()
+// Writing into a string cannot fail, and the templates call nothing that could.
+
+fn index(document: &Value) -> String {
+    Index { frame: Frame::of(document, INDEX) }.render().unwrap_or_default()
 }
 
-/// What many operations share, by status.
-fn refusals(document: &Value) -> Vec<Refusal> {
-    let mut all: Vec<Refusal> =
-        members(document, "/components/responses").map(|(_, response)| refusal(response)).collect();
-    all.sort_by_key(|refusal| refusal.status);
-    all
-}
-
-fn refusal(response: &Value) -> Refusal {
-    let content = response.pointer("/content/application~1problem+json/examples").and_then(Value::as_object);
-    let examples: Vec<&Value> = content.into_iter().flat_map(Map::values).filter_map(|one| one.get("value")).collect();
-    let slug = |example: &&Value| text(example, "type").rsplit('/').next().unwrap_or_default().to_owned();
-    let slugs: BTreeSet<String> = examples.iter().map(slug).collect();
-    Refusal {
-        status: examples.first().and_then(|example| example.get("status")?.as_u64()).unwrap_or_default(),
-        slugs: slugs.into_iter().collect::<Vec<_>>().join(", "),
-        description: sentence(text(response, "description")),
-        sentences: examples.into_iter().map(|example| Verbatim(text(example, "detail").to_owned())).collect(),
-    }
-}
-
-/// The text that a pointer leads to.
-fn at<'d>(document: &'d Value, pointer: &str) -> &'d str {
-    document.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn members<'d>(document: &'d Value, pointer: &str) -> impl Iterator<Item = (&'d String, &'d Value)> {
-    document.pointer(pointer).and_then(Value::as_object).into_iter().flat_map(Map::iter)
+fn written(page: &'static Page, document: &Value) -> Option<String> {
+    let rendered = markdown::render(page.written.as_ref()?.text, library::resolve);
+    let frame = Frame::of(document, page.address);
+    let text = Text { frame, contents: rendered.contents, text: rendered.text };
+    Some(text.render().unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::prose::{Prose, Verbatim, paragraphs, sentence};
 use super::shape::{Field, kind};
+use super::shelves::tagged;
 use crate::http::openapi::problems;
 
 /// An operation.
@@ -103,8 +104,7 @@ impl<'d> Reader<'d> {
         let document = self.document;
         for (path, item) in object(document.get("paths")) {
             for (method, operation) in object(Some(item)) {
-                let tags = operation.get("tags").and_then(Value::as_array);
-                if tags.is_some_and(|tags| tags.iter().any(|known| known == tag)) {
+                if tagged(operation, tag) {
                     found.push(self.operation(&Spot { method, path }, operation));
                 }
             }

@@ -12,7 +12,7 @@ pub enum Span {
     Text(String),
     /// Something to be typed or read letter by letter.
     Code(String),
-    /// The name of a shape, with a way to it.
+    /// The address of a shape, which ends with its name.
     Shape(String),
 }
 
@@ -27,7 +27,7 @@ impl Span {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Template)]
 #[template(
     ext = "html",
-    source = r##"{% for span in spans %}{% match span %}{% when Span::Text with (words) %}{{ Verbatim(words.clone()) }}{% when Span::Code with (code) %}<code>{{ Verbatim(code.clone()) }}</code>{% when Span::Shape with (name) %}<a href="/docs/shapes#{{ name }}">{{ name }}</a>{% endmatch %}{% endfor %}"##
+    source = r##"{% for span in spans %}{% match span %}{% when Span::Text with (words) %}{{ Verbatim(words.clone()) }}{% when Span::Code with (code) %}<code>{{ Verbatim(code.clone()) }}</code>{% when Span::Shape with (address) %}<a href="{{ address }}">{{ self::name_in(address) }}</a>{% endmatch %}{% endfor %}"##
 )]
 pub struct Prose {
     spans: Vec<Span>,
@@ -39,6 +39,11 @@ impl Prose {
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
+}
+
+/// What follows the last sign of a number.
+fn name_in(address: &str) -> &str {
+    address.rsplit('#').next().unwrap_or_default()
 }
 
 /// The template above escapes every span itself.

@@ -1,20 +1,17 @@
-//! What the page must have: every operation and shape, links that lead somewhere, nothing that runs or loads.
+//! What the pages must have: every operation and shape, links that lead somewhere, nothing that runs or loads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::render;
+use super::library::{API, INDEX, OPERATORS_API, OPERATORS_SHAPES, PAGES, SHAPES};
+use super::{Pages, render};
 use crate::http::openapi::tests::document;
 
-/// The page of operations.
-fn html() -> String {
-    render(&document(), "https://pay.example.com").operations
-}
-
-/// The page of shapes.
-fn shapes() -> String {
-    render(&document(), "https://pay.example.com").shapes
+/// Every page by its address.
+fn pages() -> BTreeMap<&'static str, String> {
+    let Pages(pages) = render(&document(), "https://pay.example.com");
+    pages.into_iter().collect()
 }
 
 /// The values of an attribute.
@@ -24,42 +21,56 @@ fn values<'h>(html: &'h str, attribute: &str) -> Vec<&'h str> {
 }
 
 #[test]
-fn every_operation_and_every_shape_has_a_place() {
-    let (document, html) = (document(), html());
-    let ids: BTreeSet<_> = values(&html, "id").into_iter().collect();
+fn every_operation_and_every_shape_has_one_place() {
+    let (document, pages) = (document(), pages());
+    let ids = |address: &str| values(&pages[address], "id").into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    let one_of_two = |name: &str, [common, own]: [&BTreeSet<String>; 2]| common.contains(name) != own.contains(name);
+    let (common, own) = (ids(API), ids(OPERATORS_API));
     let operations =
         document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
     let mut count = 0;
     for id in operations.map(|operation| operation["operationId"].as_str().unwrap()) {
-        assert!(ids.contains(id), "{id}");
+        assert!(one_of_two(id, [&common, &own]), "{id}");
         count += 1;
     }
     assert!(count > 15);
-    let html = shapes();
-    let ids: BTreeSet<_> = values(&html, "id").into_iter().collect();
+    let (common, own) = (ids(SHAPES), ids(OPERATORS_SHAPES));
     for name in document["components"]["schemas"].as_object().unwrap().keys() {
-        assert!(ids.contains(name.as_str()), "{name}");
+        assert!(one_of_two(name, [&common, &own]), "{name}");
     }
 }
 
 #[test]
+fn what_customers_read_never_sends_them_to_the_pages_of_operators() {
+    let pages = pages();
+    for address in [API, SHAPES] {
+        let main = pages[address].split("<main").nth(1).unwrap();
+        let links = values(main, "href");
+        let strays: Vec<_> = links.iter().filter(|link| link.contains("/operators#")).collect();
+        assert!(strays.is_empty(), "{address}: {strays:?}");
+    }
+    assert!(pages[OPERATORS_API].contains("href=\"/docs/shapes/operators#AdminOrder\""));
+    assert!(pages[API].contains("href=\"/docs/shapes#Problem\""));
+}
+
+#[test]
 fn every_name_is_given_once_and_every_link_leads_to_one() {
-    let (html, shapes) = (html(), shapes());
-    let names = |html: &'_ str| -> BTreeSet<String> {
+    let pages = pages();
+    let mut names = BTreeMap::new();
+    for (address, html) in &pages {
         let ids = values(html, "id");
-        let names: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-        assert_eq!(names.len(), ids.len());
-        names
-    };
-    let named_shapes = names(&shapes);
-    for (page, own) in [(&html, names(&html)), (&shapes, named_shapes.clone())] {
-        for link in values(page, "href") {
-            match link.split_once('#') {
-                Some(("", name)) => assert!(own.contains(name), "{link}"),
-                Some(("/docs/shapes", name)) => assert!(named_shapes.contains(name), "{link}"),
-                _ => assert!(
-                    link.starts_with("/assets/") || ["/openapi.json", "/docs/api", "/docs/shapes"].contains(&link),
-                    "{link}"
+        let own: BTreeSet<_> = ids.iter().copied().collect();
+        assert_eq!(own.len(), ids.len(), "{address}");
+        names.insert(*address, own);
+    }
+    for (address, html) in &pages {
+        for link in values(html, "href") {
+            let (page, name) = link.split_once('#').unwrap_or((link, ""));
+            match names.get(if page.is_empty() { *address } else { page }) {
+                Some(own) => assert!(name.is_empty() || own.contains(name), "{address}: {link}"),
+                None => assert!(
+                    link.starts_with("/assets/") || link.starts_with("https://") || link == "/openapi.json",
+                    "{address}: {link}"
                 ),
             }
         }
@@ -67,16 +78,53 @@ fn every_name_is_given_once_and_every_link_leads_to_one() {
 }
 
 #[test]
+fn every_page_leads_to_every_other_and_says_which_it_is() {
+    let pages = pages();
+    assert_eq!(pages.len(), PAGES.len() + 1);
+    for (address, html) in &pages {
+        let links = values(html, "href");
+        assert!(pages.keys().all(|other| links.contains(other)), "{address}");
+        assert_eq!(html.matches("aria-current=\"page\"").count(), usize::from(*address != INDEX), "{address}");
+        assert_eq!(html.matches("<h1").count(), 1, "{address}");
+        let name = PAGES.iter().find(|page| page.address == *address).map_or("Documentation", |page| page.name);
+        assert!(html.contains(&format!("<title>{name} · crypto-orders</title>")), "{address}");
+    }
+}
+
+#[test]
+fn headings_skip_no_level() {
+    for (address, html) in pages() {
+        let levels = html.split("<h").skip(1).filter_map(|rest| rest.chars().next()?.to_digit(10)).collect::<Vec<_>>();
+        assert!(
+            levels.first() == Some(&1) && levels.windows(2).all(|two| two[1] <= two[0] + 1),
+            "{address}: {levels:?}"
+        );
+    }
+}
+
+#[test]
+fn what_may_scroll_is_reached_by_keys_under_a_name_of_its_own() {
+    for (address, html) in pages() {
+        let regions: Vec<_> = html.split("class=\"scroll\"").skip(1).collect();
+        let named = regions.iter().filter(|rest| rest.starts_with(" role=\"region\" tabindex=\"0\" aria-label=\""));
+        assert_eq!(named.count(), regions.len(), "{address}");
+        let names = values(&html, "aria-label");
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{address}: {names:?}");
+        assert!(!html.contains("<th>") && !html.contains("<th scope=\"col\"></th>"), "{address}");
+    }
+}
+
+#[test]
 fn nothing_runs_and_nothing_is_styled_in_place() {
-    let html = (html() + &shapes()).to_lowercase();
-    for banned in ["<script", " style=\"", "<style", " onclick", " onload", "javascript:"] {
+    let html = pages().into_values().collect::<String>().to_lowercase();
+    for banned in ["<script", " style=\"", "<style", " onclick", " onload", "javascript:", "<img", " src="] {
         assert!(!html.contains(banned), "{banned}");
     }
 }
 
 #[test]
 fn commands_can_be_pasted() {
-    let html = html();
+    let html = pages().remove(API).unwrap();
     for line in [
         "curl -sS 'https://pay.example.com/v1/billing/crypto-checkout'",
         "-H \"Authorization: Bearer $KEY\"",
@@ -90,14 +138,16 @@ fn commands_can_be_pasted() {
 
 #[test]
 fn each_page_is_small() {
-    // Before compression; all of it is text.
-    for page in [html(), shapes()] {
-        assert!(page.len() < 130_000, "{} bytes", page.len());
+    // Before compression, with what it brings along; all of it is text.
+    let beside = include_str!("../style.css").len() + include_str!("../icon.svg").len();
+    for (address, html) in pages() {
+        assert!(html.len() < 70_000, "{address}: {} bytes", html.len());
+        assert!(html.len() + beside < 100_000, "{address}: {} bytes and {beside} beside it", html.len());
     }
 }
 
 #[test]
 fn a_document_of_nothing_makes_pages_of_nothing() {
-    let pages = render(&Value::Null, "");
-    assert!(pages.operations.contains("<h1") && pages.shapes.contains("<h1"));
+    let Pages(pages) = render(&Value::Null, "");
+    assert!(pages.iter().all(|(_, html)| html.contains("<h1")));
 }
