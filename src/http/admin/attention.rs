@@ -15,6 +15,8 @@ use crate::domain::ledger::Payment;
 use crate::domain::time::Timestamp;
 use crate::http::cursor::Records;
 use crate::http::error::ApiError;
+use crate::http::extract::Operator;
+use crate::http::fields::Fields;
 use crate::http::openapi::problems::{self, example};
 use crate::http::openapi::schemas::ExactAmount;
 use crate::http::paging::{Asked, Paged};
@@ -156,7 +158,20 @@ pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared
     let operator = shared.operator(&request).await?;
     let malformed = || ApiError::BadRequest("Invalid id format. Expected \"att_<uuid>\".".into());
     let id = request.match_info().get("id").and_then(AttentionId::parse).ok_or_else(malformed)?;
-    let mut fields = body::required(&request, payload).await?;
+    let fields = body::required(&request, payload).await?;
+    answer::ok(&shown(dispose(&shared, operator, id, fields).await?))
+}
+
+/// Resolves an item with an operator's note.
+///
+/// # Errors
+/// 400, 404, 409 if it was resolved before, or 503.
+pub async fn dispose(
+    shared: &Shared,
+    operator: Operator,
+    id: AttentionId,
+    mut fields: Fields,
+) -> Result<AttentionItem, ApiError> {
     let note = fields.text("note", NOTE_CHARS_MAX);
     fields.finish()?;
     let at = shared.clock.now();
@@ -171,7 +186,7 @@ pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared
     };
     let resolution = Resolution { at, by: Some(operator.key_id), note };
     match shared.store.attention_resolve(id, resolution, audit).await? {
-        Resolved::Done(item) => answer::ok(&shown(item)),
+        Resolved::Done(item) => Ok(item),
         Resolved::Before(_) => Err(ApiError::AttentionResolved(id)),
         Resolved::Unknown => Err(ApiError::NoSuchAttention(id)),
     }

@@ -46,8 +46,15 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-driftstack-next-curso
 )]
 pub async fn export(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
-    let query = Query::of(&request)?;
-    let reader = Reader { store: shared.store.clone(), filter: filter(&query)? };
+    file(&shared, &Query::of(&request)?).await
+}
+
+/// The file that a query asks for.
+///
+/// # Errors
+/// 400 if a parameter breaks its rule; 503.
+pub async fn file(shared: &Shared, query: &Query) -> Result<HttpResponse, ApiError> {
+    let reader = Reader { store: shared.store.clone(), filter: filter(query)? };
     let limit = query.limit(LIMIT)?;
     let extent = if query.switch("all")? { Extent::Whole } else { Extent::First };
     let limit = if extent == Extent::Whole { PAGE_LINES } else { limit };

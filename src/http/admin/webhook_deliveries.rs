@@ -90,8 +90,17 @@ pub async fn replay(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
 
 /// Does what an operator asks with the delivery that the path names, puts it on the audit log, and shows it.
 pub async fn fulfil(shared: &Shared, request: &HttpRequest, asked: (Operator, Wish)) -> Result<HttpResponse, ApiError> {
+    let id = asked_for(request)?;
+    answer::ok(&AdminDelivery::of(wished(shared, asked, id).await?))
+}
+
+/// Does with a delivery what an operator asks, and puts it on the audit log.
+///
+/// # Errors
+/// 404 if there is none, 409 if it stays as it is, or 503.
+pub async fn wished(shared: &Shared, asked: (Operator, Wish), id: DeliveryId) -> Result<Traced, ApiError> {
     let (operator, wish) = asked;
-    let (id, at) = (asked_for(request)?, shared.clock.now());
+    let at = shared.clock.now();
     let (action, status) = match wish {
         Wish::Replay => ("webhook_delivery.replayed", "pending"),
         Wish::Requeue => ("webhook_delivery.requeued", "pending"),
@@ -106,8 +115,7 @@ pub async fn fulfil(shared: &Shared, request: &HttpRequest, asked: (Operator, Wi
         ip: operator.ip,
         at,
     };
-    let found = resend(shared, Resend { id, owner: None, wish, audit: Some(audit), at }).await?;
-    answer::ok(&AdminDelivery::of(found))
+    resend(shared, Resend { id, owner: None, wish, audit: Some(audit), at }).await
 }
 
 /// Lists what was sent, or is to be, of an order.
