@@ -9,6 +9,8 @@ pub mod audit_log;
 pub mod doorkeeper;
 mod form;
 mod moment;
+pub mod order;
+pub mod orders;
 mod session;
 mod shell;
 pub mod sign_in;

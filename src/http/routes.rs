@@ -171,6 +171,9 @@ fn people() -> Vec<Place> {
         at("/admin/sign-in").get(gui::sign_in::show).post(gui::sign_in::enter),
         at("/admin/sign-out").post(gui::sign_in::leave),
         at("/admin/audit-log").get(gui::audit_log::page),
+        at("/admin/orders").get(gui::orders::page),
+        at("/admin/orders.csv").get(gui::orders::csv),
+        at("/admin/orders/{order_id}").get(gui::order::show).post(gui::order::act),
     ]
 }
 
