@@ -5,6 +5,7 @@
 
 pub mod door;
 pub mod load;
+pub mod operator;
 pub mod pages;
 pub mod process;
 pub mod responder;

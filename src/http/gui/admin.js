@@ -186,7 +186,13 @@ async function submitInDrawer(dialog, form) {
   button.disabled = true;
   const address = form.getAttribute("action");
   const body = new URLSearchParams(new FormData(form));
-  const response = await fetch(address, { method: "POST", body, headers: { accept: "text/html" } });
+  const response = await fetch(address, { method: "POST", body, headers: { accept: "text/html" } }).catch(() => null);
+  if (!response) {
+    // The network is away: the form stays as it is, and the browser says what is wrong.
+    button.disabled = false;
+    form.submit();
+    return;
+  }
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!page.getElementById("order")) {
     // Somebody has to sign in again, or something went wrong: the page itself says what.
