@@ -11,6 +11,8 @@ pub mod dead_letters;
 pub mod doorkeeper;
 mod form;
 mod moment;
+pub mod order;
+pub mod orders;
 mod session;
 mod shell;
 pub mod sign_in;

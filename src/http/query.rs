@@ -85,6 +85,13 @@ impl Query {
         self
     }
 
+    /// With what `change` makes of each value.
+    #[must_use]
+    pub fn changed(mut self, change: impl Fn(&str, &str) -> String) -> Self {
+        self.0.iter_mut().for_each(|(name, value)| *value = change(name, value));
+        self
+    }
+
     /// All parameters with their values, in their order.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -177,6 +177,9 @@ fn people() -> Vec<Place> {
         at("/admin/dead-letters/{id}/requeue").post(gui::dead_letters::requeue),
         at("/admin/dead-letters/{id}/discard").post(gui::dead_letters::discard),
         at("/admin/sweep").get(gui::sweep::page).post(gui::sweep::sweep),
+        at("/admin/orders").get(gui::orders::page),
+        at("/admin/orders.csv").get(gui::orders::csv),
+        at("/admin/orders/{order_id}").get(gui::order::show).post(gui::order::act),
     ]
 }
 

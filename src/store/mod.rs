@@ -18,6 +18,7 @@ mod follower;
 mod loader;
 mod migrate;
 mod move_rows;
+mod name_calls;
 mod open;
 mod postgres;
 pub mod records;

@@ -44,6 +44,8 @@ pub mod endpoints;
 pub mod idempotency;
 #[path = "queries/lists.rs"]
 pub mod lists;
+#[path = "queries/names.rs"]
+pub mod names;
 #[path = "queries/orders.rs"]
 pub mod orders;
 #[path = "queries/records.rs"]

@@ -25,7 +25,7 @@ on_both_engines![
 
 const PAGE: &str = "/admin/audit-log";
 
-async fn is_in(operator: &Operator<'_>) -> bool {
+async fn is_in(operator: &Operator) -> bool {
     match operator.get(PAGE).await {
         answer if answer.code() == 200 => true,
         answer => {
@@ -38,7 +38,7 @@ async fn is_in(operator: &Operator<'_>) -> bool {
 
 async fn nobody_sees_a_page_without_signing_in_and_everybody_comes_back_to_it(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::outside(&app);
+    let operator = app.outside();
     let turned = operator.get("/admin/audit-log?target=ord_1&actor=").await;
     let door = turned.header("location").expect("a way in").to_owned();
     assert_eq!(
@@ -49,17 +49,17 @@ async fn nobody_sees_a_page_without_signing_in_and_everybody_comes_back_to_it(en
     assert_eq!(page.code(), 200);
     assert_eq!(page.header("cache-control"), Some("no-store, private"));
     let next = hidden(&page.text, "next").replace("&#38;", "&").replace("&amp;", "&");
-    let entered = operator.post_as_it_is("/admin/sign-in", &[("key", &app.operator), ("next", &next)]).await;
+    let entered = operator.post("/admin/sign-in", &[("key", &app.operator), ("next", &next)]).await;
     assert_eq!((entered.code(), entered.header("location")), (303, Some("/admin/audit-log?target=ord_1&actor=")));
     assert!(is_in(&operator).await);
     let led_away = [("key", app.operator.as_str()), ("next", "https://evil.example/admin")];
-    let entered = operator.post_as_it_is("/admin/sign-in", &led_away).await;
+    let entered = operator.post("/admin/sign-in", &led_away).await;
     assert_eq!(entered.header("location"), Some("/admin"));
 }
 
 async fn only_the_key_of_an_operator_opens_the_door(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::outside(&app);
+    let operator = app.outside();
     let unknown = "ds_admin_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     for (key, told) in [
         (app.customer.as_str(), "This action requires the &#34;driftstack_internal_admin&#34; scope."),
@@ -81,7 +81,7 @@ async fn only_the_key_of_an_operator_opens_the_door(engine: Engine) {
 
 async fn the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let entered = Operator::outside(&app).try_key(&app.operator).await;
+    let entered = app.outside().try_key(&app.operator).await;
     let cookie = entered.header("set-cookie").expect("a cookie");
     assert!(cookie.starts_with("crypto-orders="), "{cookie}");
     for attribute in ["; HttpOnly", "; SameSite=Lax", "; Path=/", "; Max-Age=43200"] {
@@ -102,7 +102,7 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(engine: Engine
 
 async fn a_session_ends_after_twelve_hours(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     for _ in 0..11 {
         app.clock.advance(Span::hours(1));
         assert!(is_in(&operator).await, "however often it is used");
@@ -111,14 +111,14 @@ async fn a_session_ends_after_twelve_hours(engine: Engine) {
     assert!(is_in(&operator).await);
     app.clock.advance(Span::millis(1));
     assert!(!is_in(&operator).await);
-    Operator::signed_in(&app).await;
+    app.signed_in().await;
     assert_eq!(app.sql("select count(*) from sessions").await, "1", "what has ended is forgotten");
 }
 
 async fn a_session_ends_with_its_key_and_when_its_owner_leaves(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let (one, other) = (Operator::signed_in(&app).await, Operator::signed_in(&app).await);
-    let left = one.post(PAGE, "/admin/sign-out", &[]).await;
+    let (one, other) = (app.signed_in().await, app.signed_in().await);
+    let left = one.submit_to(PAGE, "/admin/sign-out", &[]).await;
     assert_eq!((left.code(), left.header("location")), (303, Some("/admin/sign-in")));
     assert!(left.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=0")), "{left:?}");
     assert!(!is_in(&one).await);
@@ -130,13 +130,13 @@ async fn a_session_ends_with_its_key_and_when_its_owner_leaves(engine: Engine) {
 
 async fn the_token_of_a_session_is_replaced_and_the_old_one_dies_once_the_new_one_came_back(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let old = operator.cookie();
     app.clock.advance(Span::minutes(15));
     assert!(is_in(&operator).await);
     let new = operator.cookie();
     assert_ne!(old, new);
-    let thief = Operator::outside(&app);
+    let thief = app.outside();
     thief.take(old.clone());
     assert!(is_in(&thief).await, "requests that were under way");
     app.clock.advance(Span::minutes(1));
@@ -149,7 +149,7 @@ async fn the_token_of_a_session_is_replaced_and_the_old_one_dies_once_the_new_on
 
 async fn a_lost_answer_with_a_new_token_locks_nobody_out(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let old = operator.cookie();
     app.clock.advance(Span::minutes(15));
     assert!(is_in(&operator).await);
@@ -163,7 +163,7 @@ async fn a_lost_answer_with_a_new_token_locks_nobody_out(engine: Engine) {
 
 async fn the_api_never_takes_a_cookie(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     for path in ["/v1/admin/crypto-orders", "/v1/admin/audit-log", "/v1/account/whoami"] {
         let told = operator.get(path).await.problem(401, "unauthorized");
         assert_eq!(told, "Missing Authorization header.", "{path}");
@@ -172,7 +172,7 @@ async fn the_api_never_takes_a_cookie(engine: Engine) {
 
 async fn a_form_from_elsewhere_or_of_another_session_changes_nothing(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let (one, other) = (Operator::signed_in(&app).await, Operator::signed_in(&app).await);
+    let (one, other) = (app.signed_in().await, app.signed_in().await);
     let (own, foreign) = (hidden(&one.page(PAGE).await, "token"), hidden(&other.page(PAGE).await, "token"));
     assert_ne!(own, foreign);
     let send = async |origin: Option<&str>, token: &str| {
@@ -203,7 +203,7 @@ async fn a_form_from_elsewhere_or_of_another_session_changes_nothing(engine: Eng
 
 async fn whoever_tries_many_keys_has_to_wait(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::outside(&app);
+    let operator = app.outside();
     for _ in 0..10 {
         assert_eq!(operator.try_key("ds_admin_guess").await.code(), 422);
     }
@@ -218,17 +218,17 @@ async fn a_session_of_one_node_is_good_on_the_other(engine: Engine) {
     if matches!(engine, Engine::Sqlite) {
         // There is one node on a file: its next life stands for the other.
         let app = TestApp::spawn(engine).await;
-        let cookie = Operator::signed_in(&app).await.cookie();
+        let cookie = app.signed_in().await.cookie();
         let app = app.restart(|_| {}).await;
-        let operator = Operator::outside(&app);
+        let operator = app.outside();
         operator.take(cookie);
         assert!(is_in(&operator).await);
         return;
     }
     let one = TestApp::spawn(engine).await;
     let other = one.beside(|_| {}).await;
-    let there = Operator::outside(&other);
-    there.take(Operator::signed_in(&one).await.cookie());
+    let there = other.outside();
+    there.take(one.signed_in().await.cookie());
     assert!(is_in(&there).await);
 }
 

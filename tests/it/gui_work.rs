@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::deliveries::{catch_up, endpoint, stand, told};
 use crate::engines::Engine;
-use crate::harness::operator::{Operator, hidden};
+use crate::harness::operator::hidden;
 use crate::harness::{TestApp, payment, sql, told as report};
 
 on_both_engines![
@@ -33,7 +33,7 @@ async fn actions(app: &TestApp) -> Vec<String> {
 
 async fn what_needs_somebody_is_shown_with_its_meaning_and_resolved_once(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let order = app.order().await;
     report(&app, &order, ["1001", "finished"], json!({ "actually_paid": 0.25 })).await;
     let item = app.walk("/v1/admin/crypto-orders/attention", 9).await.remove(0);
@@ -44,15 +44,15 @@ async fn what_needs_somebody_is_shown_with_its_meaning_and_resolved_once(engine:
     }
     assert!(operator.page("/admin/attention?kind=overpaid").await.contains("Nothing needs anybody."));
     let path = format!("/admin/attention/{id}/resolve");
-    let empty = operator.post("/admin/attention", &path, &[("note", "  ")]).await;
+    let empty = operator.submit_to("/admin/attention", &path, &[("note", "  ")]).await;
     assert_eq!(empty.code(), 400, "{}", empty.text);
     let note = "<b>Credited</b>\r\nTicket 4711";
-    let resolved = operator.post("/admin/attention", &path, &[("note", note)]).await;
+    let resolved = operator.submit_to("/admin/attention", &path, &[("note", note)]).await;
     assert_eq!((resolved.code(), resolved.header("location")), (303, Some("/admin/attention?done=resolved")));
     assert!(operator.page("/admin/attention?done=resolved").await.contains("The item is resolved."));
     let page = operator.page("/admin/attention?state=resolved").await;
     assert!(page.contains("&#60;b&#62;Credited&#60;/b&#62;\nTicket 4711"), "{page}");
-    let again = operator.post("/admin/sweep", &path, &[("note", "twice")]).await;
+    let again = operator.submit_to("/admin/sweep", &path, &[("note", "twice")]).await;
     assert_eq!(again.code(), 409);
     assert_eq!(actions(&app).await, [format!("attention.resolved {id}")]);
     let wrong = operator.get("/admin/attention?kind=boredom").await;
@@ -61,7 +61,7 @@ async fn what_needs_somebody_is_shown_with_its_meaning_and_resolved_once(engine:
 
 async fn a_dead_letter_is_requeued_or_discarded(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let hook = endpoint(&app, app.account).await;
     told(&app).await;
     told(&app).await;
@@ -72,9 +72,11 @@ async fn a_dead_letter_is_requeued_or_discarded(engine: Engine) {
     stand(&app, &second, "dlq", 6);
     let page = operator.page("/admin/dead-letters").await;
     assert!(page.contains(&first) && page.contains(&second) && page.contains("6 attempts"), "{page}");
-    let requeued = operator.post("/admin/dead-letters", &format!("/admin/dead-letters/{first}/requeue"), &[]).await;
+    let requeued =
+        operator.submit_to("/admin/dead-letters", &format!("/admin/dead-letters/{first}/requeue"), &[]).await;
     assert_eq!(requeued.header("location"), Some("/admin/dead-letters?done=requeued"), "{}", requeued.text);
-    let discarded = operator.post("/admin/dead-letters", &format!("/admin/dead-letters/{second}/discard"), &[]).await;
+    let discarded =
+        operator.submit_to("/admin/dead-letters", &format!("/admin/dead-letters/{second}/discard"), &[]).await;
     assert_eq!(discarded.header("location"), Some("/admin/dead-letters?done=discarded"), "{}", discarded.text);
     assert!(operator.page("/admin/dead-letters").await.contains("No dead letters"));
     let status = async |id: &str| app.sql(&format!("select status from webhook_deliveries where id = '{id}'")).await;
@@ -82,7 +84,7 @@ async fn a_dead_letter_is_requeued_or_discarded(engine: Engine) {
     let mut done = actions(&app).await;
     done.sort();
     assert_eq!(done, [format!("webhook_delivery.discarded {second}"), format!("webhook_delivery.requeued {first}")]);
-    let again = operator.post("/admin/sweep", &format!("/admin/dead-letters/{second}/requeue"), &[]).await;
+    let again = operator.submit_to("/admin/sweep", &format!("/admin/dead-letters/{second}/requeue"), &[]).await;
     assert_eq!(again.code(), 409);
 }
 
@@ -92,7 +94,7 @@ async fn by_hand(engine: Engine) -> TestApp {
 
 async fn a_dry_run_lists_what_would_be_swept_and_the_button_sweeps_just_that(engine: Engine) {
     let app = by_hand(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let (old, moving) = (app.order().await, app.order().await);
     app.ipn(&payment(&moving, "1001", "confirming")).await;
     app.clock.advance(Span::minutes(30));
@@ -105,7 +107,8 @@ async fn a_dry_run_lists_what_would_be_swept_and_the_button_sweeps_just_that(eng
     let (until, limit) = (hidden(&page, "created_until"), hidden(&page, "limit"));
     // The younger one is past its window too by the time the button is pressed, but was not listed.
     app.clock.advance(Span::minutes(30));
-    let swept = operator.post("/admin/sweep", "/admin/sweep", &[("created_until", &until), ("limit", &limit)]).await;
+    let swept =
+        operator.submit_to("/admin/sweep", "/admin/sweep", &[("created_until", &until), ("limit", &limit)]).await;
     assert_eq!(swept.header("location"), Some("/admin/sweep?done=swept&count=1"), "{}", swept.text);
     assert_eq!(app.steps(&old).await, ["pending/create", "failed/swept"]);
     assert_eq!(app.steps(&young).await, ["pending/create"]);
@@ -117,12 +120,13 @@ async fn a_dry_run_lists_what_would_be_swept_and_the_button_sweeps_just_that(eng
 
 async fn what_was_paid_meanwhile_is_not_swept(engine: Engine) {
     let app = by_hand(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let order = app.order().await;
     app.clock.advance(Span::minutes(61));
     let until = hidden(&operator.page("/admin/sweep").await, "created_until");
     app.ipn(&payment(&order, "1001", "finished")).await;
-    let swept = operator.post("/admin/sweep", "/admin/sweep", &[("created_until", &until), ("limit", "100")]).await;
+    let swept =
+        operator.submit_to("/admin/sweep", "/admin/sweep", &[("created_until", &until), ("limit", "100")]).await;
     assert_eq!(swept.header("location"), Some("/admin/sweep?done=swept&count=0"), "{}", swept.text);
     assert_eq!(app.look(&order).await["status"], "paid");
 }
@@ -133,7 +137,7 @@ async fn the_provider_is_asked_before_a_sweep_and_nothing_moves_by_asking(engine
         settings.poller.automatic = false;
     })
     .await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let order = app.order().await;
     app.clock.advance(Span::minutes(61));
     let page = operator.page("/admin/sweep").await;
@@ -145,12 +149,12 @@ async fn the_provider_is_asked_before_a_sweep_and_nothing_moves_by_asking(engine
 
 async fn a_sweep_never_reaches_into_the_pay_window(engine: Engine) {
     let app = by_hand(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let order = app.order().await;
     app.clock.advance(Span::minutes(10));
     let now = app.clock.now().to_string();
     for until in [now.as_str(), "yesterday", ""] {
-        let refused = operator.post("/admin/sweep", "/admin/sweep", &[("created_until", until)]).await;
+        let refused = operator.submit_to("/admin/sweep", "/admin/sweep", &[("created_until", until)]).await;
         assert_eq!(refused.code(), 400, "{until}");
     }
     for age in ["59", "0", "-1", "ten", "525601"] {
@@ -162,7 +166,7 @@ async fn a_sweep_never_reaches_into_the_pay_window(engine: Engine) {
 
 async fn the_audit_log_shows_who_did_what_page_by_page(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     let order = app.order().await;
     for note in ["one", "<two>", "three"] {
         app.clock.advance(Span::seconds(1));
@@ -181,7 +185,7 @@ async fn the_audit_log_shows_who_did_what_page_by_page(engine: Engine) {
 
 async fn an_empty_service_says_so_on_every_page(engine: Engine) {
     let app = TestApp::spawn(engine).await;
-    let operator = Operator::signed_in(&app).await;
+    let operator = app.signed_in().await;
     for (path, told) in [
         ("/admin/attention", "Nothing needs anybody."),
         ("/admin/dead-letters", "No dead letters"),

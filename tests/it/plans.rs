@@ -173,6 +173,17 @@ async fn resend(app: &TestApp) {
     assert_eq!(app.call(Method::POST, &replay, &json!({})).await.code(), 200);
 }
 
+/// The operators' pages of orders, which read what the API reads, and what their rows name.
+const PAGES: &[(&str, &str)] = &[
+    ("attention_items", "/admin/orders?limit=3"),
+    ("accounts", "/admin/orders"),
+    ("orders", "/admin/orders?status=partial&account_id={account}&search=table"),
+    ("orders", "/admin/orders.csv?status=partial"),
+    ("api_keys", "/admin/orders/{order}"),
+    ("audit_log", "/admin/orders/{order}"),
+    ("attention_items", "/admin/orders/{order}"),
+];
+
 async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engine) {
     Record::prepare();
     // The timer would find all old orders overdue.
@@ -199,6 +210,14 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
     sent.extend(record.take().into_iter().map(|statement| (statement, "the sweeper".to_owned())));
     resend(&app).await;
     sent.extend(record.take().into_iter().map(|statement| (statement, "whoever resends".to_owned())));
+    let operator = app.signed_in().await;
+    for (table, path) in PAGES {
+        let path = named(&app, path);
+        assert_eq!(operator.get(&path).await.code(), 200, "{path}");
+        let statements = record.take();
+        assert!(statements.iter().any(|one| one.sql.contains(table)), "{path} asks {table}: {statements:#?}");
+        sent.extend(statements.into_iter().map(|statement| (statement, path.clone())));
+    }
     let mut wrong = Vec::new();
     for (statement, who) in sent.into_iter().filter(|(one, _)| looks_for_rows(one)).collect::<BTreeMap<_, _>>() {
         let complaints = judge.complaints(&statement).await;

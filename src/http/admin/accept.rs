@@ -10,8 +10,10 @@ use utoipa::ToSchema;
 
 use crate::actors::order::Command;
 use crate::domain::ids::{OrderId, PaymentId};
+use crate::domain::order::Order;
 use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
+use crate::http::extract::Operator;
 use crate::http::fields::Fields;
 use crate::http::openapi::problems::{self, example};
 use crate::http::problem::ProblemDocument;
@@ -53,11 +55,20 @@ struct Said {
 pub async fn accept(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let id = order_id(&request)?;
-    let Said { reason, payment } = read(body::required(&request, payload).await?)?;
+    let fields = body::required(&request, payload).await?;
+    answer::ok(&for_admin(&settle(&shared, &operator, id, fields).await?))
+}
+
+/// Settles the order as an operator says, with a reason and perhaps a payment.
+///
+/// # Errors
+/// 400, 404, 409 or 503.
+pub async fn settle(shared: &Shared, operator: &Operator, id: OrderId, fields: Fields) -> Result<Order, ApiError> {
+    let Said { reason, payment } = read(fields)?;
     let input = json!({ "reason": reason, "payment_id": payment });
     let operation = operator.operation("crypto_order.accepted", &input);
     let accepted = shared.orders.ask(id, Command::Accept { payment, operation }).await;
-    answer::ok(&for_admin(&accepted.map_err(|error| ApiError::Order(id.to_string(), error))?))
+    accepted.map_err(|error| ApiError::Order(id.to_string(), error))
 }
 
 fn read(mut fields: Fields) -> Result<Said, ApiError> {

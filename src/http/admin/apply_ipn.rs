@@ -12,11 +12,12 @@ use serde_json::json;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::actors::order::Told;
+use crate::actors::order::{Heard, Told};
 use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, ProviderWord, Witness};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
+use crate::http::extract::Operator;
 use crate::http::fields::Fields;
 use crate::http::{Shared, answer, body};
 use crate::provider::report::PaymentReport;
@@ -71,9 +72,20 @@ struct Said {
 pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let id = order_id(&request)?;
-    let said = read(body::required(&request, payload).await?)?;
+    let fields = body::required(&request, payload).await?;
+    let heard = replay(&shared, &operator, id, fields).await?;
+    let applied = heard.outcome == Outcome::Applied;
+    answer::ok(&Applied { order: for_admin(&heard.order), applied, outcome: heard.outcome.as_str() })
+}
+
+/// Has the order hear what an operator says of a payment.
+///
+/// # Errors
+/// 400, 404 or 503.
+pub async fn replay(shared: &Shared, operator: &Operator, id: OrderId, fields: Fields) -> Result<Heard, ApiError> {
+    let said = read(fields)?;
     let input = json!({"payment_id": said.payment_id, "provider_status": said.provider_status});
-    let confirmed = confirmed(&shared, id, &said.payment_id).await;
+    let confirmed = confirmed(shared, id, &said.payment_id).await;
     let ownership = confirmed.ownership;
     let evidence = Evidence {
         witness: Witness::Operator(operator.key_id),
@@ -89,9 +101,7 @@ pub async fn apply(request: HttpRequest, payload: Payload, shared: Data<Shared>)
     };
     let operation = Some(operator.operation("crypto_order.ipn_applied", &input));
     let heard = shared.orders.tell(id, Told { evidence, ipn: None, operation, ownership }).await;
-    let heard = heard.map_err(|error| ApiError::Order(id.to_string(), error))?;
-    let applied = heard.outcome == Outcome::Applied;
-    answer::ok(&Applied { order: for_admin(&heard.order), applied, outcome: heard.outcome.as_str() })
+    heard.map_err(|error| ApiError::Order(id.to_string(), error))
 }
 
 /// What the payment is by the provider's own word.

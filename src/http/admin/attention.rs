@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::http::cursor::Records;
 use crate::http::error::ApiError;
 use crate::http::extract::Operator;
+use crate::http::fields::Fields;
 use crate::http::openapi::problems::{self, example};
 use crate::http::openapi::schemas::ExactAmount;
 use crate::http::paging::{Asked, Paged};
@@ -163,10 +164,8 @@ pub struct ResolutionNote {
 pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let id = item_id(&request)?;
-    let mut fields = body::required(&request, payload).await?;
-    let note = fields.text("note", NOTE_CHARS_MAX);
-    fields.finish()?;
-    answer::ok(&settle(&shared, operator, id, note).await?)
+    let fields = body::required(&request, payload).await?;
+    answer::ok(&shown(dispose(&shared, operator, id, fields).await?))
 }
 
 /// The id that the path names.
@@ -178,11 +177,18 @@ pub fn item_id(request: &HttpRequest) -> Result<AttentionId, ApiError> {
     request.match_info().get("id").and_then(AttentionId::parse).ok_or_else(malformed)
 }
 
-/// Resolves an item with what an operator made of it, puts that on the audit log, and answers the item.
+/// Resolves an item with an operator's note.
 ///
 /// # Errors
-/// 404, or 409 if it was resolved before; 503.
-pub async fn settle(shared: &Shared, operator: Operator, id: AttentionId, note: String) -> Result<Item, ApiError> {
+/// 400, 404, 409 if it was resolved before, or 503.
+pub async fn dispose(
+    shared: &Shared,
+    operator: Operator,
+    id: AttentionId,
+    mut fields: Fields,
+) -> Result<AttentionItem, ApiError> {
+    let note = fields.text("note", NOTE_CHARS_MAX);
+    fields.finish()?;
     let at = shared.clock.now();
     let audit = AuditEntry {
         actor: Some(operator.key_id),
@@ -195,7 +201,7 @@ pub async fn settle(shared: &Shared, operator: Operator, id: AttentionId, note: 
     };
     let resolution = Resolution { at, by: Some(operator.key_id), note };
     match shared.store.attention_resolve(id, resolution, audit).await? {
-        Resolved::Done(item) => Ok(shown(item)),
+        Resolved::Done(item) => Ok(item),
         Resolved::Before(_) => Err(ApiError::AttentionResolved(id)),
         Resolved::Unknown => Err(ApiError::NoSuchAttention(id)),
     }

@@ -47,12 +47,27 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-driftstack-next-curso
 pub async fn export(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
     let query = Query::of(&request)?;
-    let reader = Reader { store: shared.store.clone(), filter: filter(&query)? };
+    let filter = filter(&query)?;
     let limit = query.limit(LIMIT)?;
     let extent = if query.switch("all")? { Extent::Whole } else { Extent::First };
+    let start = query.start(cursor::to_order)?;
+    file(&shared, filter, Part { extent, limit, start }).await
+}
+
+/// The file of every order that is meant.
+///
+/// # Errors
+/// 503.
+pub async fn of_all(shared: &Shared, filter: OrderFilter) -> Result<HttpResponse, ApiError> {
+    file(shared, filter, Part { extent: Extent::Whole, limit: LIMIT.default, start: Start::Newest }).await
+}
+
+async fn file(shared: &Shared, filter: OrderFilter, part: Part) -> Result<HttpResponse, ApiError> {
+    let reader = Reader { store: shared.store.clone(), filter };
+    let Part { extent, limit, start } = part;
     let limit = if extent == Extent::Whole { PAGE_LINES } else { limit };
     // Read before the answer begins: a storage that is away can still be told.
-    let first = match query.start(cursor::to_order)? {
+    let first = match start {
         Start::Newest => reader.page(Page { limit, after: None }).await?,
         Start::After(place) => reader.page(Page { limit, after: Some(place) }).await?,
         Start::Nowhere => LinePage::default(),
@@ -68,6 +83,13 @@ pub async fn export(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
         }
         (_, None) => Ok(answer.body(bytes)),
     }
+}
+
+/// Which part of what is meant is sent.
+struct Part {
+    extent: Extent,
+    limit: usize,
+    start: Start<Position>,
 }
 
 /// How much is sent.

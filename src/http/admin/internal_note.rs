@@ -7,8 +7,11 @@ use utoipa::ToSchema;
 
 use crate::actors::order::Command;
 use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
 use crate::http::envelope::{AdminOrder, for_admin};
 use crate::http::error::ApiError;
+use crate::http::extract::Operator;
+use crate::http::fields::Fields;
 use crate::http::{Shared, answer, body};
 
 use super::order_id;
@@ -36,10 +39,18 @@ struct InternalNote {
 pub async fn set(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
     let id = order_id(&request)?;
-    let mut fields = body::required(&request, payload).await?;
+    let fields = body::required(&request, payload).await?;
+    answer::ok(&for_admin(&write(&shared, &operator, id, fields).await?))
+}
+
+/// Writes support's note on an order.
+///
+/// # Errors
+/// 400, 404 or 503.
+pub async fn write(shared: &Shared, operator: &Operator, id: OrderId, mut fields: Fields) -> Result<Order, ApiError> {
     let note = fields.nullable_text("internal_note", NOTE_CHARS_MAX);
     fields.finish()?;
     let operation = operator.operation("crypto_order.note_updated", &json!({ "internal_note": note }));
     let noted = shared.orders.ask(id, Command::SetInternalNote { note, operation }).await;
-    answer::ok(&for_admin(&noted.map_err(|error| ApiError::Order(id.to_string(), error))?))
+    noted.map_err(|error| ApiError::Order(id.to_string(), error))
 }

@@ -13,7 +13,8 @@ use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
 use crate::store::filter::{OrderFilter, OrderPage, Page, SearchReach};
 
-const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
+/// How many orders a page has.
+pub const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
 const SEARCH_CHARS_MAX: usize = 200;
 /// Says that a search looked at the newest orders only.
 pub const SEARCH_BOUNDED: HeaderName = HeaderName::from_static("x-driftstack-search-bounded");

@@ -34,13 +34,19 @@ use super::{Shared, order_id_asked};
 const DAYS: LimitRule = LimitRule { max: 90, default: 7 };
 
 /// The id that the path names, if it can be an order's.
-fn order_id(request: &HttpRequest) -> Result<OrderId, ApiError> {
+///
+/// # Errors
+/// 404.
+pub fn order_id(request: &HttpRequest) -> Result<OrderId, ApiError> {
     let asked = order_id_asked(request);
     OrderId::parse(asked).ok_or_else(|| ApiError::NoSuchOrder(asked.to_owned()))
 }
 
 /// The order that the path names, whosever it is.
-async fn any_order(shared: &Shared, request: &HttpRequest) -> Result<Order, ApiError> {
+///
+/// # Errors
+/// 404, or 503.
+pub async fn any_order(shared: &Shared, request: &HttpRequest) -> Result<Order, ApiError> {
     let id = order_id(request)?;
     shared.store.order_load(id).await?.ok_or_else(|| ApiError::NoSuchOrder(id.to_string()))
 }

@@ -50,49 +50,49 @@ pub struct Payments<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderPayment)]
 pub struct Row<'a> {
-    payment_id: &'a PaymentId,
+    pub payment_id: &'a PaymentId,
     /// `bound`: its evidence moves the order. `own`: made for the order later, a top-up or the twin of a lost
     /// creation. `child`: a further deposit to a used address.
     #[schema(pattern = "^(bound|own|child)$", example = "bound")]
-    role: &'static str,
+    pub role: &'static str,
     /// The payment to whose address a further deposit came.
     #[schema(required = true)]
-    parent_payment_id: Option<&'a PaymentId>,
+    pub parent_payment_id: Option<&'a PaymentId>,
     /// The provider's newest word.
     #[schema(example = "partially_paid")]
-    provider_status: &'a str,
+    pub provider_status: &'a str,
     #[schema(required = true, example = "btc")]
-    coin: Option<&'a str>,
+    pub coin: Option<&'a str>,
     /// What was asked for; of a further deposit, what arrived.
     #[schema(required = true, value_type = Option<ExactAmount>)]
-    pay_amount: Option<String>,
+    pub pay_amount: Option<String>,
     /// What arrived in its coin; null where nobody said.
     #[schema(required = true, value_type = Option<ExactAmount>)]
-    received: Option<String>,
+    pub received: Option<String>,
     /// Whether that is part of the sum: it is settled, and in the bound coin.
-    counted: bool,
+    pub counted: bool,
     /// The other coin, where money came in another.
     #[schema(required = true, example = "usdtbsc")]
-    other_coin: Option<&'a str>,
+    pub other_coin: Option<&'a str>,
     /// What arrived in that; never part of the sum.
     #[schema(required = true, value_type = Option<ExactAmount>)]
-    other_received: Option<String>,
+    pub other_received: Option<String>,
     /// Where the coins are to go; null for payments that this service did not make.
     #[schema(required = true)]
-    payment_address: Option<&'a str>,
+    pub payment_address: Option<&'a str>,
     /// A memo or tag that some networks need beside the address.
     #[schema(required = true)]
-    payin_extra_id: Option<&'a str>,
+    pub payin_extra_id: Option<&'a str>,
     #[schema(required = true)]
-    network: Option<&'a str>,
+    pub network: Option<&'a str>,
     /// The provider's purchase, under which a top-up is made.
     #[schema(required = true)]
-    purchase_id: Option<&'a str>,
+    pub purchase_id: Option<&'a str>,
     /// The provider's own time of its newest word, where it gave one.
     #[schema(required = true)]
-    provider_at: Option<Timestamp>,
+    pub provider_at: Option<Timestamp>,
     /// When this service first heard of it.
-    first_seen_at: Timestamp,
+    pub first_seen_at: Timestamp,
 }
 
 /// Shows the payments of an order, and what is still missing.
@@ -121,6 +121,12 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
         missing: topup::missing(&order).map(|missing| missing.to_string()),
         coin: order.ledger.bound().and_then(|bound| bound.coin.as_ref()).map(Coin::as_str),
     })
+}
+
+/// What every payment of an order is and counts for, newest first.
+#[must_use]
+pub fn ledger_of(order: &Order) -> Vec<Row<'_>> {
+    stretch_of(order, &Stretch { limit: usize::MAX, after: None })
 }
 
 /// The payments of this stretch, newest first. None ever leaves a ledger, so the place of the last page is

@@ -7,10 +7,13 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::actors::order::Command;
 use crate::actors::sweeper::{SweepMode, SweepRequest};
 use crate::domain::ids::OrderId;
+use crate::domain::order::Order;
 use crate::domain::time::Span;
 use crate::http::error::ApiError;
+use crate::http::extract::Operator;
 use crate::http::fields::Fields;
 use crate::http::openapi::schemas::nothing;
 use crate::http::{Shared, answer, body};
@@ -116,6 +119,20 @@ pub async fn sweep(request: HttpRequest, payload: Payload, shared: Data<Shared>)
     let swept = swept.await.map_err(|error| ApiError::Order(String::new(), error))?;
     let expired = swept.order_ids.len();
     answer::ok(&SweepAnswer { expired, capped: swept.capped, older_than_hours, order_ids: swept.order_ids, dry_run })
+}
+
+/// Sweeps one order, if it is pending and as old as the pay window is long; else nothing happens to it. The answer
+/// is the order afterwards.
+///
+/// # Errors
+/// 404 or 503.
+pub async fn sweep_one(shared: &Shared, operator: &Operator, id: OrderId) -> Result<Order, ApiError> {
+    let age = shared.settings.orders.pay_window;
+    let input = json!({"older_than_hours": in_hours(age)?, "order_id": id});
+    let operation = operator.operation("crypto_order.swept", &input);
+    let created_until = shared.clock.now().before(age);
+    let swept = shared.orders.ask(id, Command::Sweep { created_until, operation }).await;
+    swept.map_err(|error| ApiError::Order(id.to_string(), error))
 }
 
 /// The age is given in hours or in minutes, or is the pay window, under which nothing may be swept.

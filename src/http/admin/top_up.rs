@@ -17,13 +17,15 @@ use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::domain::topup;
 use crate::http::error::{ApiError, TopUpRefusal};
+use crate::http::extract::Operator;
+use crate::http::fields::Fields;
 use crate::http::openapi::problems::{self, example};
 use crate::http::openapi::samples;
 use crate::http::openapi::schemas::ExactAmount;
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer, body};
 
-use super::{any_order, order_id};
+use super::order_id;
 
 const REASON_CHARS_MAX: usize = 500;
 
@@ -81,23 +83,60 @@ pub struct TopUpAnswer<'a> {
 )]
 pub async fn top_up(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let operator = shared.operator(&request).await?;
-    order_id(&request)?;
-    let mut fields = body::optional(&request, payload).await?;
+    let id = order_id(&request)?;
+    let fields = body::optional(&request, payload).await?;
+    let Rest { order, payment, age } = ask_for_rest(&shared, &operator, id, fields).await?;
+    let payment =
+        order.ledger.find(&payment).ok_or(ApiError::Broken("a top-up is not in its order's ledger".into()))?;
+    match age {
+        Age::Before => answer::ok(&shown(&order, payment)?),
+        Age::Now => answer::created(&shown(&order, payment)?),
+    }
+}
+
+/// The payment by which a rest is asked for.
+pub struct Rest {
+    order: Order,
+    payment: PaymentId,
+    age: Age,
+}
+
+/// When that payment was made.
+enum Age {
+    /// When it was asked for before.
+    Before,
+    /// Just now.
+    Now,
+}
+
+/// Asks for the rest of an order, unless that was done and can still be paid.
+///
+/// # Errors
+/// 400, 404, 409 or 503.
+pub async fn ask_for_rest(
+    shared: &Shared,
+    operator: &Operator,
+    id: OrderId,
+    mut fields: Fields,
+) -> Result<Rest, ApiError> {
     let reason = fields.optional_text("reason", REASON_CHARS_MAX);
     fields.finish()?;
-    let order = any_order(&shared, &request).await?;
+    let order = loaded(shared, id).await?;
     let rest = topup::rest_of(&order).map_err(TopUpRefusal::None)?;
     if let Some(payment) = topup::asked_before(&order, &rest, shared.clock.now()) {
-        return answer::ok(&shown(&order, payment)?);
+        let payment = payment.id.clone();
+        return Ok(Rest { order, payment, age: Age::Before });
     }
     let input = json!({ "reason": reason, "pay_amount": rest.pay_amount.to_string() });
     let operation = operator.operation("crypto_order.topped_up", &input);
     let desk = shared.payments.as_ref().ok_or(TopUpRefusal::NoProvider)?;
     let made = desk.top_up(&order, rest, operation).await;
-    let id = made.map_err(|error| refusal(&order, error))?;
-    let order = any_order(&shared, &request).await?;
-    let payment = order.ledger.find(&id).ok_or(ApiError::Broken("a top-up is not in its order's ledger".into()))?;
-    answer::created(&shown(&order, payment)?)
+    let payment = made.map_err(|error| refusal(&order, error))?;
+    Ok(Rest { order: loaded(shared, id).await?, payment, age: Age::Now })
+}
+
+async fn loaded(shared: &Shared, id: OrderId) -> Result<Order, ApiError> {
+    shared.store.order_load(id).await?.ok_or_else(|| ApiError::NoSuchOrder(id.to_string()))
 }
 
 fn refusal(order: &Order, error: TopUpError) -> ApiError {

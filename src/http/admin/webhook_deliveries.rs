@@ -91,20 +91,16 @@ pub async fn replay(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
 
 /// Does what an operator asks with the delivery that the path names, puts it on the audit log, and shows it.
 pub async fn fulfil(shared: &Shared, request: &HttpRequest, asked: (Operator, Wish)) -> Result<HttpResponse, ApiError> {
-    let (operator, wish) = asked;
-    answer::ok(&resent(shared, operator, asked_for(request)?, wish).await?)
+    let id = asked_for(request)?;
+    answer::ok(&AdminDelivery::of(wished(shared, asked, id).await?))
 }
 
-/// Does what an operator asks with a delivery, puts it on the audit log, and answers it.
+/// Does with a delivery what an operator asks, and puts it on the audit log.
 ///
 /// # Errors
-/// 404, or 409 where its state does not allow it; 503.
-pub async fn resent(
-    shared: &Shared,
-    operator: Operator,
-    id: DeliveryId,
-    wish: Wish,
-) -> Result<AdminDelivery, ApiError> {
+/// 404 if there is none, 409 if it stays as it is, or 503.
+pub async fn wished(shared: &Shared, asked: (Operator, Wish), id: DeliveryId) -> Result<Traced, ApiError> {
+    let (operator, wish) = asked;
     let at = shared.clock.now();
     let (action, status) = match wish {
         Wish::Replay => ("webhook_delivery.replayed", "pending"),
@@ -120,8 +116,7 @@ pub async fn resent(
         ip: operator.ip,
         at,
     };
-    let found = resend(shared, Resend { id, owner: None, wish, audit: Some(audit), at }).await?;
-    Ok(AdminDelivery::of(found))
+    resend(shared, Resend { id, owner: None, wish, audit: Some(audit), at }).await
 }
 
 /// Lists what was sent, or is to be, of an order.

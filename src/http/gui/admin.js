@@ -70,3 +70,162 @@ document.addEventListener("click", (event) => {
 });
 
 armCopying(document);
+
+// Refreshing a list in its place: as many rows as are shown, and nothing jumps.
+async function refresh(link) {
+  const list = document.getElementById(link.dataset.refresh);
+  const shown = list.querySelectorAll("tbody tr").length;
+  const fresh = (await fetched(link.href))?.getElementById(link.dataset.refresh);
+  if (!fresh) {
+    return;
+  }
+  await filled(fresh, shown);
+  const focused = list.contains(document.activeElement) ? document.activeElement.href : null;
+  const [across, down] = [list.querySelector(".scroll")?.scrollLeft ?? 0, scrollY];
+  list.replaceChildren(...fresh.childNodes);
+  armCopying(list);
+  list.querySelector(".scroll")?.scrollTo(across, 0);
+  scrollTo(scrollX, down);
+  [...list.querySelectorAll("a")].find((a) => focused && a.href === focused)?.focus({ preventScroll: true });
+  const told = document.querySelector("[data-refreshed]");
+  told.textContent = `Refreshed at ${new Date().toISOString().slice(11, 19)} UTC.`;
+}
+
+// Further pages into a list that is not shown yet, until it has so many rows.
+async function filled(list, count) {
+  const rows = list.querySelector("tbody");
+  for (;;) {
+    const link = list.querySelector("a[data-more]");
+    if (!rows || !link || rows.children.length >= count) {
+      return;
+    }
+    const page = await fetched(link.getAttribute("href"));
+    const more = page?.getElementById(rows.id);
+    if (!more || more.children.length === 0) {
+      return;
+    }
+    rows.append(...more.children);
+    const next = page.querySelector("a[data-more]");
+    if (next) {
+      link.setAttribute("href", next.getAttribute("href"));
+    } else {
+      link.remove();
+    }
+  }
+}
+
+// By itself only when that is switched on, and never under somebody's hands.
+function armRefreshing(box) {
+  box.closest("label").hidden = false;
+  setInterval(() => {
+    const free = !document.hidden && !document.querySelector("dialog[open]");
+    if (box.checked && free) {
+      refresh(document.querySelector("a[data-refresh]"));
+    }
+  }, Number(box.dataset.refreshSeconds) * 1000);
+}
+
+// The drawer: an order's page beside the list. Its forms work as they do on the page.
+function drawer() {
+  const known = document.querySelector("dialog.drawer");
+  if (known) {
+    return known;
+  }
+  const dialog = document.createElement("dialog");
+  dialog.className = "drawer";
+  dialog.setAttribute("aria-labelledby", "order-title");
+  dialog.addEventListener("close", () => {
+    dialog.replaceChildren();
+    if (dialog.dataset.changed) {
+      delete dialog.dataset.changed;
+      refresh(document.querySelector("a[data-refresh]"));
+    }
+  });
+  dialog.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submitInDrawer(dialog, event.target);
+  });
+  // A click beside the drawer is one on the dialog itself: what is in it covers it.
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) { dialog.close(); } });
+  document.body.append(dialog);
+  return dialog;
+}
+
+async function openDrawer(link) {
+  const page = await fetched(link.href);
+  if (!page?.getElementById("order")) {
+    location.href = link.href;
+    return;
+  }
+  const dialog = drawer();
+  fillDrawer(dialog, page, link.href);
+  dialog.showModal();
+}
+
+function fillDrawer(dialog, page, address) {
+  const bar = document.createElement("div");
+  bar.className = "bar";
+  const close = document.createElement("button");
+  close.type = "button";
+  close.textContent = "Close";
+  close.addEventListener("click", () => dialog.close());
+  const whole = document.createElement("a");
+  whole.href = address;
+  whole.textContent = "Open as a page";
+  bar.append(close, whole);
+  const inside = document.createElement("div");
+  inside.className = "inside";
+  const notice = page.querySelector("main > .notice");
+  inside.append(bar, ...(notice ? [notice] : []), page.getElementById("order"));
+  dialog.replaceChildren(inside);
+  armCopying(dialog);
+}
+
+async function submitInDrawer(dialog, form) {
+  const button = form.querySelector("button[type=submit]");
+  button.disabled = true;
+  const address = form.getAttribute("action");
+  const body = new URLSearchParams(new FormData(form));
+  const response = await fetch(address, { method: "POST", body, headers: { accept: "text/html" } }).catch(() => null);
+  if (!response) {
+    // The network is away: the form stays as it is, and the browser says what is wrong.
+    button.disabled = false;
+    form.submit();
+    return;
+  }
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (!page.getElementById("order")) {
+    // Somebody has to sign in again, or something went wrong: the page itself says what.
+    location.href = address;
+    return;
+  }
+  dialog.dataset.changed = "yes";
+  fillDrawer(dialog, page, address);
+  dialog.querySelector("[role=alert], .notice")?.scrollIntoView({ block: "nearest" });
+  dialog.querySelector(".bar button").focus({ preventScroll: true });
+}
+
+document.addEventListener("click", (event) => {
+  const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+  const again = event.target.closest("a[data-refresh]");
+  const opener = event.target.closest("a[data-drawer]");
+  if (!plain || !(again ?? opener)) {
+    return;
+  }
+  event.preventDefault();
+  if (again) {
+    refresh(again);
+  } else {
+    openDrawer(opener);
+  }
+});
+
+// What was left empty need not stand in the address.
+document.addEventListener("formdata", (event) => {
+  if (event.target.method === "get") {
+    const empty = [...event.formData].filter(([, value]) => value === "");
+    empty.forEach(([name]) => event.formData.delete(name));
+  }
+});
+
+document.querySelectorAll("input[data-refresh-seconds]").forEach(armRefreshing);

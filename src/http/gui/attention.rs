@@ -7,16 +7,14 @@ use askama::Template;
 use crate::domain::attention::AttentionKind;
 use crate::domain::time::Timestamp;
 use crate::http::Shared;
-use crate::http::admin::attention::{Item, ItemPayment, item_id, items, settle};
-use crate::http::error::ApiError;
+use crate::http::admin::attention::{Item, ItemPayment, dispose, item_id, items};
+use crate::http::fields::Fields;
 use crate::http::query::Query;
 
 use super::form::Submission;
 use super::moment::Moment;
 use super::shell::{Section, Shell};
 use super::{Turned, see_other, with_cursor};
-
-const NOTE_CHARS_MAX: usize = 2000;
 
 #[derive(Template)]
 #[template(path = "attention.html", config = "src/http/pages/askama.toml")]
@@ -141,8 +139,6 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 /// `POST /admin/attention/{id}/resolve`.
 pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
     let Submission { visitor, form } = shared.submission(&request, payload).await?;
-    let missing = || ApiError::BadRequest("Say in the note what was found and done.".into());
-    let note = form.text("note", NOTE_CHARS_MAX)?.ok_or_else(missing)?;
-    settle(&shared, visitor.operator, item_id(&request)?, note).await?;
+    dispose(&shared, visitor.operator, item_id(&request)?, Fields::new(form.object(&["note"]))).await?;
     Ok(see_other("/admin/attention?done=resolved"))
 }

@@ -7,7 +7,7 @@ use askama::Template;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::resend::Wish;
 use crate::http::Shared;
-use crate::http::admin::webhook_deliveries::{AdminDelivery, resent};
+use crate::http::admin::webhook_deliveries::{AdminDelivery, wished};
 use crate::http::admin::webhook_dlq::dead_letters;
 use crate::http::query::Query;
 use crate::http::webhooks::deliveries::asked_for;
@@ -72,13 +72,13 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 /// `POST /admin/dead-letters/{id}/requeue`.
 pub async fn requeue(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
     let Submission { visitor, .. } = shared.submission(&request, payload).await?;
-    resent(&shared, visitor.operator, asked_for(&request)?, Wish::Requeue).await?;
+    wished(&shared, (visitor.operator, Wish::Requeue), asked_for(&request)?).await?;
     Ok(see_other("/admin/dead-letters?done=requeued"))
 }
 
 /// `POST /admin/dead-letters/{id}/discard`.
 pub async fn discard(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
     let Submission { visitor, .. } = shared.submission(&request, payload).await?;
-    resent(&shared, visitor.operator, asked_for(&request)?, Wish::Discard).await?;
+    wished(&shared, (visitor.operator, Wish::Discard), asked_for(&request)?).await?;
     Ok(see_other("/admin/dead-letters?done=discarded"))
 }

@@ -6,6 +6,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN};
 use actix_web::web::Payload;
+use serde_json::{Map, Value};
 
 use crate::http::error::{ApiError, FormRefusal};
 use crate::http::query::{LimitRule, Query};
@@ -65,6 +66,21 @@ impl Form {
         let bytes = body::read(request, payload).await?;
         let text = str::from_utf8(&bytes).map_err(|_| ApiError::BadRequest("The form must be UTF-8.".into()))?;
         Query::parse(text).map(Self)
+    }
+
+    /// A field just as it was sent; nothing where it was not.
+    #[must_use]
+    pub fn raw(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_default()
+    }
+
+    /// The fields of these names as a body of the API has them: without the blanks around them, with plain ends of
+    /// lines, and what is left empty is not there.
+    #[must_use]
+    pub fn object(&self, names: &[&str]) -> Map<String, Value> {
+        let filled = names.iter().map(|name| (*name, self.raw(name).replace("\r\n", "\n").trim().to_owned()));
+        let filled = filled.filter(|(_, text)| !text.is_empty());
+        filled.map(|(name, text)| (name.to_owned(), Value::String(text))).collect()
     }
 
     /// A field as it was sent, but for its ends of lines and the blanks around it; none if nothing is left.

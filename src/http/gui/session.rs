@@ -20,7 +20,7 @@ use crate::http::address::client_ip;
 use crate::http::error::ApiError;
 use crate::http::extract::Operator;
 use crate::http::limits::Owner;
-use crate::http::pages::private_page;
+use crate::http::pages::{AsPage, private_page};
 
 use super::{Turned, see_other};
 
@@ -58,7 +58,27 @@ impl Visitor {
     /// # Errors
     /// 500 if it cannot be rendered.
     pub fn answer(self, page: &impl Template) -> Result<HttpResponse, Turned> {
-        let mut response = private_page(page)?;
+        self.hand(private_page(page)?)
+    }
+
+    /// A page for them that shows what was refused, with the refusal's status.
+    ///
+    /// # Errors
+    /// 500 if it cannot be rendered.
+    pub fn refuse(self, refusal: &ApiError, page: &impl Template) -> Result<HttpResponse, Turned> {
+        let mut response = self.answer(page)?;
+        let problem = refusal.problem();
+        *response.status_mut() = problem.status;
+        response.extensions_mut().insert(AsPage);
+        response.extensions_mut().insert(problem);
+        Ok(response)
+    }
+
+    /// An answer for them, with the cookie that their session has from here on.
+    ///
+    /// # Errors
+    /// 500 if the cookie cannot be written.
+    pub fn hand(self, mut response: HttpResponse) -> Result<HttpResponse, Turned> {
         if let Some(cookie) = &self.cookie {
             response.add_cookie(cookie).map_err(|error| ApiError::Broken(error.to_string().into()))?;
         }

@@ -1,81 +1,99 @@
-//! An operator at the pages under `/admin`, as far as HTTP goes: signs in, looks, sends forms.
-//!
-//! It keeps the cookie as a browser does, and sends with a form what stands hidden in the page it came from.
+//! An operator who is signed in, with a browser that runs no scripts: pages, forms, a cookie.
 
-use std::sync::Mutex;
+use std::cell::RefCell;
 
-use reqwest::Method;
+use reqwest::{Client, Method, RequestBuilder};
 use url::form_urlencoded;
 
 use super::{Answer, TestApp};
 
-/// Somebody who is signed in, or was.
-pub struct Operator<'a> {
-    pub app: &'a TestApp,
-    cookie: Mutex<String>,
+/// A signed-in operator.
+pub struct Operator {
+    client: Client,
+    base: String,
+    cookie: RefCell<String>,
 }
 
-impl<'a> Operator<'a> {
+impl TestApp {
     /// Somebody at the door.
-    pub fn outside(app: &'a TestApp) -> Self {
-        Self { app, cookie: Mutex::default() }
+    pub fn outside(&self) -> Operator {
+        let client = super::client(Client::builder());
+        Operator { client, base: self.base().to_owned(), cookie: RefCell::default() }
     }
 
-    /// Signed in with the operator's key.
-    pub async fn signed_in(app: &'a TestApp) -> Self {
-        let operator = Self::outside(app);
-        let answer = operator.try_key(&app.operator).await;
-        assert_eq!((answer.code(), answer.header("location")), (303, Some("/admin")), "{}", answer.text);
+    /// Signs in with the operator's key.
+    pub async fn signed_in(&self) -> Operator {
+        let operator = self.outside();
+        let entered = operator.try_key(&self.operator).await;
+        assert_eq!((entered.code(), entered.header("location")), (303, Some("/admin")), "{}", entered.text);
+        assert_ne!(*operator.cookie.borrow(), "");
         operator
     }
+}
 
+impl Operator {
     /// Tries a key at the door.
     pub async fn try_key(&self, key: &str) -> Answer {
-        self.post_as_it_is("/admin/sign-in", &[("key", key)]).await
-    }
-
-    /// Looks at a page.
-    pub async fn get(&self, path: &str) -> Answer {
-        self.keep(self.app.send(self.app.request(Method::GET, path).header("cookie", self.cookie())).await)
-    }
-
-    /// Looks at a page that is there, and answers its text.
-    pub async fn page(&self, path: &str) -> String {
-        let answer = self.get(path).await;
-        assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
-        answer.text
-    }
-
-    /// Sends a form from this page, with what every form carries.
-    pub async fn post(&self, from: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let page = self.page(from).await;
-        let token = hidden(&page, "token");
-        let with_token: Vec<_> = fields.iter().copied().chain([("token", token.as_str())]).collect();
-        self.post_as_it_is(path, &with_token).await
-    }
-
-    /// Sends just these fields.
-    pub async fn post_as_it_is(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.app.request(Method::POST, path).header("cookie", self.cookie());
-        let request = request.header("origin", self.app.base());
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
-        self.keep(self.app.send(request).await)
+        self.post("/admin/sign-in", &[("key", key), ("next", "/admin")]).await
     }
 
     /// What the browser would send.
     pub fn cookie(&self) -> String {
-        self.cookie.lock().expect("a cookie").clone()
+        self.cookie.borrow().clone()
     }
 
     /// Takes another cookie.
     pub fn take(&self, cookie: String) {
-        *self.cookie.lock().expect("a cookie") = cookie;
+        *self.cookie.borrow_mut() = cookie;
     }
 
-    fn keep(&self, answer: Answer) -> Answer {
+    /// A page, whatever its status; no redirect is followed.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.client.request(Method::GET, format!("{}{path}", self.base))).await
+    }
+
+    /// A page that must be there.
+    pub async fn page(&self, path: &str) -> String {
+        let page = self.get(path).await;
+        assert_eq!(page.code(), 200, "{path}: {}", page.text);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert_eq!(page.header("cache-control"), Some("no-store, private"), "{path}");
+        page.text
+    }
+
+    /// Sends the form of a page, with the token that stands in it.
+    pub async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.submit_to(path, path, fields).await
+    }
+
+    /// Sends a form of a page that leads to another address.
+    pub async fn submit_to(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let page = self.page(page).await;
+        let token = hidden(&page, "token");
+        let fields: Vec<_> = [("token", token.as_str())].into_iter().chain(fields.iter().copied()).collect();
+        self.post(path, &fields).await
+    }
+
+    /// Sends just these fields, from a page of this service.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let origin = self.base.clone();
+        self.post_from(&origin, path, fields).await
+    }
+
+    /// Sends just these fields, from a page of this origin.
+    pub async fn post_from(&self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.client.request(Method::POST, format!("{}{path}", self.base)).header("Origin", origin);
+        self.send(request.header("Content-Type", "application/x-www-form-urlencoded").body(body)).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Answer {
+        let cookie = self.cookie.borrow().clone();
+        let answer = request.header("Cookie", cookie).send().await.expect("an answer");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let answer = Answer { status, headers, text: answer.text().await.expect("a body of text") };
         if let Some(set) = answer.header("set-cookie") {
-            self.take(set.split(';').next().unwrap_or_default().to_owned());
+            *self.cookie.borrow_mut() = set.split(';').next().unwrap_or_default().to_owned();
         }
         answer
     }
@@ -83,7 +101,26 @@ impl<'a> Operator<'a> {
 
 /// The value of a hidden field.
 pub fn hidden(page: &str, name: &str) -> String {
-    let field = format!("name=\"{name}\" value=\"");
-    let value = page.split(&field).nth(1).and_then(|rest| rest.split('"').next());
-    value.unwrap_or_else(|| panic!("no {name} in {page}")).to_owned()
+    let value = between(page, &format!("name=\"{name}\" value=\""), "\"").into_iter().next();
+    value.unwrap_or_else(|| panic!("no {name} in {page}"))
+}
+
+/// Every piece of a text between these two, in their order.
+pub fn between(text: &str, begin: &str, end: &str) -> Vec<String> {
+    let pieces = text.split(begin).skip(1);
+    pieces.filter_map(|piece| piece.split_once(end)).map(|(inside, _)| inside.to_owned()).collect()
+}
+
+/// What people read of a page: without its tags, with its escapes undone.
+pub fn read(page: &str) -> String {
+    let inside = page.split_once("<main").map_or(page, |(_, main)| main);
+    let mut text = String::new();
+    let mut pieces = inside.split('<');
+    text.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        text.push_str(piece.split_once('>').map_or("", |(_, after)| after));
+    }
+    let escapes = [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+    let undone = escapes.iter().fold(text, |text, (escape, plain)| text.replace(escape, plain));
+    undone.split_whitespace().collect::<Vec<_>>().join(" ")
 }

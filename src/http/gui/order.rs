@@ -1,0 +1,180 @@
+//! `/admin/orders/{order_id}`: everything about one order, and what can be done with it. The list shows the same
+//! in a drawer.
+//!
+//! `order/why.rs` says in a sentence why it stands where it stands, `order/offers.rs` what could be done,
+//! `order/deeds.rs` does it. All forms go to the page's own address: what is refused is shown on the page, with
+//! the form as it was filled in.
+
+mod deeds;
+mod facts;
+mod offers;
+mod rows;
+mod why;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use crate::domain::ids::OrderId;
+use crate::domain::lifecycle;
+use crate::domain::money::Coin;
+use crate::domain::order::Order;
+use crate::http::Shared;
+use crate::http::admin::{order_id, payments};
+use crate::http::error::ApiError;
+
+use super::form::{Form, Submission};
+use super::moment::Moment;
+use super::session::Visitor;
+use super::shell::{Section, Shell};
+use super::{Turned, see_other};
+use deeds::{done, sentences};
+use facts::{Facts, SHOWN_MAX};
+use offers::{Asker, MakesPayments, Offer, Offers, offers};
+use rows::{Delivered, Paid, Raised, Received, Step, Written};
+use why::why;
+
+#[derive(Template)]
+#[template(path = "order.html", config = "src/http/pages/askama.toml")]
+struct OrderPage<'a> {
+    shell: Shell,
+    order: &'a Order,
+    why: String,
+    account: Option<&'a str>,
+    created: Moment,
+    updated: Moment,
+    expires: Option<Moment>,
+    paid: Option<Moment>,
+    owed: Option<String>,
+    received: String,
+    missing: Option<String>,
+    coin: String,
+    offers: Offers,
+    steps: Vec<Step>,
+    payments: Vec<Paid<'a>>,
+    ipns: Vec<Received>,
+    deliveries: Vec<Delivered>,
+    open: Vec<Raised>,
+    resolved: Vec<Raised>,
+    audit: Vec<Written>,
+    entered: Entered<'a>,
+}
+
+/// A form that was refused, and what it had said.
+struct Entered<'a> {
+    form: Option<&'a Form>,
+    refused: Vec<String>,
+}
+
+impl Entered<'_> {
+    const NOTHING: Self = Self { form: None, refused: Vec::new() };
+
+    /// True for the form that was refused; of those that are there once for each item, for the item's.
+    fn is(&self, act: &str, item: &str) -> bool {
+        self.form.is_some_and(|form| form.raw("act") == act && form.raw("item") == item)
+    }
+
+    /// What stood in a field of that form; else what stands there at first.
+    fn text<'b>(&'b self, act: &str, name: &str, first: &'b str) -> &'b str {
+        self.form.filter(|form| form.raw("act") == act).map_or(first, |form| form.raw(name))
+    }
+}
+
+impl OrderPage<'_> {
+    /// The address that a payment is paid to, and how.
+    fn bound(&self) -> Option<&payments::Row<'_>> {
+        self.payments.iter().map(|paid| &paid.row).find(|row| row.role == "bound")
+    }
+
+    /// `79.00 USD`.
+    fn price(&self) -> String {
+        format!("{} {}", self.order.price.in_major_units(), self.order.price.currency)
+    }
+
+    fn status(&self) -> &'static str {
+        self.order.status.name().as_str()
+    }
+
+    fn payment_id(&self) -> &str {
+        self.order.payment_id().map_or("", |payment| payment.as_str())
+    }
+
+    /// Whether a list ends where it does because no more of it is shown.
+    fn is_cut(&self, rows: usize) -> bool {
+        SHOWN_MAX <= rows
+    }
+}
+
+/// `GET /admin/orders/{order_id}`.
+pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+    let visitor = shared.visitor(&request).await?;
+    let facts = Facts::read(&shared, order_id(&request)?).await?;
+    let shell = Shell::new(&visitor, &request, Section::Orders);
+    let page = page(&facts, &asker(&shared, &visitor), shell, Entered::NOTHING);
+    visitor.answer(&page)
+}
+
+/// `POST /admin/orders/{order_id}`: one of the page's forms.
+pub async fn act(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+    let Submission { visitor, form } = shared.submission(&request, payload).await?;
+    let id = order_id(&request)?;
+    match done(&shared, &visitor.operator, id, &form).await {
+        Ok(done) => Ok(see_other(&format!("/admin/orders/{id}?done={done}"))),
+        Err(ApiError::NoSuchOrder(id)) => Err(ApiError::NoSuchOrder(id).into()),
+        Err(refusal) => shown_again(&request, &shared, (visitor, id), (&form, refusal)).await,
+    }
+}
+
+/// The page with what was refused. What cannot even be shown is told by a page of its own.
+async fn shown_again(
+    request: &HttpRequest,
+    shared: &Shared,
+    (visitor, id): (Visitor, OrderId),
+    (form, refusal): (&Form, ApiError),
+) -> Result<HttpResponse, Turned> {
+    let Ok(facts) = Facts::read(shared, id).await else { return Err(refusal.into()) };
+    let shell = Shell::new(&visitor, request, Section::Orders);
+    let entered = Entered { form: Some(form), refused: sentences(&refusal) };
+    let page = page(&facts, &asker(shared, &visitor), shell, entered);
+    visitor.refuse(&refusal, &page)
+}
+
+fn asker(shared: &Shared, visitor: &Visitor) -> Asker {
+    let orders = &shared.settings.orders;
+    Asker {
+        key: visitor.operator.key_id,
+        moment: lifecycle::Moment { now: visitor.now, rules: orders.rules },
+        pay_window: orders.pay_window,
+        makes_payments: if shared.payments.is_some() { MakesPayments::Yes } else { MakesPayments::No },
+    }
+}
+
+fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>) -> OrderPage<'a> {
+    let (order, names, now) = (&facts.order, &facts.names, asker.moment.now);
+    let at = |at| Moment::new(at, now);
+    let coin = order.ledger.bound().and_then(|bound| bound.coin.as_ref()).map_or("", Coin::as_str);
+    let raised = |item| Raised::of(item, names, now);
+    OrderPage {
+        shell,
+        order,
+        why: why(order, names, now),
+        account: facts.account.as_deref(),
+        created: at(order.created_at),
+        updated: at(order.updated_at),
+        expires: order.expires_at().map(at),
+        paid: order.paid_at().map(at),
+        owed: order.owed.as_ref().map(ToString::to_string),
+        received: order.ledger.received().to_string(),
+        missing: crate::domain::topup::missing(order).map(|missing| missing.to_string()),
+        coin: coin.to_uppercase(),
+        offers: offers(order, asker),
+        steps: order.events.iter().map(|event| Step::of(event, names, now)).collect(),
+        payments: payments::ledger_of(order).into_iter().map(|row| Paid::of(row, now)).collect(),
+        ipns: facts.ipns.iter().map(|ipn| Received::of(ipn, now)).collect(),
+        deliveries: facts.deliveries.iter().map(|found| Delivered::of(found, now)).collect(),
+        open: facts.open.iter().map(raised).collect(),
+        resolved: facts.resolved.iter().map(raised).collect(),
+        audit: facts.audit.iter().map(|entry| Written::of(entry, names, now)).collect(),
+        entered,
+    }
+}

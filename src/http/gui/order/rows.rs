@@ -1,0 +1,196 @@
+//! The rows of an order's page, ready to be shown.
+
+use crate::domain::evidence::{ProviderWord, WitnessKind};
+use crate::domain::order::OrderEvent;
+use crate::domain::time::Timestamp;
+use crate::domain::webhook::resend::{Wish, judge};
+use crate::http::admin::payments;
+use crate::http::error::ApiError;
+use crate::http::gui::moment::Moment;
+use crate::store::records::{AttentionItem, AuditRecord, KeptIpn, SecretAge};
+use crate::store::resend::Traced;
+
+use super::why::Names;
+
+/// A line of the order's log.
+pub struct Step {
+    pub seq: i64,
+    pub status: &'static str,
+    pub source: &'static str,
+    pub at: Moment,
+    pub word: Option<String>,
+    pub payment_id: Option<String>,
+    pub witness: Option<&'static str>,
+    pub actor: Option<String>,
+    pub provider_at: Option<Moment>,
+}
+
+impl Step {
+    pub fn of(event: &OrderEvent, names: &Names, now: Timestamp) -> Self {
+        Self {
+            seq: event.seq,
+            status: event.status.as_str(),
+            source: event.source.as_str(),
+            at: Moment::new(event.at, now),
+            word: event.word.as_ref().map(|word| ProviderWord::as_str(word).to_owned()),
+            payment_id: event.payment_id.as_ref().map(ToString::to_string),
+            witness: event.witness.map(WitnessKind::as_str),
+            actor: event.actor.map(|key| names.of(Some(key))),
+            provider_at: event.provider_at.map(|at| Moment::new(at, now)),
+        }
+    }
+}
+
+/// A payment of the ledger, with its times.
+pub struct Paid<'a> {
+    pub row: payments::Row<'a>,
+    pub first_seen: Moment,
+    pub provider_at: Option<Moment>,
+}
+
+impl<'a> Paid<'a> {
+    pub fn of(row: payments::Row<'a>, now: Timestamp) -> Self {
+        let first_seen = Moment::new(row.first_seen_at, now);
+        let provider_at = row.provider_at.map(|at| Moment::new(at, now));
+        Self { row, first_seen, provider_at }
+    }
+}
+
+/// A verified IPN.
+pub struct Received {
+    pub at: Moment,
+    pub again: Option<Moment>,
+    pub ipn: KeptIpn,
+    pub secret: &'static str,
+}
+
+impl Received {
+    pub fn of(ipn: &KeptIpn, now: Timestamp) -> Self {
+        let secret = match ipn.verified_secret {
+            SecretAge::Current => "current secret",
+            SecretAge::Previous => "previous secret",
+        };
+        let again = (ipn.times_seen > 1).then(|| Moment::new(ipn.last_received_at, now));
+        Self { at: Moment::new(ipn.received_at, now), again, ipn: ipn.clone(), secret }
+    }
+}
+
+/// A webhook delivery.
+pub struct Delivered {
+    pub id: String,
+    pub event: &'static str,
+    pub event_id: String,
+    pub url: String,
+    pub status: &'static str,
+    pub attempts: i64,
+    pub created: Moment,
+    pub delivered: Option<Moment>,
+    pub next: Option<Moment>,
+    pub answer: Option<i64>,
+    pub excerpt: Option<String>,
+    pub error: Option<String>,
+    /// Why it cannot be sent again.
+    pub stays: Option<String>,
+}
+
+impl Delivered {
+    pub fn of(found: &Traced, now: Timestamp) -> Self {
+        let delivery = &found.delivery;
+        let stays = judge(Wish::Replay, delivery.status, found.standing).err();
+        Self {
+            id: delivery.id.to_string(),
+            event: delivery.event_type.as_str(),
+            event_id: delivery.event_id.to_string(),
+            url: found.url.clone(),
+            status: delivery.status.as_str(),
+            attempts: delivery.attempts,
+            created: Moment::new(delivery.created_at, now),
+            delivered: delivery.delivered_at.map(|at| Moment::new(at, now)),
+            next: delivery.next_attempt_at.map(|at| Moment::new(at, now)),
+            answer: delivery.last_response_status,
+            excerpt: delivery.last_response_excerpt.clone().filter(|excerpt| !excerpt.is_empty()),
+            error: delivery.last_error.clone(),
+            stays: stays.map(|why| ApiError::from(why).to_string()),
+        }
+    }
+}
+
+/// Something that was raised about the order.
+pub struct Raised {
+    pub id: String,
+    pub kind: &'static str,
+    pub payment_id: Option<String>,
+    pub numbers: Option<String>,
+    pub count: i64,
+    pub first: Moment,
+    pub last: Moment,
+    pub resolution: Option<Resolved>,
+}
+
+/// How it was disposed of.
+pub struct Resolved {
+    pub at: Moment,
+    pub by: String,
+    pub note: String,
+}
+
+impl Raised {
+    pub fn of(item: &AttentionItem, names: &Names, now: Timestamp) -> Self {
+        let resolution = item.resolution.as_ref().map(|resolution| Resolved {
+            at: Moment::new(resolution.at, now),
+            by: names.of(resolution.by),
+            note: resolution.note.clone(),
+        });
+        Self {
+            id: item.id.to_string(),
+            kind: item.kind.as_str(),
+            payment_id: item.payment_id.as_ref().map(ToString::to_string),
+            numbers: numbers(item),
+            count: item.count,
+            first: Moment::new(item.first_at, now),
+            last: Moment::new(item.last_at, now),
+            resolution,
+        }
+    }
+}
+
+/// `0.4 eth received, 0.5 eth owed`, as far as it is known.
+fn numbers(item: &AttentionItem) -> Option<String> {
+    let payment = item.payment.as_ref();
+    let of_coin = |amount: String, coin: Option<&crate::domain::money::Coin>| {
+        coin.map_or_else(|| amount.clone(), |coin| format!("{amount} {}", coin.as_str().to_uppercase()))
+    };
+    let received = payment.and_then(|payment| {
+        let received = payment.received.as_ref()?.to_string();
+        Some(format!("{} received", of_coin(received, payment.coin.as_ref())))
+    });
+    let other = payment.and_then(|payment| payment.other.as_ref());
+    let other =
+        other.map(|other| format!("{} in another coin", of_coin(other.received.to_string(), Some(&other.coin))));
+    let owed = item.owed.as_ref().map(|owed| format!("{} owed", of_coin(owed.to_string(), item.owed_coin.as_ref())));
+    let parts: Vec<String> = received.into_iter().chain(other).chain(owed).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// An operator's write on the order.
+pub struct Written {
+    pub at: Moment,
+    pub action: String,
+    pub input: String,
+    pub result: String,
+    pub by: String,
+    pub ip: Option<String>,
+}
+
+impl Written {
+    pub fn of(entry: &AuditRecord, names: &Names, now: Timestamp) -> Self {
+        Self {
+            at: Moment::new(entry.at, now),
+            action: entry.action.clone(),
+            input: entry.input.clone(),
+            result: entry.result.clone(),
+            by: names.of(entry.actor),
+            ip: entry.ip.clone(),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The sentence over an order: word for word in the cases that support meets, and without nonsense in all others.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::catalogue::ProductCode;
+use crate::domain::ids::{AccountId, OrderId, PaymentId};
+use crate::domain::ledger::{Ledger, OtherMoney, Payment, Role};
+use crate::domain::money::{Currency, Price};
+use crate::domain::order::{NewOrder, Source};
+use crate::domain::time::Span;
+
+const PLACED: i64 = 1_778_590_800_000;
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_millis(PLACED).after(Span::minutes(minutes))
+}
+
+fn placed() -> Order {
+    let new = NewOrder {
+        id: OrderId::new(Uuid::nil()),
+        account_id: AccountId::new(Uuid::nil()),
+        product: ProductCode::parse("solo_manual").unwrap(),
+        price: Price { cents: 7900, currency: Currency::parse("USD").unwrap() },
+        pay_currency: None,
+        customer_note: None,
+        pay_window: Span::minutes(60),
+    };
+    Order::place(new, at(0))
+}
+
+fn amount(text: &str) -> CoinAmount {
+    CoinAmount::parse(text).unwrap()
+}
+
+/// A payment over 0.5 eth under this word, of which so much arrived.
+fn payment(word: &ProviderWord, received: Option<&str>) -> Payment {
+    Payment {
+        id: PaymentId::parse("pay-1").unwrap(),
+        role: Role::Bound,
+        word: word.clone(),
+        coin: Coin::parse("eth"),
+        pay_amount: Some(amount("0.5")),
+        received: received.map(amount),
+        other: None,
+        provider_at: None,
+        first_seen_at: at(1),
+        pay_to: None,
+    }
+}
+
+/// How an order came to a status.
+struct Came {
+    status: Status,
+    source: Source,
+    word: Option<ProviderWord>,
+    witness: Option<WitnessKind>,
+    actor: Option<KeyId>,
+}
+
+fn by(status: Status, source: Source) -> Came {
+    Came { status, source, word: None, witness: None, actor: None }
+}
+
+fn heard(status: Status, word: ProviderWord) -> Came {
+    Came { word: Some(word), witness: Some(WitnessKind::Ipn), ..by(status, Source::Ipn) }
+}
+
+/// The placed order, moved 61 minutes later, with these payments and 0.5 eth owed.
+fn moved(came: Came, payments: Vec<Payment>) -> Order {
+    let mut order = placed();
+    order.owed = payments.first().map(|_| amount("0.5"));
+    order.ledger = Ledger::new(payments);
+    if came.status.name() != StatusName::Pending {
+        order.events.push(OrderEvent {
+            seq: 2,
+            status: came.status.name(),
+            at: at(61),
+            source: came.source,
+            word: came.word,
+            payment_id: None,
+            actor: came.actor,
+            witness: came.witness,
+            provider_at: None,
+        });
+    }
+    order.status = came.status;
+    order
+}
+
+fn key() -> KeyId {
+    KeyId::new(Uuid::nil())
+}
+
+fn told_at(order: &Order, minutes: i64) -> String {
+    why(order, &Names::new(vec![(key().to_string(), "Ada".to_owned())]), at(minutes))
+}
+
+fn told(order: &Order) -> String {
+    told_at(order, 90)
+}
+
+fn failed(reason: FailureReason, source: Source) -> Came {
+    by(Status::Failed { reason }, source)
+}
+
+fn paid(check: AmountCheck) -> Came {
+    heard(Status::Paid { paid_at: at(61), check }, ProviderWord::Finished)
+}
+
+#[test]
+fn a_pending_order_waits_until_its_window_ends() {
+    let waiting = moved(by(placed().status, Source::Create), vec![payment(&ProviderWord::Waiting, None)]);
+    assert_eq!(
+        told_at(&waiting, 20),
+        "Waiting for the buyer: no payment has been confirmed, and the pay window is open until 2026-05-12 14:00:00 UTC \
+         (in 40 min)."
+    );
+    assert_eq!(
+        told(&waiting),
+        "Still pending although its pay window ended at 2026-05-12 14:00:00 UTC (30 min ago): no payment has been \
+         confirmed. It is a candidate for a sweep."
+    );
+    assert!(
+        told_at(&placed(), 1)
+            .ends_with("The provider has made no payment for it yet, so there is no address to pay to.")
+    );
+}
+
+#[test]
+fn a_failure_is_told_by_who_said_so() {
+    let waiting = || vec![payment(&ProviderWord::Waiting, Some("0"))];
+    assert_eq!(
+        told(&moved(failed(FailureReason::Expired, Source::Expired), waiting())),
+        "Nobody paid within the pay window; it expired on 2026-05-12 14:01:00 UTC, 1 h 1 min after it was placed. No \
+         payment has been seen."
+    );
+    let swept = Came { actor: Some(key()), ..failed(FailureReason::Swept, Source::Swept) };
+    assert_eq!(
+        told(&moved(swept, waiting())),
+        "Swept by support (key \u{201c}Ada\u{201d}) on 2026-05-12 14:01:00 UTC, 1 h 1 min after it was placed: it was \
+         pending past its pay window. No payment has been seen."
+    );
+    assert!(told(&moved(failed(FailureReason::Swept, Source::Swept), waiting())).contains("(the command line)"));
+    let refused = heard(Status::Failed { reason: FailureReason::Ipn }, ProviderWord::Failed);
+    assert_eq!(
+        told(&moved(refused, vec![payment(&ProviderWord::Failed, Some("0.3"))])),
+        "The provider said failed on 2026-05-12 14:01:00 UTC. Recorded: 0.3 ETH was reported as failed."
+    );
+    let expired = heard(Status::Failed { reason: FailureReason::IpnExpired }, ProviderWord::Expired);
+    assert_eq!(
+        told(&moved(expired, vec![payment(&ProviderWord::Expired, Some("0"))])),
+        "The provider said expired on 2026-05-12 14:01:00 UTC: nobody paid in time, as far as it knows. No payment has \
+         been seen."
+    );
+    let replayed = Came {
+        actor: Some(key()),
+        witness: Some(WitnessKind::Operator),
+        ..heard(Status::Failed { reason: FailureReason::Ipn }, ProviderWord::Refunded)
+    };
+    assert!(
+        told(&moved(replayed, waiting()))
+            .contains("said refunded on 2026-05-12 14:01:00 UTC, as key \u{201c}Ada\u{201d} replayed it.")
+    );
+}
+
+#[test]
+fn what_is_short_and_what_is_over_is_told_to_the_last_digit() {
+    let partial = || heard(Status::Partial, ProviderWord::PartiallyPaid);
+    assert_eq!(
+        told(&moved(partial(), vec![payment(&ProviderWord::PartiallyPaid, Some("0.4"))])),
+        "Received 0.4 of 0.5 ETH: 0.1 ETH is missing. It is partial since 2026-05-12 14:01:00 UTC."
+    );
+    let other = OtherMoney { coin: Coin::parse("usdtbsc").unwrap(), received: amount("790") };
+    let in_another = Payment { other: Some(other), ..payment(&ProviderWord::Finished, Some("0.5")) };
+    assert_eq!(
+        told(&moved(partial(), vec![in_another])),
+        "Partial since 2026-05-12 14:01:00 UTC: 790 USDTBSC came, which is not the order's coin, so it needs a decision."
+    );
+    let unknown = Order { owed: None, ..moved(partial(), vec![payment(&ProviderWord::PartiallyPaid, Some("0.4"))]) };
+    assert!(told(&unknown).contains("what is owed is not known"));
+    for (received, expected) in [
+        ("0.5", "Paid on 2026-05-12 14:01:00 UTC: 0.5 of 0.5 ETH arrived."),
+        ("0.52", "Paid on 2026-05-12 14:01:00 UTC: 0.52 of 0.5 ETH arrived, which is 0.02 ETH over."),
+        (
+            "0.499",
+            "Paid on 2026-05-12 14:01:00 UTC: 0.499 of 0.5 ETH arrived; that 0.001 ETH is missing is within the tolerance.",
+        ),
+    ] {
+        let order = moved(paid(AmountCheck::Checked), vec![payment(&ProviderWord::Finished, Some(received))]);
+        assert_eq!(told(&order), expected);
+    }
+}
+
+#[test]
+fn a_paid_order_says_on_whose_word() {
+    let by_hand = Came { actor: Some(key()), witness: Some(WitnessKind::Operator), ..paid(AmountCheck::Unchecked) };
+    assert_eq!(
+        told(&moved(by_hand, vec![payment(&ProviderWord::Finished, None)])),
+        "Paid on 2026-05-12 14:01:00 UTC: key \u{201c}Ada\u{201d} replayed the provider\u{2019}s word, without amounts to \
+         compare."
+    );
+    let accepted = Came { actor: Some(key()), witness: Some(WitnessKind::Operator), ..paid(AmountCheck::Accepted) };
+    assert_eq!(
+        told(&moved(accepted, vec![payment(&ProviderWord::PartiallyPaid, Some("0.4"))])),
+        "Accepted as paid by key \u{201c}Ada\u{201d} on 2026-05-12 14:01:00 UTC. Recorded: 0.4 ETH has arrived. Of 0.5 ETH \
+         owed, 0.1 ETH was waived."
+    );
+    let taken_back = moved(paid(AmountCheck::Checked), vec![payment(&ProviderWord::Refunded, Some("0.5"))]);
+    assert!(
+        told(&taken_back).ends_with("Since then the provider said refunded: look whether the money is still there.")
+    );
+}
+
+#[test]
+fn a_withdrawn_order_tells_of_money_that_came_all_the_same() {
+    let cancelled = || by(Status::Cancelled, Source::Cancel);
+    let none = moved(cancelled(), Vec::new());
+    assert_eq!(told(&none), "Cancelled by the customer on 2026-05-12 14:01:00 UTC. No payment has been seen.");
+    let late = moved(cancelled(), vec![payment(&ProviderWord::Finished, Some("0.5"))]);
+    assert!(told(&late).ends_with("Recorded: 0.5 ETH has arrived."));
+}
+
+/// Every way to stand somewhere.
+fn ways() -> Vec<Status> {
+    let mut ways = vec![placed().status, Status::Confirming, Status::Partial, Status::Cancelled];
+    for check in [AmountCheck::Checked, AmountCheck::Unchecked, AmountCheck::Accepted] {
+        ways.push(Status::Paid { paid_at: at(61), check });
+    }
+    for reason in [FailureReason::Ipn, FailureReason::IpnExpired, FailureReason::Expired, FailureReason::Swept] {
+        ways.push(Status::Failed { reason });
+    }
+    ways
+}
+
+/// Every fact about money that a ledger can hold.
+fn ledgers(word: &ProviderWord) -> Vec<Vec<Payment>> {
+    let other = OtherMoney { coin: Coin::parse("btc").unwrap(), received: amount("0.01") };
+    let received = [None, Some("0"), Some("0.4"), Some("0.5"), Some("0.6")];
+    let mut ledgers: Vec<Vec<Payment>> = received.iter().map(|received| vec![payment(word, *received)]).collect();
+    ledgers.push(vec![Payment { other: Some(other), ..payment(word, None) }]);
+    ledgers.push(vec![Payment { coin: None, ..payment(word, Some("0.4")) }]);
+    let child = Payment {
+        id: PaymentId::parse("pay-2").unwrap(),
+        role: Role::Child(PaymentId::parse("pay-1").unwrap()),
+        ..payment(word, Some("0.2"))
+    };
+    ledgers.push(vec![payment(word, Some("0.3")), child]);
+    ledgers.push(Vec::new());
+    ledgers
+}
+
+#[test]
+fn whatever_the_facts_are_the_sentence_is_whole_and_hides_no_money() {
+    let words = ["waiting", "confirming", "confirmed", "sending", "partially_paid", "finished", "failed", "expired"];
+    let words = words.iter().chain(&["refunded", "a_new_word"]).map(|word| ProviderWord::parse(word));
+    let mut seen = 0;
+    for (word, status) in words.flat_map(|word| ways().into_iter().map(move |status| (word.clone(), status))) {
+        for ledger in ledgers(&word) {
+            for witness in [None, Some(WitnessKind::Ipn), Some(WitnessKind::Operator)] {
+                let came = Came { word: Some(word.clone()), witness, ..by(status.clone(), Source::Ipn) };
+                let order = moved(came, ledger.clone());
+                let sentence = told(&order);
+                assert!(sentence.ends_with('.') && sentence.contains("2026-05-12 14:0"), "{sentence}");
+                assert!(!sentence.contains("  ") && !sentence.contains("None"), "{sentence}");
+                let denies = sentence.contains("No payment has been seen");
+                assert!(!(denies && order.ledger.has_money()), "{sentence}: {ledger:?}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 10 * 11 * 9 * 3);
+}
