@@ -43,6 +43,7 @@ impl Browser {
         self.go(path).await;
         self.press("Tab").await;
         assert_eq!(self.focused().await, "Skip to the content", "the first stop of the keyboard at {path}");
+        self.script("document.activeElement.blur()").await;
         valid_html(path, &self.as_sent(app).await);
         self.presentable_now(name).await;
         self.stays_at_home().await;
