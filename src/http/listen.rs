@@ -2,8 +2,8 @@
 //!
 //! Heads that cannot be parsed, or that are too large, never reach a route: `actix-http` answers them
 //! with a bare status. Every answer must be a problem with a request id (contract, section 1), so a
-//! [`Spoken`] stream replaces such an answer on its way out. Apart from that this is what
-//! `actix_web::HttpServer` does.
+//! [`Spoken`] stream replaces such an answer on its way out, or keeps it to itself where nothing was asked.
+//! Apart from that this is what `actix_web::HttpServer` does.
 
 use std::io;
 use std::net::TcpListener;
@@ -60,6 +60,8 @@ pub fn serve(listener: TcpListener, shared: Arc<Shared>) -> io::Result<Server> {
 struct Spoken<S> {
     stream: S,
     clock: Clock,
+    /// Whether the client has sent anything yet.
+    asked: bool,
     /// What is being said instead, and how much of it is out.
     instead: Option<Instead>,
 }
@@ -71,13 +73,16 @@ struct Instead {
 
 impl<S> Spoken<S> {
     fn new(stream: S, clock: Clock) -> Self {
-        Self { stream, clock, instead: None }
+        Self { stream, clock, asked: false, instead: None }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Spoken<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let known = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.asked |= buf.filled().len() > known;
+        read
     }
 }
 
@@ -85,7 +90,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Spoken<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.instead.is_none() && is_bare(buf) {
-            this.instead = Some(Instead { bytes: refusal(&this.clock), written: 0 });
+            // Browsers open connections ahead of need. A word on one that was never used would be read as the answer
+            // to the first thing asked there later; closed without a word, another is opened.
+            let bytes = if this.asked { refusal(&this.clock) } else { Vec::new() };
+            this.instead = Some(Instead { bytes, written: 0 });
         }
         let Some(instead) = &mut this.instead else { return Pin::new(&mut this.stream).poll_write(cx, buf) };
         while let Some(rest) = instead.bytes.get(instead.written..).filter(|rest| !rest.is_empty()) {
@@ -129,12 +137,16 @@ mod tests {
     use super::*;
     use crate::domain::time::Timestamp;
 
-    /// What a client reads if the server writes this.
-    async fn heard(written: &[u8]) -> String {
+    const BARE: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+    /// What a client reads that has sent this, if the server writes that.
+    async fn heard(sent: &str, written: &str) -> String {
         let (mut client, server) = tokio::io::duplex(64);
         let mut server = Spoken::new(server, Clock::manual(Timestamp::from_millis(0)));
-        let said = written.to_vec();
-        let speaker = tokio::spawn(async move { server.write_all(&said).await });
+        client.write_all(sent.as_bytes()).await.unwrap();
+        server.read_exact(&mut vec![0; sent.len()]).await.unwrap();
+        let said = written.to_owned();
+        let speaker = tokio::spawn(async move { server.write_all(said.as_bytes()).await });
         let mut heard = String::new();
         client.read_to_string(&mut heard).await.unwrap();
         speaker.await.unwrap().unwrap();
@@ -143,8 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bare_refusal_becomes_a_problem() {
-        let bare = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        let heard = heard(bare).await;
+        let heard = heard("GET", BARE).await;
         let (head, body) = heard.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
         assert!(head.contains("\r\nx-request-id: ") && head.contains("\r\nconnection: close"), "{head}");
@@ -154,13 +165,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn where_nothing_was_asked_nothing_is_said() {
+        assert_eq!(heard("", BARE).await, "");
+    }
+
+    #[tokio::test]
     async fn an_answer_of_ours_passes_untouched() {
         for ours in [
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
             "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nx-request-id: r-1\r\n\r\n",
             "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}",
         ] {
-            assert_eq!(heard(ours.as_bytes()).await, ours);
+            assert_eq!(heard("GET", ours).await, ours);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`TestApp::spawn`] starts it; requests go over real HTTP; [`TestApp::advance`] moves its clock and lets
 //! the sweeper look. A second node on the same database is [`TestApp::beside`].
 
+pub mod browser;
 pub mod door;
 pub mod load;
 pub mod operator;

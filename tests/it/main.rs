@@ -23,6 +23,7 @@ mod archive_refusals;
 mod archive_webhooks;
 mod attention;
 mod audit;
+mod browser;
 mod catch_up;
 mod checkout_cuts;
 mod checkout_minimum;
