@@ -25,6 +25,7 @@ pub mod resend;
 
 mod rows;
 mod schema;
+mod secrets;
 mod sqlite;
 pub mod totals;
 mod webhook_calls;

@@ -50,6 +50,8 @@ pub mod orders;
 pub mod records;
 #[path = "queries/search.rs"]
 pub mod search;
+#[path = "queries/secrets.rs"]
+pub mod secrets;
 #[path = "queries/statement.rs"]
 pub mod statement;
 #[path = "queries/totals.rs"]
