@@ -8,7 +8,7 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource
 
 use super::error::ApiError;
 use super::pages::PageError;
-use super::{account, admin, billing, health, ipn, keys, openapi, pages, webhooks};
+use super::{account, admin, billing, health, ipn, keys, openapi, pages, pay, webhooks};
 
 /// A path, and what is served there.
 pub struct Place {
@@ -166,7 +166,13 @@ fn hooks() -> Vec<Place> {
 
 /// Pages for people and what belongs to them. They are no part of the API, nor of its document.
 fn people() -> Vec<Place> {
-    vec![at("/assets/admin.js").get(pages::assets::admin_script)]
+    vec![
+        at("/assets/admin.js").get(pages::assets::admin_script),
+        at("/assets/pay.js").get(pages::assets::pay_script),
+        at("/pay/{token}").get(pay::show),
+        at("/pay/{token}/events").get(pay::stream::events),
+        at("/pay/{token}/now").get(pay::now),
+    ]
 }
 
 /// Hands the table to the server.
