@@ -14,7 +14,9 @@ use askama::Template;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::actors::waiting::Watch;
+use crate::domain::lifecycle::Moment;
 use crate::domain::order::Order;
+use crate::domain::time::Timestamp;
 use crate::http::Shared;
 use crate::http::error::ApiError;
 
@@ -37,8 +39,9 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 pub async fn events(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let order = order_of(&request, &shared).await?;
     let watch = shared.orders.watch(order.id).map_err(|error| ApiError::Order(order.id.to_string(), error))?;
-    let mut listener = Listener { watch, shared, shown: Shown::default() };
-    let first = listener.event(&order)?;
+    let at = shared.moment();
+    let first = event(&order, &at)?;
+    let listener = Listener { watch, shown: Shown::of(&order, &at), shared };
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, EVENT_STREAM)).insert_header((CACHE_CONTROL, KEEP_NOTHING));
     response.insert_header((UNBUFFERED, HeaderValue::from_static("no")));
@@ -52,11 +55,17 @@ struct Listener {
     shown: Shown,
 }
 
-/// By what one showing is told from the next: the order's own change, or that only its time has passed.
-#[derive(Default, PartialEq, Eq)]
+/// By what one showing is told from the next: the order has changed, or only its time has passed.
+#[derive(PartialEq, Eq)]
 struct Shown {
-    order: Option<Order>,
+    updated_at: Timestamp,
     sentence: String,
+}
+
+impl Shown {
+    fn of(order: &Order, at: &Moment) -> Self {
+        Self { updated_at: order.updated_at, sentence: told(order, at).sentence }
+    }
 }
 
 fn news(first: Bytes, listener: Listener) -> impl Stream<Item = io::Result<Bytes>> {
@@ -69,23 +78,22 @@ fn news(first: Bytes, listener: Listener) -> impl Stream<Item = io::Result<Bytes
 impl Listener {
     /// What is sent next, at once or in time; nothing once the node ends.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let Some(known) = &self.shown.order else { return Ok(None) };
-        let newer = Box::pin(self.watch.newer(known.updated_at, SILENCE)).await;
+        let newer = Box::pin(self.watch.newer(self.shown.updated_at, SILENCE)).await;
         let newer = newer.inspect_err(|error| tracing::debug!(%error, "a page is no longer kept up to date"));
         let Some(order) = newer.map_err(io::Error::other)? else { return Ok(None) };
-        let sentence = told(&order, &self.shared.moment()).sentence;
-        if self.shown.order.as_ref() == Some(&order) && self.shown.sentence == sentence {
+        let at = self.shared.moment();
+        let shown = Shown::of(&order, &at);
+        if shown == self.shown {
             return Ok(Some(Bytes::from_static(STILL_HERE.as_bytes())));
         }
-        self.event(&order).map(Some).map_err(|error| io::Error::other(error.to_string()))
+        self.shown = shown;
+        event(&order, &at).map(Some).map_err(|error| io::Error::other(error.to_string()))
     }
+}
 
-    /// The changing part as an event.
-    fn event(&mut self, order: &Order) -> Result<Bytes, ApiError> {
-        let at = self.shared.moment();
-        let html = Fragment::of(order, &at).render().map_err(|error| ApiError::Broken(error.to_string().into()))?;
-        self.shown = Shown { order: Some(order.clone()), sentence: told(order, &at).sentence };
-        let lines: String = html.lines().map(|line| format!("data: {line}\n")).collect();
-        Ok(Bytes::from(format!("{COME_AGAIN}{lines}\n")))
-    }
+/// The changing part as an event.
+fn event(order: &Order, at: &Moment) -> Result<Bytes, ApiError> {
+    let html = Fragment::of(order, at).render().map_err(|error| ApiError::Broken(error.to_string().into()))?;
+    let lines: String = html.lines().map(|line| format!("data: {line}\n")).collect();
+    Ok(Bytes::from(format!("{COME_AGAIN}{lines}\n")))
 }
