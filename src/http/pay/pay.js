@@ -16,6 +16,7 @@
   let source = null;
   let asking = null;
   let ticking = null;
+  let over = live.querySelector("[data-over]") !== null;
 
   function prepare() {
     main.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
@@ -61,7 +62,7 @@
   }
 
   function look() {
-    return fetch(`${place}/now`, { cache: "no-store" })
+    fetch(`${place}/now`, { cache: "no-store" })
       .then((answer) => (answer.ok ? answer.text() : null))
       .then((html) => { if (html) show(html); })
       .catch(() => {});
@@ -75,6 +76,7 @@
   }
 
   function end() {
+    over = true;
     if (source) source.close();
     source = null;
     clearInterval(asking);
@@ -113,9 +115,9 @@
 
   // A machine that slept has missed something.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && live.querySelector("[data-over]") === null) look();
+    if (!document.hidden && !over) look();
   });
 
   prepare();
-  if (!live.querySelector("[data-over]")) listen();
+  if (!over) listen();
 })();
