@@ -14,6 +14,7 @@ use dashmap::DashMap;
 
 use super::OrderError;
 use super::order::{Command, Heard, ORDER_MAILBOX_MAX, OrderActor, Place, Placed, Surroundings, Take, Told};
+use super::waiting::Watch;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::time::{Span, Timestamp};
@@ -101,6 +102,14 @@ impl OrderDirectory {
     /// [`OrderError::Busy`] past the bound of waiters.
     pub async fn wait(&self, id: OrderId, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
         self.0.surroundings.changes.wait(id, since, at_most).await
+    }
+
+    /// Takes a place from which an order is watched.
+    ///
+    /// # Errors
+    /// [`OrderError::Busy`] past the bound of watchers.
+    pub fn watch(&self, id: OrderId) -> Result<Watch, OrderError> {
+        self.0.surroundings.changes.watch(id)
     }
 
     /// Answers everybody who waits for a change; at shutdown.

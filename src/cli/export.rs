@@ -34,7 +34,7 @@ IPNs, idempotency keys, webhook events, deliveries and attention, the audit log,
 has its orders with what belongs to them, and nothing else; it cannot be imported. A server may be running meanwhile.
 
 A full export holds the secrets that webhooks are signed with, as they are: whoever has the file can forge
-webhooks. Keep it as carefully as the database. --output makes a file that only you can read.";
+webhooks. It also holds the key of the addresses of buyers' pages, so that they stay good. Keep it as carefully as the database. --output makes a file that only you can read.";
 
 /// Told where a full export has become a file.
 const CAREFUL: &str = "it holds the secrets of webhooks: keep it as carefully as the database";

@@ -30,6 +30,12 @@ impl OrderId {
         let lower = hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         (hex.len() == 32 && lower).then(|| Uuid::try_parse(hex).ok().map(Self))?
     }
+
+    /// What its buyer's token is made of.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        self.0
+    }
 }
 
 impl fmt::Display for OrderId {

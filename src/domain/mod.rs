@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod money;
 pub mod order;
+pub mod pay_link;
 pub mod polling;
 pub mod session;
 pub mod time;

@@ -77,6 +77,8 @@ pub enum ApiError {
     },
     /// No such order, or another customer's; the id as it was asked for.
     NoSuchOrder(String),
+    /// The token of a buyer's page is none of ours.
+    NoSuchLink,
     /// What was asked of the API keys cannot be.
     ApiKey(ApiKeyError),
     /// A delivery is not sent again as was asked.
@@ -164,6 +166,7 @@ impl ApiError {
                 ..plain(Slug::MethodNotAllowed, format!("This resource allows {allow} only."))
             },
             Self::NoSuchOrder(id) => no_such_order(id),
+            Self::NoSuchLink => plain(Slug::NotFound, NO_SUCH_LINK),
             Self::ApiKey(error) => keys::problem(*error),
             Self::Delivery(refusal) => deliveries::problem(*refusal),
             Self::Webhook(error) => webhooks::problem(*error),
@@ -190,6 +193,9 @@ impl ApiError {
 }
 
 const NO_ACCOUNT: &str = "This API key belongs to no account. Customer routes need a key of the customer's account.";
+
+const NO_SUCH_LINK: &str = "This payment link is not right. Open it as you were given it, whole, or ask the shop for \
+                            a new one.";
 
 fn of_key(refusal: KeyRefusal) -> Problem {
     match refusal {

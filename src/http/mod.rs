@@ -27,6 +27,7 @@ mod listen;
 mod openapi;
 mod pages;
 mod paging;
+mod pay;
 mod problem;
 mod query;
 mod routes;
@@ -112,6 +113,7 @@ pub struct Shared {
     readiness: Readiness,
     document: serde_json::Value,
     docs: pages::docs::Pages,
+    pay_links: pay::Links,
 }
 
 impl Shared {
@@ -125,6 +127,7 @@ impl Shared {
             doorkeeper: Doorkeeper::new(&parts.clock),
             gate: Gate::new(parts.settings.ipn_secrets.iter().map(Secret::reveal)),
             readiness: Readiness::default(),
+            pay_links: pay::Links::default(),
             docs: pages::docs::render(&document, &parts.settings.public_url),
             document,
             settings: parts.settings,

@@ -8,7 +8,7 @@ use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource
 
 use super::error::ApiError;
 use super::pages::PageError;
-use super::{Shared, account, admin, billing, gui, health, ipn, keys, openapi, pages, webhooks};
+use super::{Shared, account, admin, billing, gui, health, ipn, keys, openapi, pages, pay, webhooks};
 
 /// A path, and what is served there.
 pub struct Place {
@@ -168,6 +168,10 @@ fn hooks() -> Vec<Place> {
 fn people() -> Vec<Place> {
     vec![
         at("/assets/admin.js").get(pages::assets::admin_script),
+        at("/assets/pay.js").get(pages::assets::pay_script),
+        at("/pay/{token}").get(pay::show),
+        at("/pay/{token}/events").get(pay::stream::events),
+        at("/pay/{token}/now").get(pay::now),
         at("/admin/sign-in").get(gui::sign_in::show).post(gui::sign_in::enter),
         at("/admin/sign-out").post(gui::sign_in::leave),
         at("/admin/audit-log").get(gui::audit_log::page),

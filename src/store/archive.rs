@@ -21,8 +21,9 @@ use crate::domain::time::Timestamp;
 use crate::store::filter::Position;
 
 /// The format that this program writes.
-const FORMAT: u32 = 2;
-/// The oldest format that it reads. The first knew of no endpoints, and so of no deliveries.
+const FORMAT: u32 = 3;
+/// The oldest format that it reads. The first knew of no endpoints, and so of no deliveries; the second had no secrets
+/// of the service.
 const FORMAT_MIN: u32 = 1;
 
 /// Which orders are read, by the time of their creation.
@@ -45,6 +46,8 @@ impl Window {
 /// The records that stand beside the orders, in the order in which they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beside {
+    /// What the service signs with; they come before the orders.
+    Secrets,
     /// Customers; they come before the orders.
     Accounts,
     /// Keys of customers and operators, as hashes; they come before the orders.
@@ -65,7 +68,7 @@ pub enum Beside {
 
 impl Beside {
     /// Those before the orders.
-    pub const BEFORE_ORDERS: [Self; 3] = [Self::Accounts, Self::ApiKeys, Self::WebhookEndpoints];
+    pub const BEFORE_ORDERS: [Self; 4] = [Self::Secrets, Self::Accounts, Self::ApiKeys, Self::WebhookEndpoints];
     /// Those after the orders. The counters are last: read while a server counts, they hold every key before.
     pub const AFTER_ORDERS: [Self; 5] =
         [Self::UnmatchedIpns, Self::WebhookPings, Self::Attention, Self::AuditLog, Self::Counters];

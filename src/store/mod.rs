@@ -25,6 +25,7 @@ pub mod records;
 pub mod resend;
 mod rows;
 mod schema;
+mod secrets;
 mod session_calls;
 mod sqlite;
 pub mod totals;

@@ -52,6 +52,8 @@ pub mod orders;
 pub mod records;
 #[path = "queries/search.rs"]
 pub mod search;
+#[path = "queries/secrets.rs"]
+pub mod secrets;
 #[path = "queries/sessions.rs"]
 pub mod sessions;
 #[path = "queries/statement.rs"]

@@ -130,7 +130,7 @@ async fn a_file_that_was_cut_off_is_refused(engine: Engine) {
     let without_first = lines[1..].join("\n") + "\n";
     let one_less = [&lines[..lines.len() - 2], &lines[lines.len() - 1..]].concat().join("\n") + "\n";
     let window = archive.replacen("\"complete\":true", "\"complete\":false", 1);
-    let newer = archive.replacen("\"format\":2", "\"format\":3", 1);
+    let newer = archive.replacen("\"format\":3", "\"format\":4", 1);
     let cases = [
         (without_last, "cut off"),
         (&archive[..archive.len() - 1], "cut off"),
@@ -138,7 +138,7 @@ async fn a_file_that_was_cut_off_is_refused(engine: Engine) {
         (one_less.as_str(), "it counts"),
         (&format!("{archive}{}\n", lines[1]), "after the last record"),
         (window.as_str(), "window of time"),
-        (newer.as_str(), "reads formats 1 to 2"),
+        (newer.as_str(), "reads formats 1 to 3"),
         ("", "empty"),
     ];
     for (archive, why) in cases {

@@ -75,6 +75,7 @@ async fn a_checkout_tells_where_to_pay_and_how_much_in_the_provider_s_own_digits
             "status": "pending", "provider": "nowpayments", "payment_id": id.to_string(),
             "payment_address": address, "pay_currency": "btc", "pay_amount": 0.001_229_57,
             "payin_extra_id": null, "network": "btc", "expires_at": "2026-05-12T13:00:00.000Z", "created_at": START,
+            "pay_url": placed.json()["pay_url"],
         })
     );
     let again = app.checkout_of(&body_in("btc"), Some("k")).await;

@@ -61,6 +61,8 @@ mod log;
 mod money;
 mod nodes;
 mod orders;
+mod pay;
+mod pay_stream;
 mod payments;
 mod permissions;
 mod plans;

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::{START, TestApp, order_body, payment};
+use crate::harness::{Answer, START, TestApp, order_body, payment};
 use crate::log;
 
 on_both_engines![
@@ -60,6 +60,14 @@ fn names(text: &str) -> Vec<String> {
     names
 }
 
+/// The address of the buyer's page: this service's, with 43 letters that nobody guesses.
+fn pay_url(app: &TestApp, placed: &Answer) -> String {
+    let url = placed.json()["pay_url"].as_str().expect("an address").to_owned();
+    let token = url.strip_prefix(&format!("{}/pay/", app.base())).expect("this service's");
+    assert!(token.len() == 43 && !token.contains('/'), "{url}");
+    url
+}
+
 async fn a_fresh_order_is_shown_field_by_field(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let mut body = order_body();
@@ -79,7 +87,7 @@ async fn a_fresh_order_is_shown_field_by_field(engine: Engine) {
             "order_id": order, "product": "solo_manual", "price_cents": 7900, "price_currency": "USD",
             "status": "pending", "provider": "stub", "payment_id": null, "payment_address": null,
             "pay_currency": null, "pay_amount": null, "payin_extra_id": null, "network": null,
-            "expires_at": "2026-05-12T13:00:00.000Z", "created_at": START,
+            "expires_at": "2026-05-12T13:00:00.000Z", "created_at": START, "pay_url": pay_url(&app, &placed),
         })
     );
     assert_eq!(

@@ -76,6 +76,10 @@ struct CheckoutAnswer<'a> {
     #[schema(required = true)]
     expires_at: Option<Timestamp>,
     created_at: Timestamp,
+    /// A page for the buyer that shows all of this and how the order stands, always up to date. Whoever has the
+    /// address sees the page; it is the same for ever.
+    #[schema(example = "https://pay.example.com/pay/AYkKXZbnfJ-KCxwtPk9aaxsMKW69oW72GzDns-7ku60")]
+    pay_url: String,
 }
 
 /// What is to be bought.
@@ -124,10 +128,12 @@ pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>
     let fields = body::required(&request, payload).await?;
     let key = request.headers().get(IDEMPOTENCY_KEY).map_or(&b""[..], HeaderValue::as_bytes);
     let checkout = read(fields, key, &Buyer { customer, settings: &shared.settings.orders })?;
+    // Before anything is written: an order that stands is answered with all its fields.
+    let pages = shared.pay_links().await?;
     match shared.desk.take(checkout).await? {
-        Checkout::Created(order) => answer::created(&CheckoutAnswer::of(&order)?),
+        Checkout::Created(order) => answer::created(&CheckoutAnswer::of(&order, pages.address(order.id))?),
         Checkout::Replayed(order) => {
-            let mut response = answer::created(&CheckoutAnswer::of(&order)?)?;
+            let mut response = answer::created(&CheckoutAnswer::of(&order, pages.address(order.id))?)?;
             response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("1"));
             Ok(response)
         }
@@ -205,7 +211,7 @@ fn report_other_price(asked: &Asked, buyer: &Buyer<'_>) {
 impl<'a> CheckoutAnswer<'a> {
     /// The order, and how it is paid while it is to be paid. Only the bound payment is ever shown, and only if its
     /// address is known.
-    fn of(order: &'a Order) -> Result<Self, ApiError> {
+    fn of(order: &'a Order, pay_url: String) -> Result<Self, ApiError> {
         let made = order.ledger.bound().and_then(|payment| Some((payment, payment.pay_to.as_ref()?)));
         let shown = made.filter(|_| order.expires_at().is_some());
         Ok(Self {
@@ -223,6 +229,7 @@ impl<'a> CheckoutAnswer<'a> {
             network: shown.and_then(|(_, pay_to)| pay_to.network.as_deref()),
             expires_at: order.expires_at(),
             created_at: order.created_at,
+            pay_url,
         })
     }
 }

@@ -45,6 +45,7 @@ pub fn checkout() -> Value {
         "network": "btc",
         "expires_at": "2026-05-12T14:00:00.000Z",
         "created_at": "2026-05-12T13:00:00.000Z",
+        "pay_url": "https://pay.example.com/pay/AYkKXZbnfJ-KCxwtPk9aaxsMKW69oW72GzDns-7ku60",
     })
 }
 

@@ -16,6 +16,7 @@ use crate::http::error::ApiError;
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 const ADMIN: &str = include_str!("../gui/admin.js");
+const PAY: &str = include_str!("../pay/pay.js");
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
@@ -31,6 +32,13 @@ pub fn style_address() -> &'static str {
 #[must_use]
 pub fn admin_script_address() -> &'static str {
     static ADDRESS: LazyLock<String> = LazyLock::new(|| address("admin.js", ADMIN));
+    &ADDRESS
+}
+
+/// The address of the buyer's script.
+#[must_use]
+pub fn pay_script_address() -> &'static str {
+    static ADDRESS: LazyLock<String> = LazyLock::new(|| address("pay.js", PAY));
     &ADDRESS
 }
 
@@ -55,6 +63,11 @@ pub async fn icon() -> Result<HttpResponse, ApiError> {
 /// Gives the operators' script.
 pub async fn admin_script() -> HttpResponse {
     asset(JAVASCRIPT, ADMIN)
+}
+
+/// Gives the buyer's script.
+pub async fn pay_script() -> HttpResponse {
+    asset(JAVASCRIPT, PAY)
 }
 
 fn address(name: &str, content: &str) -> String {

@@ -48,6 +48,10 @@ impl Batches {
             Kind::Archive { .. } | Kind::End { .. } => {
                 return Err(Misfit("the first and the last record stand once each, at their ends".to_owned()));
             }
+            Kind::ServiceSecret(row) => {
+                check::service_secret(&row)?;
+                self.rows.secrets.push(row);
+            }
             Kind::Account(row) => {
                 check::account(&row)?;
                 self.accounts.insert(row.id.clone());

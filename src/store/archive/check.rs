@@ -19,9 +19,11 @@ use crate::domain::evidence::Outcome;
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{AccountId, KeyId, PaymentId};
 use crate::domain::order::{Order, StatusName};
+use crate::domain::pay_link::PayKey;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::secrets::SecretRow;
 
 pub(super) type Checked = Result<(), Misfit>;
 
@@ -43,6 +45,12 @@ pub(super) fn holds(condition: bool, what: &str) -> Checked {
 
 pub(super) fn spelled<T: ToString>(read: Option<T>, text: &str) -> bool {
     read.is_some_and(|read| read.to_string() == text)
+}
+
+/// A secret of the service. There is one: the key of the addresses of buyers' pages.
+pub fn service_secret(row: &SecretRow) -> Checked {
+    holds(row.name == PayKey::NAME, "there is no such secret")?;
+    holds(PayKey::parse(&row.secret).is_some(), "its secret is no key")
 }
 
 /// An account.

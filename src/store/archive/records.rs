@@ -15,6 +15,7 @@ use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::changeset::{AuditEntry, Changeset, KeyUseKind, ReceivedIpn};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_use_counts, raised_of};
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::secrets::SecretRow;
 use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
 
 /// One line of an archive.
@@ -27,6 +28,8 @@ pub struct Record(pub(in crate::store) Kind);
 pub(in crate::store) enum Kind {
     /// The first line.
     Archive { format: u32, complete: bool },
+    /// What the service signs with.
+    ServiceSecret(SecretRow),
     /// A customer.
     Account(AccountRow),
     /// A key, as a hash.

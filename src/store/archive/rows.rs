@@ -12,6 +12,7 @@ use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, Rai
 use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow, PaymentRow};
 use crate::store::schema::attention_items;
+use crate::store::secrets::SecretRow;
 use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
 
 /// A row of `attention_items`; empty text for no order and for no payment.
@@ -65,6 +66,7 @@ pub struct CountersRow {
 /// All rows of a batch, by table.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Rows {
+    pub secrets: Vec<SecretRow>,
     pub accounts: Vec<AccountRow>,
     pub api_keys: Vec<KeyRow>,
     pub endpoints: Vec<EndpointRow>,

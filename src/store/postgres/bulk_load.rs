@@ -17,7 +17,7 @@ use crate::store::rows::PaymentRow;
 /// The tables that a load writes, and those that must not change meanwhile.
 const TABLES: &str = "accounts, api_keys, orders, order_events, order_payments, idempotency_keys, \
     idempotency_totals, order_totals, received_ipns, attention_items, outbox_events, audit_log, search_queue, \
-    order_search, witness_totals, webhook_endpoints, webhook_deliveries";
+    order_search, witness_totals, webhook_endpoints, webhook_deliveries, service_secrets";
 /// A connection that was just closed is listed for a moment longer.
 const LOOKS_MAX: u32 = 30;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -50,6 +50,7 @@ pub async fn begin(conn: &mut Conn) -> Result<Vec<String>, LoadError> {
     if let Some(held) = archive::contents(conn).await? {
         return Err(LoadError::NotEmpty(held));
     }
+    archive::secrets_forget(conn).await?;
     let made: Vec<Named> = diesel::sql_query(format!(
         "select c.relname::text as name, pg_get_indexdef(i.indexrelid) as sql from pg_index i \
          join pg_class c on c.oid = i.indexrelid join pg_class t on t.oid = i.indrelid \

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::archive::rows::Rows;
 use crate::store::schema::{
     accounts, api_keys, attention_items, audit_log, idempotency_totals, order_totals, orders, outbox_events,
-    received_ipns, webhook_deliveries, webhook_endpoints, witness_totals,
+    received_ipns, service_secrets, webhook_deliveries, webhook_endpoints, witness_totals,
 };
 
 /// Writes all rows, or none of them.
@@ -23,6 +23,9 @@ pub async fn rows_write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
 }
 
 async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
+    for row in &rows.secrets {
+        diesel::insert_into(service_secrets::table).values(row).execute(conn).await?;
+    }
     for row in &rows.accounts {
         diesel::insert_into(accounts::table).values(row).execute(conn).await?;
     }
@@ -78,4 +81,11 @@ pub async fn contents(conn: &mut Conn) -> Result<Option<String>, StoreError> {
     let held: Vec<String> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     Ok((!held.is_empty()).then(|| held.join(", ")))
+}
+
+/// Forgets what a server has made for itself on an empty database: nothing was signed with it yet, and what is
+/// imported brings its own.
+pub async fn secrets_forget(conn: &mut Conn) -> Result<(), StoreError> {
+    diesel::delete(service_secrets::table).execute(conn).await?;
+    Ok(())
 }

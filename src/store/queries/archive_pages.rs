@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{Conn, Db, SNAPSHOT, archive_webhooks};
+use super::{Conn, Db, SNAPSHOT, archive_webhooks, secrets};
 use crate::domain::ids::OrderId;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
@@ -147,6 +147,10 @@ async fn add_parts(conn: &mut Conn, parts: &mut [OrderParts]) -> Result<(), Stor
 /// A page of what stands beside the orders, after this key; empty text before the first.
 pub async fn archive_beside(conn: &mut Conn, which: Beside, after: &str, limit: i64) -> Result<BesidePage, StoreError> {
     match which {
+        Beside::Secrets => {
+            let rows = secrets::secrets_page(conn, after, limit).await?;
+            Ok(page(rows, limit, |row| row.name.clone(), Kind::ServiceSecret))
+        }
         Beside::Accounts => {
             let rows = accounts::table.filter(accounts::id.gt(after)).order(accounts::id).limit(limit);
             let rows = rows.select(AccountRow::as_select()).load(conn).await?;

@@ -50,6 +50,7 @@ pub async fn begin(conn: &mut Conn) -> Result<Vec<String>, LoadError> {
     );
     conn.batch_execute(&alone).await.map_err(StoreError::from)?;
     refuse_contents(conn).await?;
+    archive::secrets_forget(conn).await?;
     let made: Vec<Named> = diesel::sql_query(
         "select type as kind, name, sql from sqlite_master where type in ('index', 'trigger') \
          and sql not like 'create unique %'",
