@@ -167,10 +167,13 @@ fn hooks() -> Vec<Place> {
 /// Pages for people and what belongs to them. They are no part of the API, nor of its document.
 fn people() -> Vec<Place> {
     vec![
+        at("/").get(gui::overview::home),
         at("/assets/admin.js").get(pages::assets::admin_script),
+        at("/admin").get(gui::overview::page),
         at("/admin/sign-in").get(gui::sign_in::show).post(gui::sign_in::enter),
         at("/admin/sign-out").post(gui::sign_in::leave),
         at("/admin/audit-log").get(gui::audit_log::page),
+        at("/admin/idempotency").get(gui::idempotency::page),
     ]
 }
 
