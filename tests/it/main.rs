@@ -41,6 +41,7 @@ mod doctor;
 mod doctor_signature;
 mod evidence_metrics;
 mod fuzz;
+mod gui_overview;
 mod harness;
 mod harness_program;
 mod heads;

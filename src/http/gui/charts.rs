@@ -245,7 +245,7 @@ mod tests {
         let paid: Vec<u32> = bars(&chart, Tint::Good).iter().map(|bar| height(bar)).collect();
         let [three, four] = paid[..] else { panic!("{paid:?}") };
         assert!(three.abs_diff(3 * one) <= 3 && four.abs_diff(4 * one) <= 4, "{paid:?}");
-        assert_eq!(chart.says, "A bar chart. 10 in all; the highest bar is 2026-05-11, with 4.");
+        assert_eq!(chart.says, "A bar chart. 10 in all; the highest bar is 2026-05-13, with 4.");
     }
 
     #[test]
