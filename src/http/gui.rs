@@ -2,17 +2,21 @@
 //!
 //! Every page asks who is signed in (`session.rs`), reads what the API's handlers read, and renders a template
 //! that lies beside it; every form goes through `form.rs`. Pages decide nothing: what they do they do through the
-//! functions of `admin/`, which audit it. Frame and words that they share are in `shell.rs`, `moment.rs` and
-//! `macros.html`. `admin.js` only makes them handier.
+//! functions of `admin/`, which audit it. Frame and words that they share are in `shell.rs`, `moment.rs`,
+//! `figures.rs`, `charts.rs` and `macros.html`. `admin.js` only makes them handier.
 
 pub mod attention;
 pub mod audit_log;
+mod charts;
 pub mod dead_letters;
 pub mod doorkeeper;
+mod figures;
 mod form;
+pub mod idempotency;
 mod moment;
 pub mod order;
 pub mod orders;
+pub mod overview;
 mod session;
 mod shell;
 pub mod sign_in;

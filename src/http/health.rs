@@ -57,24 +57,31 @@ pub async fn alive() -> Result<HttpResponse, ApiError> {
     ),
 )]
 pub async fn ready(shared: web::Data<Shared>) -> Result<HttpResponse, ApiError> {
-    let readiness = &shared.readiness;
-    let ticket = readiness.arrived.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-    let mut newest = readiness.newest.lock().await;
-    if newest.covers < ticket {
-        let covers = readiness.arrived.load(Ordering::Acquire);
-        let probe = tokio::time::timeout(Duration::from_millis(PROBE_MILLIS_MAX), shared.store.probe_writable());
-        let writable = match probe.await {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the database cannot be written");
-                false
-            }
-            Err(_) => {
-                tracing::warn!("the database did not answer a probe in time");
-                false
-            }
-        };
-        *newest = Probe { covers, writable };
+    if shared.is_ready().await { answer::ok(&Health { status: "ready" }) } else { Err(NOT_READY) }
+}
+
+impl Shared {
+    /// Whether the database can be written.
+    pub async fn is_ready(&self) -> bool {
+        let readiness = &self.readiness;
+        let ticket = readiness.arrived.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        let mut newest = readiness.newest.lock().await;
+        if newest.covers < ticket {
+            let covers = readiness.arrived.load(Ordering::Acquire);
+            let probe = tokio::time::timeout(Duration::from_millis(PROBE_MILLIS_MAX), self.store.probe_writable());
+            let writable = match probe.await {
+                Ok(Ok(())) => true,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the database cannot be written");
+                    false
+                }
+                Err(_) => {
+                    tracing::warn!("the database did not answer a probe in time");
+                    false
+                }
+            };
+            *newest = Probe { covers, writable };
+        }
+        newest.writable
     }
-    if newest.writable { answer::ok(&Health { status: "ready" }) } else { Err(NOT_READY) }
 }

@@ -167,7 +167,10 @@ fn hooks() -> Vec<Place> {
 /// Pages for people and what belongs to them. They are no part of the API, nor of its document.
 fn people() -> Vec<Place> {
     vec![
+        at("/").get(gui::overview::home),
         at("/assets/admin.js").get(pages::assets::admin_script),
+        at("/admin").get(gui::overview::page),
+        at("/admin/idempotency").get(gui::idempotency::page),
         at("/assets/pay.js").get(pages::assets::pay_script),
         at("/pay/{token}").get(pay::show),
         at("/pay/{token}/events").get(pay::stream::events),

@@ -10,7 +10,7 @@ use super::filter::{Due, DueOrder, DuePage, LinePage, OrderFilter, OrderPage, Pa
 use super::records::{
     AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, KeptRefusal, Resolution, Resolved, Stretch,
 };
-use super::totals::{DayCount, OrderTotal, PendingAges, WitnessTotal};
+use super::totals::{AccountUsage, DayCount, OrderTotal, PendingAges, WitnessTotal};
 use super::work::{Claim, Pace, ProviderWork};
 use super::writer::SideWork;
 use super::{Access, Engine, IdempotencyTotals, KeyUsage, RefusedIpn, Store, StoreError, postgres, sqlite};
@@ -18,7 +18,7 @@ use crate::domain::access::{Account, ApiKey};
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{AccountId, AttentionId, KeyId, OrderId, PaymentId};
 use crate::domain::order::Order;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// A read, on a connection of the readers.
 macro_rules! read {
@@ -168,9 +168,14 @@ impl Store {
         read!(self.access, totals::witness_totals(&first, &last))
     }
 
-    /// Pending orders by their age.
-    pub async fn pending_ages(&self, now: Timestamp) -> Result<PendingAges, StoreError> {
-        read!(self.access, totals::pending_ages(now))
+    /// Pending orders by their age, and by whether this pay window is over.
+    pub async fn pending_ages(&self, now: Timestamp, pay_window: Span) -> Result<PendingAges, StoreError> {
+        read!(self.access, totals::pending_ages(now, pay_window))
+    }
+
+    /// How long it took until those orders were paid that were paid last, newest first.
+    pub async fn paid_lately(&self, limit: usize) -> Result<Vec<Span>, StoreError> {
+        read!(self.access, totals::paid_lately(rows(limit)))
     }
 
     /// Takes the right to ask the provider about an order; answers the order's row, or none if somebody else
@@ -218,6 +223,11 @@ impl Store {
     /// Counters of idempotency keys: of one account, or of all.
     pub async fn idempotency_totals(&self, account: Option<AccountId>) -> Result<IdempotencyTotals, StoreError> {
         read!(self.access, idempotency::idempotency_totals(account))
+    }
+
+    /// The accounts whose keys came with another body most often, then those with the most replays.
+    pub async fn idempotency_busiest(&self, limit: usize) -> Result<Vec<AccountUsage>, StoreError> {
+        read!(self.access, idempotency::idempotency_busiest(rows(limit)))
     }
 
     /// An account's keys, newest first, after the place (`first_seen_at`, key).

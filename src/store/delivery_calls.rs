@@ -4,7 +4,7 @@
 
 use tokio::sync::oneshot;
 
-use super::calls::{read, write};
+use super::calls::{read, rows, write};
 use super::records::Stretch;
 use super::resend::{CatchUp, CaughtUp, DeliveryFilter, Resend, Resent, Traced};
 use super::writer::SideWork;
@@ -25,6 +25,11 @@ impl Store {
     /// Dead letters of all endpoints, newest first.
     pub async fn dlq_page(&self, stretch: Stretch) -> Result<Vec<Traced>, StoreError> {
         read!(self.access, deliveries::dlq_page(stretch))
+    }
+
+    /// How many dead letters wait, counted up to a limit.
+    pub async fn dlq_count(&self, limit: usize) -> Result<usize, StoreError> {
+        read!(self.access, deliveries::dlq_count(rows(limit)))
     }
 
     /// Deliveries of an order's events, newest first.

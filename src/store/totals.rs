@@ -4,7 +4,9 @@
 //! (`queries/totals.rs`), so that a statistic costs the same at ten orders and at ten million. Nothing
 //! here looks at an order, except to learn how old the youngest pending ones are.
 
+use super::IdempotencyTotals;
 use crate::domain::evidence::WitnessKind;
+use crate::domain::ids::AccountId;
 use crate::domain::money::Currency;
 use crate::domain::order::StatusName;
 
@@ -47,6 +49,8 @@ pub struct PendingAges {
     pub h6_to_24h: i64,
     /// A day old or older.
     pub over_24h: i64,
+    /// Older than the pay window: what a sweep by hand would fail.
+    pub past_window: i64,
     /// All of them.
     pub total: i64,
     /// What they cost together, by currency.
@@ -60,6 +64,15 @@ pub struct Value {
     pub currency: Currency,
     /// The amount in minor units.
     pub cents: i64,
+}
+
+/// How the idempotency keys of one account were used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountUsage {
+    /// Whose keys.
+    pub account: AccountId,
+    /// Its counters.
+    pub totals: IdempotencyTotals,
 }
 
 /// The moves that one kind of witness has brought about, on one day or on all days.

@@ -45,6 +45,7 @@ mod fuzz;
 mod gui_deeds;
 mod gui_order;
 mod gui_orders;
+mod gui_overview;
 mod gui_session;
 mod gui_work;
 mod guides;

@@ -17,6 +17,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
+use crate::gui_overview::Operator;
 use crate::harness::TestApp;
 use judge::Judge;
 use record::{Record, Statement};
@@ -146,6 +147,13 @@ fn looks_for_rows(statement: &Statement) -> bool {
     ["select", "with", "update", "delete"].iter().any(|word| sql.starts_with(word))
 }
 
+/// What the operators' pages ask for beyond what the API asks for.
+const LOOKED_AT: &[(&str, &str)] = &[
+    ("idempotency_totals", "/admin?days=90"),
+    ("webhook_deliveries", "/admin"),
+    ("idempotency_keys", "/admin/idempotency?account_id={account}"),
+];
+
 /// What the sweeper asks for by itself, and what support has it look for.
 async fn sweep(app: &TestApp) {
     let now = app.clock.now();
@@ -205,6 +213,15 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
         let statements = record.take();
         assert!(statements.iter().any(|one| one.sql.contains(table)), "{path} asks {table}: {statements:#?}");
         sent.extend(statements.into_iter().map(|statement| (statement, path.clone())));
+    }
+    let browser = Operator::sign_in(&app).await;
+    sent.extend(record.take().into_iter().map(|statement| (statement, "whoever signs in".to_owned())));
+    for (table, path) in LOOKED_AT {
+        let answer = browser.look(&named(&app, path)).await;
+        assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
+        let statements = record.take();
+        assert!(statements.iter().any(|one| one.sql.contains(table)), "{path} asks {table}: {statements:#?}");
+        sent.extend(statements.into_iter().map(|statement| (statement, (*path).to_owned())));
     }
     sweep(&app).await;
     sent.extend(record.take().into_iter().map(|statement| (statement, "the sweeper".to_owned())));

@@ -25,3 +25,7 @@ create table service_secrets (
     created_at bigint not null,
     primary key (name)
 ) without rowid;
+
+-- The accounts whose idempotency keys are misused most.
+create index idempotency_totals_replayed on idempotency_totals (body_mismatches, replays, account_id)
+    where replays > 0 and account_id <> '';

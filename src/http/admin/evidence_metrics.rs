@@ -19,11 +19,11 @@ pub struct EvidenceMetrics {
     #[schema(minimum = 1, maximum = 90, example = 7)]
     days: usize,
     /// All moves since the counters began.
-    moves: Moves,
+    pub moves: Moves,
     /// How late the news of all of them was.
-    lag: Lags,
+    pub lag: Lags,
     /// The moves of these days; sorted by date, then by witness; without rows that count nothing.
-    rows: Vec<MovesOfDay>,
+    pub rows: Vec<MovesOfDay>,
 }
 
 /// A number of moves for each witness.
@@ -31,24 +31,24 @@ pub struct EvidenceMetrics {
 pub struct Moves {
     /// By the provider's notifications.
     #[schema(minimum = 0, example = 1204)]
-    ipn: i64,
+    pub ipn: i64,
     /// By its answers to our questions.
     #[schema(minimum = 0, example = 17)]
-    poll: i64,
+    pub poll: i64,
     /// By an operator's hand.
     #[schema(minimum = 0, example = 3)]
-    operator: i64,
+    pub operator: i64,
 }
 
 /// A lag for each witness.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Lags {
     /// Of the provider's notifications.
-    ipn: Lag,
+    pub ipn: Lag,
     /// Of its answers to our questions.
-    poll: Lag,
+    pub poll: Lag,
     /// Of what operators brought.
-    operator: Lag,
+    pub operator: Lag,
 }
 
 /// How long it took from the provider's own time of what it said until the order had moved.
@@ -56,22 +56,22 @@ pub struct Lags {
 pub struct Lag {
     /// How many moves this is of: those for which the provider gave a time.
     #[schema(minimum = 0, example = 1198)]
-    samples: i64,
+    pub samples: i64,
     /// On average, rounded down; null without samples.
     #[schema(required = true, minimum = 0, example = 1730)]
-    avg_ms: Option<i64>,
+    pub avg_ms: Option<i64>,
     /// Less than ten seconds.
     #[schema(minimum = 0, example = 1190)]
-    under_10s: i64,
+    pub under_10s: i64,
     /// Ten seconds or more, less than a minute.
     #[schema(minimum = 0, example = 5)]
-    s10_to_1m: i64,
+    pub s10_to_1m: i64,
     /// A minute or more, less than ten.
     #[schema(minimum = 0, example = 2)]
-    m1_to_10m: i64,
+    pub m1_to_10m: i64,
     /// Ten minutes or more.
     #[schema(minimum = 0, example = 1)]
-    over_10m: i64,
+    pub over_10m: i64,
 }
 
 /// Moves of one day by one witness.
@@ -79,13 +79,13 @@ pub struct Lag {
 pub struct MovesOfDay {
     /// The UTC day of the moves.
     #[schema(format = Date, example = "2026-05-12")]
-    date: String,
+    pub date: String,
     /// By whose word.
     #[schema(value_type = WitnessKind)]
-    witness: &'static str,
+    pub witness: &'static str,
     /// How many.
     #[schema(minimum = 1, example = 12)]
-    moves: i64,
+    pub moves: i64,
     /// How late the news of them was.
     lag: Lag,
 }
@@ -102,11 +102,18 @@ pub struct MovesOfDay {
 )]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
-    let LastDays { count, first, today } = LastDays::asked(&request, shared.clock.now())?;
+    let days = LastDays::asked(&request, shared.clock.now())?;
+    answer::ok(&moves_of(&shared, days).await?)
+}
+
+/// The counters, with those of these days.
+///
+/// # Errors
+/// 500 if a sum leaves the integers; 503.
+pub async fn moves_of(shared: &Shared, days: LastDays) -> Result<EvidenceMetrics, ApiError> {
+    let LastDays { count, first, today } = days;
     let totals = shared.store.witness_totals(first, today).await?;
-    let metrics =
-        metrics(count, totals).ok_or_else(|| ApiError::Broken("the counters do not fit an integer".into()))?;
-    answer::ok(&metrics)
+    metrics(count, totals).ok_or_else(|| ApiError::Broken("the counters do not fit an integer".into()))
 }
 
 /// Sorts the counters out; nothing if a sum leaves the integers.

@@ -20,50 +20,50 @@ const LIMIT: LimitRule = LimitRule { max: 200, default: 50 };
 /// How keys were used since the counters began.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IdempotencyTotals)]
-struct Totals {
+pub struct Totals {
     /// Uses after the first.
     #[schema(minimum = 0, example = 2)]
-    replays: i64,
+    pub replays: i64,
     /// First uses.
     #[schema(minimum = 0, example = 5)]
-    first_writes: i64,
+    pub first_writes: i64,
     /// Replays with another body.
     #[schema(minimum = 0, example = 1)]
-    body_mismatches: i64,
+    pub body_mismatches: i64,
 }
 
 /// How one customer's keys were used; without a customer the totals stand alone.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IdempotencyMetrics)]
-struct OfAccount {
+pub struct OfAccount {
     #[serde(flatten)]
-    totals: Totals,
+    pub totals: Totals,
     /// Of one customer only; newest first.
     #[schema(required = false)]
-    keys: Vec<Usage>,
+    pub keys: Vec<Usage>,
     /// Of one customer only.
     #[schema(required = false)]
     has_more: bool,
     /// Of one customer only: where the next page starts.
     #[schema(required = false, example = json!(null))]
-    next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
 }
 
 /// How one key was used.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = IdempotencyUsage)]
-struct Usage {
+pub struct Usage {
     #[schema(example = "order-2026-0001")]
-    key: String,
-    order_id: OrderId,
-    first_seen_at: Timestamp,
+    pub key: String,
+    pub order_id: OrderId,
+    pub first_seen_at: Timestamp,
     /// Uses after the first.
     #[schema(minimum = 0, example = 2)]
-    replays: i64,
+    pub replays: i64,
     /// Replays with another body.
     #[schema(minimum = 0, example = 1)]
-    body_mismatches: i64,
-    last_seen_at: Timestamp,
+    pub body_mismatches: i64,
+    pub last_seen_at: Timestamp,
 }
 
 /// Tells how idempotency keys are used.
@@ -84,20 +84,34 @@ pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     shared.operator(&request).await?;
     let query = Query::of(&request)?;
     // Read before anything else: what breaks its rule is refused also where there is nothing to page.
-    let keys = Keys { limit: query.limit(LIMIT)?, start: query.start(cursor::to_key)? };
+    let keys = Keys::asked(&query)?;
     match account(&query)? {
-        None => answer::ok(&totals(shared.store.idempotency_totals(None).await?)),
+        None => answer::ok(&of_all(&shared).await?),
         Some(account) => answer::ok(&of_account(&shared, account, keys).await?),
     }
 }
 
 /// Which keys are asked for.
-struct Keys {
+pub struct Keys {
     limit: usize,
     start: Start<(Timestamp, String)>,
 }
 
-async fn of_account(shared: &Shared, account: AccountId, keys: Keys) -> Result<OfAccount, ApiError> {
+impl Keys {
+    /// Those that a query asks for.
+    ///
+    /// # Errors
+    /// 400 if a parameter breaks its rule.
+    pub fn asked(query: &Query) -> Result<Self, ApiError> {
+        Ok(Self { limit: query.limit(LIMIT)?, start: query.start(cursor::to_key)? })
+    }
+}
+
+/// How one customer's keys were used.
+///
+/// # Errors
+/// 503.
+pub async fn of_account(shared: &Shared, account: AccountId, keys: Keys) -> Result<OfAccount, ApiError> {
     let Keys { limit, start } = keys;
     // One more than is shown tells whether there is more.
     let asked = limit.saturating_add(1);
@@ -109,13 +123,23 @@ async fn of_account(shared: &Shared, account: AccountId, keys: Keys) -> Result<O
     let has_more = found.len() > limit;
     found.truncate(limit);
     let next_cursor = found.last().filter(|_| has_more).map(|last| cursor::of_key(last.first_seen_at, &last.key));
-    let totals = totals(shared.store.idempotency_totals(Some(account)).await?);
+    let totals = shared.store.idempotency_totals(Some(account)).await?.into();
     Ok(OfAccount { totals, keys: found.into_iter().map(usage).collect(), has_more, next_cursor })
 }
 
-fn totals(totals: IdempotencyTotals) -> Totals {
-    let IdempotencyTotals { first_writes, replays, body_mismatches } = totals;
-    Totals { replays, first_writes, body_mismatches }
+/// How all keys were used.
+///
+/// # Errors
+/// 503.
+pub async fn of_all(shared: &Shared) -> Result<Totals, ApiError> {
+    Ok(shared.store.idempotency_totals(None).await?.into())
+}
+
+impl From<IdempotencyTotals> for Totals {
+    fn from(totals: IdempotencyTotals) -> Self {
+        let IdempotencyTotals { first_writes, replays, body_mismatches } = totals;
+        Self { replays, first_writes, body_mismatches }
+    }
 }
 
 fn usage(usage: KeyUsage) -> Usage {

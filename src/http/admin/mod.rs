@@ -52,18 +52,35 @@ pub async fn any_order(shared: &Shared, request: &HttpRequest) -> Result<Order, 
 }
 
 /// The last UTC days, today among them.
-struct LastDays {
-    count: usize,
-    first: String,
-    today: String,
+pub struct LastDays {
+    /// How many.
+    pub count: usize,
+    /// `2026-05-12`, the first of them.
+    pub first: String,
+    /// The last of them.
+    pub today: String,
 }
 
 impl LastDays {
     /// As many as the query's `days` asks for.
     fn asked(request: &HttpRequest, now: Timestamp) -> Result<Self, ApiError> {
-        let count = Query::of(request)?.count("days", DAYS)?;
-        let before_today = i64::try_from(count).unwrap_or(i64::MAX).saturating_sub(1);
-        let first = now.before(Span::hours(before_today.saturating_mul(24)));
-        Ok(Self { count, first: first.day(), today: now.day() })
+        Ok(Self::until(now, Query::of(request)?.count("days", DAYS)?))
     }
+
+    /// So many.
+    #[must_use]
+    pub fn until(now: Timestamp, count: usize) -> Self {
+        let first = now.before(days(count.saturating_sub(1)));
+        Self { count, first: first.day(), today: now.day() }
+    }
+
+    /// Each of them, `now` being on the last.
+    #[must_use]
+    pub fn each(&self, now: Timestamp) -> Vec<String> {
+        (0..self.count).rev().map(|ago| now.before(days(ago)).day()).collect()
+    }
+}
+
+fn days(count: usize) -> Span {
+    Span::hours(i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(24))
 }

@@ -54,12 +54,12 @@ pub struct Buckets {
 )]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
-    let ages = shared.store.pending_ages(shared.clock.now()).await?;
+    let ages = shared.store.pending_ages(shared.clock.now(), shared.settings.orders.pay_window).await?;
     answer::ok(&shown(ages))
 }
 
 fn shown(ages: PendingAges) -> PendingAge {
-    let PendingAges { under_1h, h1_to_6h, h6_to_24h, over_24h, total, value } = ages;
+    let PendingAges { under_1h, h1_to_6h, h6_to_24h, over_24h, past_window: _, total, value } = ages;
     PendingAge {
         buckets: Buckets { under_1h, h1_to_6h, h6_to_24h, over_24h },
         pending_value_cents: value.into_iter().map(|value| (value.currency.to_string(), value.cents)).collect(),

@@ -20,24 +20,24 @@ type Cents = BTreeMap<String, i64>;
 pub struct Statistics {
     /// How many there are.
     #[schema(minimum = 0, example = 20)]
-    total: i64,
+    pub total: i64,
     /// How many stand where now.
-    by_status: ByStatus,
+    pub by_status: ByStatus,
     /// What the paid ones cost, by currency.
     #[schema(value_type = BTreeMap<String, i64>, example = json!({"USD": 94800}))]
-    paid_revenue_cents: Cents,
+    pub paid_revenue_cents: Cents,
     /// From creation to payment, on average, rounded down; null while none is paid.
     #[schema(required = true, minimum = 0, example = 184_000)]
-    avg_time_to_paid_ms: Option<i64>,
+    pub avg_time_to_paid_ms: Option<i64>,
     /// How many orders that average is of: all that are paid.
     #[schema(minimum = 0, example = 12)]
-    paid_sample: i64,
+    pub paid_sample: i64,
     /// What the paid ones cost, by product and currency.
     #[schema(value_type = BTreeMap<String, BTreeMap<String, i64>>, example = json!({"solo_manual": {"USD": 94800}}))]
-    paid_revenue_by_product: BTreeMap<String, Cents>,
+    pub paid_revenue_by_product: BTreeMap<String, Cents>,
     /// How many are paid, by product.
     #[schema(example = json!({"solo_manual": 12}))]
-    paid_count_by_product: BTreeMap<String, i64>,
+    pub paid_count_by_product: BTreeMap<String, i64>,
     /// Always false: all orders are counted.
     #[schema(example = false)]
     truncated: bool,
@@ -70,9 +70,16 @@ pub struct ByStatus {
 )]
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     shared.operator(&request).await?;
+    answer::ok(&all_orders(&shared).await?)
+}
+
+/// All orders in numbers.
+///
+/// # Errors
+/// 500 if a sum leaves the integers; 503.
+pub async fn all_orders(shared: &Shared) -> Result<Statistics, ApiError> {
     let totals = shared.store.order_totals().await?;
-    let statistics = statistics(&totals).ok_or_else(|| ApiError::Broken("the totals do not fit an integer".into()))?;
-    answer::ok(&statistics)
+    statistics(&totals).ok_or_else(|| ApiError::Broken("the totals do not fit an integer".into()))
 }
 
 /// Adds the totals up; nothing if a sum leaves the integers.
@@ -111,6 +118,19 @@ fn add(sum: &mut i64, amount: i64) -> Option<()> {
 }
 
 impl ByStatus {
+    /// How many stand there.
+    #[must_use]
+    pub fn get(&self, status: StatusName) -> i64 {
+        match status {
+            StatusName::Pending => self.pending,
+            StatusName::Confirming => self.confirming,
+            StatusName::Partial => self.partial,
+            StatusName::Paid => self.paid,
+            StatusName::Failed => self.failed,
+            StatusName::Cancelled => self.cancelled,
+        }
+    }
+
     fn of(&mut self, status: StatusName) -> &mut i64 {
         match status {
             StatusName::Pending => &mut self.pending,

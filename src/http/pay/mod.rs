@@ -67,13 +67,13 @@ impl Shared {
 /// Shows the page.
 pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, PageError> {
     let order = order_of(&request, &shared).await?;
-    private_page(&Page::of(&order, token(&request), &shared.moment()))
+    Ok(private_page(&Page::of(&order, token(&request), &shared.moment()))?)
 }
 
 /// Shows the part of the page that changes: for scripts that cannot listen to `events`.
 pub async fn now(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, PageError> {
     let order = order_of(&request, &shared).await?;
-    private_page(&Fragment::of(&order, &shared.moment()))
+    Ok(private_page(&Fragment::of(&order, &shared.moment()))?)
 }
 
 fn token(request: &HttpRequest) -> &str {

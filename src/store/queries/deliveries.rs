@@ -65,6 +65,14 @@ pub async fn dlq_page(conn: &mut Conn, stretch: Stretch) -> Result<Vec<Traced>, 
     traced(conn, rows).await
 }
 
+/// How many dead letters wait, counted up to a limit.
+pub async fn dlq_count(conn: &mut Conn, limit: i64) -> Result<usize, StoreError> {
+    let dead = d::table.filter(diesel::dsl::sql::<Bool>("webhook_deliveries.status = 'dlq'"));
+    let rows: Vec<i64> =
+        dead.order((d::created_at.desc(), d::id.desc())).limit(limit).select(d::created_at).load(conn).await?;
+    Ok(rows.len())
+}
+
 /// Deliveries of an order's events, newest first. They are few: an order tells an endpoint of its account a thing or two.
 pub async fn order_deliveries(conn: &mut Conn, order: OrderId, stretch: Stretch) -> Result<Vec<Traced>, StoreError> {
     use outbox_events as o;

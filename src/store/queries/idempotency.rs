@@ -1,6 +1,11 @@
 //! Reads of idempotency keys and their counters, and the end of keys that are kept for a time only.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::Conn;
@@ -10,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::store::changeset::KeyRecord;
 use crate::store::rows::broken;
 use crate::store::schema::{idempotency_keys, idempotency_totals};
+use crate::store::totals::AccountUsage;
 use crate::store::{IdempotencyTotals, KeyUsage, StoreError};
 
 /// What the first use of a key was.
@@ -45,13 +51,45 @@ pub async fn idempotency_totals(conn: &mut Conn, account: Option<AccountId>) -> 
         .select((t::first_writes, t::replays, t::body_mismatches))
         .load(conn)
         .await?;
-    Ok(sums.into_iter().fold(IdempotencyTotals::default(), |total, (first_writes, replays, body_mismatches)| {
-        IdempotencyTotals {
-            first_writes: total.first_writes.saturating_add(first_writes),
-            replays: total.replays.saturating_add(replays),
-            body_mismatches: total.body_mismatches.saturating_add(body_mismatches),
-        }
-    }))
+    Ok(sums.into_iter().fold(IdempotencyTotals::default(), plus))
+}
+
+fn plus(total: IdempotencyTotals, (first_writes, replays, body_mismatches): (i64, i64, i64)) -> IdempotencyTotals {
+    IdempotencyTotals {
+        first_writes: total.first_writes.saturating_add(first_writes),
+        replays: total.replays.saturating_add(replays),
+        body_mismatches: total.body_mismatches.saturating_add(body_mismatches),
+    }
+}
+
+/// The accounts whose keys came with another body most often, then those with the most replays.
+///
+/// The largest rows are found by the index, and summed with those of the other writers.
+pub async fn idempotency_busiest(conn: &mut Conn, limit: i64) -> Result<Vec<AccountUsage>, StoreError> {
+    use idempotency_totals as t;
+    // Spelled out, as the index is: bound values would not show that the index holds them all.
+    let replayed = t::table.filter(sql::<Bool>("replays > 0 and account_id <> ''"));
+    let largest = replayed.order((t::body_mismatches.desc(), t::replays.desc())).limit(limit).select(t::account_id);
+    let mut accounts: Vec<String> = largest.load(conn).await?;
+    accounts.sort_unstable();
+    accounts.dedup();
+    let rows: Vec<(String, i64, i64, i64)> = t::table
+        .filter(t::account_id.eq_any(&accounts))
+        .select((t::account_id, t::first_writes, t::replays, t::body_mismatches))
+        .load(conn)
+        .await?;
+    let mut sums = BTreeMap::<String, IdempotencyTotals>::new();
+    for (account, first_writes, replays, body_mismatches) in rows {
+        let total = sums.entry(account).or_default();
+        *total = plus(*total, (first_writes, replays, body_mismatches));
+    }
+    let usage = |(account, totals): (String, _)| {
+        let account = AccountId::parse(&account).ok_or_else(|| broken("account_id", "a total"))?;
+        Ok(AccountUsage { account, totals })
+    };
+    let mut busiest: Vec<AccountUsage> = sums.into_iter().map(usage).collect::<Result<_, StoreError>>()?;
+    busiest.sort_by_key(|usage| Reverse((usage.totals.body_mismatches, usage.totals.replays)));
+    Ok(busiest)
 }
 
 /// An account's keys, newest first.

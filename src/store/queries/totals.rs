@@ -100,15 +100,16 @@ struct LagRow {
 }
 
 /// Pending orders by age: all of them from the totals, the young ones from the index, at one moment.
-pub async fn pending_ages(conn: &mut Conn, now: Timestamp) -> Result<PendingAges, StoreError> {
+pub async fn pending_ages(conn: &mut Conn, now: Timestamp, pay_window: Span) -> Result<PendingAges, StoreError> {
     conn.batch_execute(SNAPSHOT).await?;
-    let ages = read_ages(conn, now).await;
+    let ages = read_ages(conn, now, pay_window).await;
     conn.batch_execute("COMMIT").await?;
     ages
 }
 
-async fn read_ages(conn: &mut Conn, now: Timestamp) -> Result<PendingAges, StoreError> {
+async fn read_ages(conn: &mut Conn, now: Timestamp, pay_window: Span) -> Result<PendingAges, StoreError> {
     let [hour, six_hours, day] = [1, 6, 24].map(|hours| now.before(Span::hours(hours)));
+    let in_window = pending_after(conn, now.before(pay_window)).await?;
     let under_1h = pending_after(conn, hour).await?;
     let under_6h = pending_between(conn, six_hours, hour).await?;
     let under_24h = pending_between(conn, day, six_hours).await?;
@@ -122,7 +123,18 @@ async fn read_ages(conn: &mut Conn, now: Timestamp) -> Result<PendingAges, Store
     if over_24h < 0 {
         return Err(StoreError::Broken(format!("{young} orders are pending, but the totals know of {total}")));
     }
-    Ok(PendingAges { under_1h, h1_to_6h: under_6h, h6_to_24h: under_24h, over_24h, total, value })
+    let past_window = total.saturating_sub(in_window).max(0);
+    Ok(PendingAges { under_1h, h1_to_6h: under_6h, h6_to_24h: under_24h, over_24h, past_window, total, value })
+}
+
+/// How long it took until those orders were paid that were paid last, newest first.
+pub async fn paid_lately(conn: &mut Conn, limit: i64) -> Result<Vec<Span>, StoreError> {
+    let paid = orders::table.filter(orders::paid_at.is_not_null());
+    let newest = paid.order((orders::paid_at.desc(), orders::created_at.desc(), orders::id.desc())).limit(limit);
+    let times: Vec<(i64, i64)> =
+        newest.select((orders::paid_at.assume_not_null(), orders::created_at)).load(conn).await?;
+    let took = |(paid, created)| Timestamp::from_micros(paid).since(Timestamp::from_micros(created));
+    Ok(times.into_iter().map(took).collect())
 }
 
 /// Pending orders of one currency, over all days.
