@@ -4,7 +4,7 @@ use crypto_orders::domain::time::Span;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::deliveries::{catch_up, endpoint, stand, told as paid_and_told};
+use crate::deliveries::{catch_up, endpoint, set, stand, told as paid_and_told};
 use crate::engines::Engine;
 use crate::harness::operator::{Operator, between, read};
 use crate::harness::responder::{Responder, Said};
@@ -214,9 +214,15 @@ async fn a_webhook_is_sent_again_from_its_own_order_s_page(engine: Engine) {
     let entry = audited(&app).await;
     assert_eq!((&entry["action"], &entry["target"]), (&json!("webhook_delivery.replayed"), &json!(id)));
     stand(&app, &id, "in_flight", 0);
+    assert_eq!(does(&operator, &order, &form).await, "The webhook is queued again and goes out at once.");
+    stand(&app, &id, "in_flight", 0);
+    set(&app, &format!("update webhook_deliveries set due_at = {}", app.clock.now().after(Span::minutes(1)).micros()));
+    let refused = operator.submit(&path(&order), &form).await;
+    let told = "The delivery is being attempted just now; try again in a minute.";
+    assert_eq!((refused.code(), alert(&refused)), (409, told.to_owned()));
+    set(&app, "update webhook_endpoints set status = 'disabled', disabled_at = 1");
     let page = read(&operator.page(&path(&order)).await);
-    assert!(page.contains("Resend The delivery is being attempted just now; try again in a minute."), "{page}");
-    assert_eq!(operator.submit(&path(&order), &form).await.code(), 409);
+    assert!(page.contains("Resend The webhook endpoint is disabled"), "{page}");
 }
 
 async fn a_form_from_elsewhere_does_nothing(engine: Engine) {

@@ -20,6 +20,7 @@ const SMALL: &[(&str, &str)] = &[
     ("order_totals", "a row per day, status, product, currency and writer"),
     ("witness_totals", "a row per day, witness and writer"),
     ("idempotency_totals", "a row per customer and writer"),
+    ("sessions", "a row per operator who signed in within twelve hours"),
     ("search_queue", "only what the last seconds have left; one row is asked for"),
 ];
 
