@@ -37,7 +37,7 @@ async fn a_page_tells_everything_of_its_order(engine: Engine) {
         "Product solo_manual",
         "Price 79.00 USD",
         "Owed 0.5 ETH",
-        "Received 0.4 ETH missing 0.1",
+        "Received, settled 0.4 ETH missing 0.1",
         "Placed 2026-05-12 12:00:00 UTC 1 h 5 min ago",
         "underpaid open, payment np_1 : 0.4 ETH received, 0.5 ETH owed. Raised 1 time",
         "pending by create 2026-05-12 12:00:00 UTC 1 h 5 min ago #1",
