@@ -26,7 +26,7 @@ async fn a_page_tells_everything_of_its_order(engine: Engine) {
     let order = app.checkout_of(&body, None).await.json()["order_id"].as_str().expect("an id").to_owned();
     app.clock.advance(Span::minutes(5));
     let fields = json!({ "actually_paid": 0.4, "updated_at": 1_778_587_380_000_i64 });
-    assert_eq!(told(&app, &order, ["np_1", "partially_paid"], fields).await, "partial");
+    assert_eq!(told(&app, &order, ["np_1", "finished"], fields).await, "partial");
     let note = json!({ "internal_note": "Asked the provider." });
     assert_eq!(app.admin_call(Method::PATCH, &format!("/{order}/internal-note"), &note).await.code(), 200);
     app.clock.advance(Span::minutes(60));
@@ -37,12 +37,12 @@ async fn a_page_tells_everything_of_its_order(engine: Engine) {
         "Product solo_manual",
         "Price 79.00 USD",
         "Owed 0.5 ETH",
-        "Received 0.4 ETH missing 0.1",
+        "Received, settled 0.4 ETH missing 0.1",
         "Placed 2026-05-12 12:00:00 UTC 1 h 5 min ago",
         "underpaid open, payment np_1 : 0.4 ETH received, 0.5 ETH owed. Raised 1 time",
         "pending by create 2026-05-12 12:00:00 UTC 1 h 5 min ago #1",
         "partial by ipn 2026-05-12 12:05:00 UTC 1 h 0 min ago #2",
-        "The provider’s word: partially_paid . Payment np_1 . Witness: ipn. The provider’s own time: 2026-05-12 12:03:00 UTC",
+        "The provider’s word: finished . Payment np_1 . Witness: ipn. The provider’s own time: 2026-05-12 12:03:00 UTC",
         "Customer’s note For Ada",
         "Asked the provider.",
         "crypto_order.note_updated",
@@ -111,6 +111,7 @@ async fn no_text_of_others_becomes_part_of_the_page(engine: Engine) {
     assert_eq!(app.admin_call(Method::POST, &format!("/{order}/accept"), &reason).await.code(), 200);
     let note = json!({ "internal_note": format!("</textarea>{EVIL}") });
     assert_eq!(app.admin_call(Method::PATCH, &format!("/{order}/internal-note"), &note).await.code(), 200);
+    app.clock.advance(Span::minutes(1));
     assert_eq!(catch_up(&app, hook).await, 1);
     let deliveries = app.walk(&format!("/v1/admin/crypto-orders/{order}/deliveries"), 50).await;
     stand(&app, deliveries[0]["id"].as_str().expect("an id"), "dlq", 6);

@@ -19,6 +19,7 @@ use crate::domain::ids::OrderId;
 use crate::domain::lifecycle;
 use crate::domain::money::Coin;
 use crate::domain::order::Order;
+use crate::domain::topup;
 use crate::http::Shared;
 use crate::http::admin::{order_id, payments};
 use crate::http::error::ApiError;
@@ -165,7 +166,7 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
         paid: order.paid_at().map(at),
         owed: order.owed.as_ref().map(ToString::to_string),
         received: order.ledger.received().to_string(),
-        missing: crate::domain::topup::missing(order).map(|missing| missing.to_string()),
+        missing: topup::missing(order).map(|missing| missing.to_string()),
         coin: coin.to_uppercase(),
         offers: offers(order, asker),
         steps: order.events.iter().map(|event| Step::of(event, names, now)).collect(),

@@ -113,12 +113,13 @@ pub fn between(text: &str, begin: &str, end: &str) -> Vec<String> {
 
 /// What people read of a page: without its tags, with its escapes undone.
 pub fn read(page: &str) -> String {
-    let inside = page.split_once("<main").map_or(page, |(_, main)| main);
-    let mut text = String::new();
-    let mut pieces = inside.split('<');
-    text.push_str(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        text.push_str(piece.split_once('>').map_or("", |(_, after)| after));
+    const IN_A_LINE: [&str; 7] = ["a", "b", "code", "span", "time", "button", "small"];
+    let mut pieces = page.get(page.find("<main").unwrap_or_default()..).unwrap_or_default().split('<');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for (tag, after) in pieces.filter_map(|piece| piece.split_once('>')) {
+        let name = tag.trim_start_matches('/').split(' ').next().unwrap_or_default();
+        text.push_str(if IN_A_LINE.contains(&name) { "" } else { " " });
+        text.push_str(after);
     }
     let escapes = [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
     let undone = escapes.iter().fold(text, |text, (escape, plain)| text.replace(escape, plain));

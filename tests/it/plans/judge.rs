@@ -21,6 +21,7 @@ const SMALL: &[(&str, &str)] = &[
     ("witness_totals", "a row per day, witness and writer"),
     ("idempotency_totals", "a row per customer and writer"),
     ("refused_ipns", "the newest 1 000 are kept"),
+    ("sessions", "a row per operator who signed in within twelve hours"),
     ("search_queue", "only what the last seconds have left; one row is asked for"),
 ];
 

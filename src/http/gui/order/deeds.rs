@@ -12,6 +12,7 @@ use crate::http::error::{ApiError, DeliveryRefusal};
 use crate::http::extract::Operator;
 use crate::http::fields::Fields;
 use crate::http::gui::form::Form;
+use crate::http::webhooks::deliveries::malformed_id;
 
 use super::facts::Facts;
 
@@ -63,7 +64,7 @@ async fn resolved(shared: &Shared, operator: &Operator, id: OrderId, form: &Form
 }
 
 async fn resent(shared: &Shared, operator: &Operator, id: OrderId, form: &Form) -> Result<&'static str, ApiError> {
-    let delivery = DeliveryId::parse(form.raw("item")).ok_or_else(crate::http::webhooks::deliveries::malformed_id)?;
+    let delivery = DeliveryId::parse(form.raw("item")).ok_or_else(malformed_id)?;
     if !Facts::read(shared, id).await?.has_delivery(delivery) {
         return Err(DeliveryRefusal::NotFound(delivery).into());
     }

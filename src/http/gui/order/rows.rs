@@ -1,9 +1,10 @@
 //! The rows of an order's page, ready to be shown.
 
 use crate::domain::evidence::{ProviderWord, WitnessKind};
+use crate::domain::money::Coin;
 use crate::domain::order::OrderEvent;
 use crate::domain::time::Timestamp;
-use crate::domain::webhook::resend::{Wish, judge};
+use crate::domain::webhook::resend::{NotMoved, Wish, judge};
 use crate::http::admin::payments;
 use crate::http::error::ApiError;
 use crate::http::gui::moment::Moment;
@@ -96,7 +97,9 @@ pub struct Delivered {
 impl Delivered {
     pub fn of(found: &Traced, now: Timestamp) -> Self {
         let delivery = &found.delivery;
+        // Whoever attempts it may be gone for good: that is only known when it is asked for.
         let stays = judge(Wish::Replay, delivery.status, found.standing).err();
+        let stays = stays.filter(|why| *why != NotMoved::InFlight);
         Self {
             id: delivery.id.to_string(),
             event: delivery.event_type.as_str(),
@@ -157,7 +160,7 @@ impl Raised {
 /// `0.4 eth received, 0.5 eth owed`, as far as it is known.
 fn numbers(item: &AttentionItem) -> Option<String> {
     let payment = item.payment.as_ref();
-    let of_coin = |amount: String, coin: Option<&crate::domain::money::Coin>| {
+    let of_coin = |amount: String, coin: Option<&Coin>| {
         coin.map_or_else(|| amount.clone(), |coin| format!("{amount} {}", coin.as_str().to_uppercase()))
     };
     let received = payment.and_then(|payment| {
