@@ -9,7 +9,7 @@ use actix_web::web::Payload;
 use serde_json::{Map, Value};
 
 use crate::http::error::{ApiError, FormRefusal};
-use crate::http::query::{LimitRule, Query};
+use crate::http::query::Query;
 use crate::http::{Shared, body};
 
 use super::Turned;
@@ -99,12 +99,9 @@ impl Form {
         Ok((!text.is_empty()).then(|| text.to_owned()))
     }
 
-    /// A whole number in its range, or its default.
-    ///
-    /// # Errors
-    /// 400 outside of it.
-    pub fn count(&self, name: &str, rule: LimitRule) -> Result<usize, ApiError> {
-        self.0.count(name, rule)
+    /// All values of a field that may be there several times.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.pairs().filter(move |(known, _)| *known == name).map(|(_, value)| value)
     }
 }
 

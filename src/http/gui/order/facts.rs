@@ -24,6 +24,7 @@ pub struct Facts {
     pub resolved: Vec<AttentionItem>,
     pub audit: Vec<AuditRecord>,
     pub names: Names,
+    pub pay_page: String,
 }
 
 impl Facts {
@@ -50,6 +51,7 @@ impl Facts {
             resolved,
             audit,
             names,
+            pay_page: shared.pay_links().await?.address(id),
         })
     }
 
