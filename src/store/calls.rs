@@ -227,7 +227,7 @@ impl Store {
 
     /// The accounts whose keys came with another body most often, then those with the most replays.
     pub async fn idempotency_busiest(&self, limit: usize) -> Result<Vec<AccountUsage>, StoreError> {
-        read!(self.access, idempotency::idempotency_busiest(rows(limit)))
+        read!(self.access, idempotency::idempotency_busiest(limit))
     }
 
     /// An account's keys, newest first, after the place (`first_seen_at`, key).
