@@ -1,6 +1,6 @@
 //! An order's page: what it tells, and that nothing that others wrote becomes part of it.
 //!
-//! What its forms do is in `gui_deeds.rs`; its sentence in all cases beside `src/http/gui/order/why.rs`.
+//! What its forms do is in `gui_actions.rs`; its sentence in all cases beside `src/http/gui/order/why.rs`.
 
 use crypto_orders::domain::time::Span;
 use reqwest::Method;

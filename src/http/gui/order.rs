@@ -2,11 +2,12 @@
 //! in a drawer.
 //!
 //! `order/why.rs` says in a sentence why it stands where it stands, `order/offers.rs` what could be done,
-//! `order/deeds.rs` does it. All forms go to the page's own address: what is refused is shown on the page, with
+//! `order/actions.rs` does it. All forms go to the page's own address: what is refused is shown on the page, with
 //! the form as it was filled in.
 
-mod deeds;
+mod actions;
 mod facts;
+mod names;
 mod offers;
 mod rows;
 mod why;
@@ -29,10 +30,10 @@ use super::moment::Moment;
 use super::session::Visitor;
 use super::shell::{Section, Shell};
 use super::{Turned, see_other};
-use deeds::{done, sentences};
+use actions::{perform, sentences};
 use facts::{Facts, SHOWN_MAX};
 use offers::{Asker, MakesPayments, Offer, Offers, offers};
-use rows::{Delivered, Paid, Raised, Received, Step, Written};
+use rows::{AttentionRow, AuditRow, DeliveryRow, IpnRow, PaymentRow, TimelineRow};
 use why::why;
 
 #[derive(Template)]
@@ -52,13 +53,13 @@ struct OrderPage<'a> {
     missing: Option<String>,
     coin: String,
     offers: Offers,
-    steps: Vec<Step>,
-    payments: Vec<Paid<'a>>,
-    ipns: Vec<Received>,
-    deliveries: Vec<Delivered>,
-    open: Vec<Raised>,
-    resolved: Vec<Raised>,
-    audit: Vec<Written>,
+    steps: Vec<TimelineRow>,
+    payments: Vec<PaymentRow<'a>>,
+    ipns: Vec<IpnRow>,
+    deliveries: Vec<DeliveryRow>,
+    open: Vec<AttentionRow>,
+    resolved: Vec<AttentionRow>,
+    audit: Vec<AuditRow>,
     entered: Entered<'a>,
 }
 
@@ -120,7 +121,7 @@ pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 pub async fn act(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
     let Submission { visitor, form } = shared.submission(&request, payload).await?;
     let id = order_id(&request)?;
-    match done(&shared, &visitor.operator, id, &form).await {
+    match perform(&shared, &visitor.operator, id, &form).await {
         Ok(done) => Ok(see_other(&format!("/admin/orders/{id}?done={done}"))),
         Err(ApiError::NoSuchOrder(id)) => Err(ApiError::NoSuchOrder(id).into()),
         Err(refusal) => shown_again(&request, &shared, (visitor, id), (&form, refusal)).await,
@@ -155,7 +156,7 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
     let (order, names, now) = (&facts.order, &facts.names, asker.moment.now);
     let at = |at| Moment::new(at, now);
     let coin = order.ledger.bound().and_then(|bound| bound.coin.as_ref()).map_or("", Coin::as_str);
-    let raised = |item| Raised::of(item, names, now);
+    let raised = |item| AttentionRow::of(item, names, now);
     OrderPage {
         shell,
         order,
@@ -171,13 +172,13 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
         missing: topup::missing(order).map(|missing| missing.to_string()),
         coin: coin.to_uppercase(),
         offers: offers(order, asker),
-        steps: order.events.iter().map(|event| Step::of(event, names, now)).collect(),
-        payments: payments::ledger_of(order).into_iter().map(|row| Paid::of(row, now)).collect(),
-        ipns: facts.ipns.iter().map(|ipn| Received::of(ipn, now)).collect(),
-        deliveries: facts.deliveries.iter().map(|found| Delivered::of(found, now)).collect(),
+        steps: order.events.iter().map(|event| TimelineRow::of(event, names, now)).collect(),
+        payments: payments::ledger_of(order).into_iter().map(|row| PaymentRow::of(row, now)).collect(),
+        ipns: facts.ipns.iter().map(|ipn| IpnRow::of(ipn, now)).collect(),
+        deliveries: facts.deliveries.iter().map(|found| DeliveryRow::of(found, now)).collect(),
         open: facts.open.iter().map(raised).collect(),
         resolved: facts.resolved.iter().map(raised).collect(),
-        audit: facts.audit.iter().map(|entry| Written::of(entry, names, now)).collect(),
+        audit: facts.audit.iter().map(|entry| AuditRow::of(entry, names, now)).collect(),
         entered,
     }
 }

@@ -9,7 +9,7 @@ use crate::store::records::{
 };
 use crate::store::resend::Traced;
 
-use super::why::Names;
+use super::names::Names;
 
 /// How many records of a kind are shown; the API has the others.
 pub const SHOWN_MAX: usize = 50;

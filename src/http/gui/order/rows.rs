@@ -11,10 +11,10 @@ use crate::http::gui::moment::Moment;
 use crate::store::records::{AttentionItem, AuditRecord, KeptIpn, SecretAge};
 use crate::store::resend::Traced;
 
-use super::why::Names;
+use super::names::Names;
 
 /// A line of the order's log.
-pub struct Step {
+pub struct TimelineRow {
     pub seq: i64,
     pub status: &'static str,
     pub source: &'static str,
@@ -26,7 +26,7 @@ pub struct Step {
     pub provider_at: Option<Moment>,
 }
 
-impl Step {
+impl TimelineRow {
     pub fn of(event: &OrderEvent, names: &Names, now: Timestamp) -> Self {
         Self {
             seq: event.seq,
@@ -43,13 +43,13 @@ impl Step {
 }
 
 /// A payment of the ledger, with its times.
-pub struct Paid<'a> {
+pub struct PaymentRow<'a> {
     pub row: payments::Row<'a>,
     pub first_seen: Moment,
     pub provider_at: Option<Moment>,
 }
 
-impl<'a> Paid<'a> {
+impl<'a> PaymentRow<'a> {
     pub fn of(row: payments::Row<'a>, now: Timestamp) -> Self {
         let first_seen = Moment::new(row.first_seen_at, now);
         let provider_at = row.provider_at.map(|at| Moment::new(at, now));
@@ -58,14 +58,14 @@ impl<'a> Paid<'a> {
 }
 
 /// A verified IPN.
-pub struct Received {
+pub struct IpnRow {
     pub at: Moment,
     pub again: Option<Moment>,
     pub ipn: KeptIpn,
     pub secret: &'static str,
 }
 
-impl Received {
+impl IpnRow {
     pub fn of(ipn: &KeptIpn, now: Timestamp) -> Self {
         let secret = match ipn.verified_secret {
             SecretAge::Current => "current secret",
@@ -77,7 +77,7 @@ impl Received {
 }
 
 /// A webhook delivery.
-pub struct Delivered {
+pub struct DeliveryRow {
     pub id: String,
     pub event: &'static str,
     pub event_id: String,
@@ -94,7 +94,7 @@ pub struct Delivered {
     pub stays: Option<String>,
 }
 
-impl Delivered {
+impl DeliveryRow {
     pub fn of(found: &Traced, now: Timestamp) -> Self {
         let delivery = &found.delivery;
         // Whoever attempts it may be gone for good: that is only known when it is asked for.
@@ -119,7 +119,7 @@ impl Delivered {
 }
 
 /// Something that was raised about the order.
-pub struct Raised {
+pub struct AttentionRow {
     pub id: String,
     pub kind: &'static str,
     pub payment_id: Option<String>,
@@ -137,7 +137,7 @@ pub struct Resolved {
     pub note: String,
 }
 
-impl Raised {
+impl AttentionRow {
     pub fn of(item: &AttentionItem, names: &Names, now: Timestamp) -> Self {
         let resolution = item.resolution.as_ref().map(|resolution| Resolved {
             at: Moment::new(resolution.at, now),
@@ -176,7 +176,7 @@ fn numbers(item: &AttentionItem) -> Option<String> {
 }
 
 /// An operator's write on the order.
-pub struct Written {
+pub struct AuditRow {
     pub at: Moment,
     pub action: String,
     pub input: String,
@@ -185,7 +185,7 @@ pub struct Written {
     pub ip: Option<String>,
 }
 
-impl Written {
+impl AuditRow {
     pub fn of(entry: &AuditRecord, names: &Names, now: Timestamp) -> Self {
         Self {
             at: Moment::new(entry.at, now),

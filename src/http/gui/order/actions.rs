@@ -20,7 +20,7 @@ use super::facts::Facts;
 ///
 /// # Errors
 /// 400, 404, 409 or 503.
-pub async fn done(shared: &Shared, operator: &Operator, id: OrderId, form: &Form) -> Result<&'static str, ApiError> {
+pub async fn perform(shared: &Shared, operator: &Operator, id: OrderId, form: &Form) -> Result<&'static str, ApiError> {
     let fields = |names: &[&str]| Fields::new(form.object(names));
     match form.raw("act") {
         "replay" => {
