@@ -6,6 +6,7 @@
 //! the form as it was filled in.
 
 mod actions;
+mod excerpts;
 mod facts;
 mod names;
 mod offers;
@@ -31,6 +32,7 @@ use super::session::Visitor;
 use super::shell::{Section, Shell};
 use super::{Turned, see_other};
 use actions::{perform, sentences};
+use excerpts::Allowance;
 use facts::{Facts, SHOWN_MAX};
 use offers::{Asker, MakesPayments, Offer, Offers, offers};
 use rows::{AttentionRow, AuditRow, DeliveryRow, IpnRow, PaymentRow, TimelineRow};
@@ -53,9 +55,10 @@ struct OrderPage<'a> {
     missing: Option<String>,
     coin: String,
     offers: Offers,
+    bound: Option<payments::Row<'a>>,
     steps: Vec<TimelineRow>,
     payments: Vec<PaymentRow<'a>>,
-    ipns: Vec<IpnRow>,
+    ipns: Vec<IpnRow<'a>>,
     deliveries: Vec<DeliveryRow>,
     open: Vec<AttentionRow>,
     resolved: Vec<AttentionRow>,
@@ -84,11 +87,6 @@ impl Entered<'_> {
 }
 
 impl OrderPage<'_> {
-    /// The address that a payment is paid to, and how.
-    fn bound(&self) -> Option<&payments::Row<'_>> {
-        self.payments.iter().map(|paid| &paid.row).find(|row| row.role == "bound")
-    }
-
     /// `79.00 USD`.
     fn price(&self) -> String {
         format!("{} {}", self.order.price.in_major_units(), self.order.price.currency)
@@ -100,6 +98,19 @@ impl OrderPage<'_> {
 
     fn payment_id(&self) -> &str {
         self.order.payment_id().map_or("", |payment| payment.as_str())
+    }
+
+    /// Where the API has the whole of what is shown here of the order.
+    fn api(&self, list: &str) -> String {
+        format!("/v1/admin/crypto-orders/{}{list}", self.order.id)
+    }
+
+    fn api_of_attention(&self, state: &str) -> String {
+        format!("/v1/admin/crypto-orders/attention?order_id={}&state={state}", self.order.id)
+    }
+
+    fn api_of_audit(&self) -> String {
+        format!("/v1/admin/audit-log?target={}", self.order.id)
     }
 
     /// Whether a list ends where it does because no more of it is shown.
@@ -156,7 +167,11 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
     let (order, names, now) = (&facts.order, &facts.names, asker.moment.now);
     let at = |at| Moment::new(at, now);
     let coin = order.ledger.bound().and_then(|bound| bound.coin.as_ref()).map_or("", Coin::as_str);
-    let raised = |item| AttentionRow::of(item, names, now);
+    let [mut answers, mut notes, mut writes] = [Allowance::ANSWERS, Allowance::ANSWERS, Allowance::ANSWERS];
+    let mut bodies = Allowance::BODIES;
+    let mut raised = |item| AttentionRow::of(item, names, now, &mut notes);
+    let ledger = payments::ledger_of(order);
+    let older_events = order.events.len().saturating_sub(SHOWN_MAX);
     OrderPage {
         shell,
         order,
@@ -172,13 +187,14 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
         missing: topup::missing(order).map(|missing| missing.to_string()),
         coin: coin.to_uppercase(),
         offers: offers(order, asker),
-        steps: order.events.iter().map(|event| TimelineRow::of(event, names, now)).collect(),
-        payments: payments::ledger_of(order).into_iter().map(|row| PaymentRow::of(row, now)).collect(),
-        ipns: facts.ipns.iter().map(|ipn| IpnRow::of(ipn, now)).collect(),
-        deliveries: facts.deliveries.iter().map(|found| DeliveryRow::of(found, now)).collect(),
-        open: facts.open.iter().map(raised).collect(),
-        resolved: facts.resolved.iter().map(raised).collect(),
-        audit: facts.audit.iter().map(|entry| AuditRow::of(entry, names, now)).collect(),
+        bound: payments::ledger_of(order).into_iter().find(|row| row.role == "bound"),
+        steps: order.events.iter().skip(older_events).map(|event| TimelineRow::of(event, names, now)).collect(),
+        payments: ledger.into_iter().take(SHOWN_MAX).map(|row| PaymentRow::of(row, now)).collect(),
+        ipns: facts.ipns.iter().map(|ipn| IpnRow::of(ipn, now, &mut bodies)).collect(),
+        deliveries: facts.deliveries.iter().map(|found| DeliveryRow::of(found, now, &mut answers)).collect(),
+        open: facts.open.iter().map(&mut raised).collect(),
+        resolved: facts.resolved.iter().map(&mut raised).collect(),
+        audit: facts.audit.iter().map(|entry| AuditRow::of(entry, names, now, &mut writes)).collect(),
         entered,
     }
 }
