@@ -260,7 +260,7 @@ async fn what_was_decided_over_an_older_page_is_refused(engine: Engine) {
     assert_eq!(told(&app, &order, ["np_1", "partially_paid"], json!({ "actually_paid": 0.4 })).await, "partial");
     let page = operator.page(&path(&order)).await;
     let (token, seen) = (hidden(&page, "token"), hidden(&page, "seen"));
-    assert_eq!(told(&app, &order, ["np_1", "partially_paid"], json!({ "actually_paid": 0.3 })).await, "partial");
+    assert_eq!(told(&app, &order, ["np_1", "partially_paid"], json!({ "actually_paid": 0.45 })).await, "partial");
     let accept = [("act", "accept"), ("reason", "Ticket 4711 & 20 % short")];
     let replay = [("act", "replay"), ("payment_id", "np_1"), ("provider_status", "failed")];
     let short: [&[(&str, &str)]; 5] =
@@ -271,7 +271,7 @@ async fn what_was_decided_over_an_older_page_is_refused(engine: Engine) {
             let refused = operator.post(&path(&order), &fields).await;
             assert_eq!((refused.code(), alert(&refused)), (409, OUTDATED.to_owned()), "{form:?}");
             assert_ne!(hidden(&refused.text, "seen"), seen, "it is drawn as it is now");
-            assert!(read(&refused.text).contains("0.3 of 0.5 ETH arrived"), "{}", refused.text);
+            assert!(read(&refused.text).contains("0.45 of 0.5 ETH arrived"), "{}", refused.text);
         }
     }
     assert_eq!(app.look(&order).await["status"], "partial");

@@ -119,7 +119,8 @@ async function filled(list, count) {
     const page = await fetched(link.getAttribute("href"));
     const more = page?.getElementById(rows.id);
     if (!more) {
-      return false;
+      // A page without rows is an end, too: there are fewer by now.
+      return page !== null;
     }
     rows.append(...more.children);
     const next = page.querySelector("a[data-more]");
