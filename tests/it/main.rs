@@ -42,7 +42,7 @@ mod doctor;
 mod doctor_signature;
 mod evidence_metrics;
 mod fuzz;
-mod gui_deeds;
+mod gui_actions;
 mod gui_order;
 mod gui_orders;
 mod gui_overview;
