@@ -11,6 +11,7 @@ mod values;
 
 use std::collections::BTreeMap;
 
+use crypto_orders::domain::ids::OrderId;
 use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::store::filter::{Due, DuePage};
 use reqwest::Method;
@@ -168,6 +169,13 @@ async fn sweep(app: &TestApp) {
     assert_eq!(app.admin_call(Method::POST, "/sweep-expired", &body).await.code(), 200);
 }
 
+/// What the buyers' open pages ask, again and again.
+async fn watch(app: &TestApp) {
+    let order = OrderId::parse(&stock::order(stock::ORDERS / 2)).expect("an id");
+    let whole = app.store.order_load(order).await.expect("the store").expect("an order");
+    assert_eq!(app.store.order_updated_at(order).await.expect("the store"), Some(whole.updated_at));
+}
+
 /// What is done with deliveries, by who finds them.
 async fn resend(app: &TestApp) {
     let catch_up = format!("/v1/webhooks/{}/catch-up", stock::hook());
@@ -225,6 +233,8 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
     }
     sweep(&app).await;
     sent.extend(record.take().into_iter().map(|statement| (statement, "the sweeper".to_owned())));
+    watch(&app).await;
+    sent.extend(record.take().into_iter().map(|statement| (statement, "an open page".to_owned())));
     resend(&app).await;
     sent.extend(record.take().into_iter().map(|statement| (statement, "whoever resends".to_owned())));
     let operator = app.signed_in().await;
