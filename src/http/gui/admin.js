@@ -23,15 +23,14 @@ async function copy(button) {
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 }
 
-// Another page of ours as a document; a session that has ended leads to the door.
+// Another page of ours as a document, none if there is no answer; a session that has ended leads to the door.
 async function fetched(address) {
-  const response = await fetch(address, { headers: { accept: "text/html" } });
-  if (response.redirected) {
+  const response = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
+  if (response?.redirected) {
     location.reload();
     return null;
   }
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  return response.ok ? page : null;
+  return response?.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
 }
 
 // More rows of a list, in their place. What is there already is not added again.
@@ -74,9 +73,11 @@ armCopying(document);
 // Refreshing a list in its place: as many rows as are shown, and nothing jumps.
 async function refresh(link) {
   const list = document.getElementById(link.dataset.refresh);
+  const told = document.querySelector("[data-refreshed]");
   const shown = list.querySelectorAll("tbody tr").length;
   const fresh = (await fetched(link.href))?.getElementById(link.dataset.refresh);
   if (!fresh) {
+    told.textContent = "Not refreshed: the service did not answer. Shown is what was there before.";
     return;
   }
   await filled(fresh, shown);
@@ -87,7 +88,6 @@ async function refresh(link) {
   list.querySelector(".scroll")?.scrollTo(across, 0);
   scrollTo(scrollX, down);
   [...list.querySelectorAll("a")].find((a) => focused && a.href === focused)?.focus({ preventScroll: true });
-  const told = document.querySelector("[data-refreshed]");
   told.textContent = `Refreshed at ${new Date().toISOString().slice(11, 19)} UTC.`;
 }
 
