@@ -20,8 +20,8 @@ on_both_engines![what_others_wrote_is_shown_and_never_run];
 
 const EVIL: &str =
     r#"<script>window.hacked=1</script><img src=x onerror=window.hacked=2>"'><svg onload=window.hacked=3>"#;
-/// The part that stands the same in JSON.
-const SIGN: &str = "<script>window.hacked=1</script><img src=x onerror=window.hacked=2>";
+/// The part that stands the same in JSON, and is short enough to be a word of the provider's.
+const SIGN: &str = "<script>window.hacked=1</script>";
 
 /// How often the text is seen, everything opened that can be, and what of it has become more than text.
 const LOOK: &str = r#"
@@ -59,7 +59,7 @@ async fn written_by_others(app: &TestApp, sink: &Sink) -> [String; 2] {
     let fields = json!({ "order_description": EVIL, "actually_paid": 0.4, "payin_extra_id": EVIL });
     told(app, &order, [EVIL, "partially_paid"], fields.clone()).await;
     told(app, &order, [EVIL, "finished"], fields).await;
-    let word = json!({ "payment_id": EVIL, "provider_status": EVIL });
+    let word = json!({ "payment_id": EVIL, "provider_status": SIGN });
     assert_eq!(app.admin_call(Method::POST, &format!("/{order}/apply-ipn"), &word).await.code(), 200);
     let endpoint = app.endpoint(sink.url("/hook")).await;
     sink.always("/hook", Reply::Say { code: 500, headers: Vec::new(), body: EVIL.to_owned() });
@@ -90,15 +90,15 @@ async fn what_others_wrote_is_shown_and_never_run(engine: Engine) {
     harmless(&browser, 3).await;
     browser.click(&order).await;
     browser.shows("Timeline").await;
-    harmless(&browser, 18).await;
+    harmless(&browser, 12).await;
     browser.fill("Internal note", &format!("</textarea>{EVIL}")).await;
     browser.click("Save note").await;
     browser.shows("The note is saved.").await;
-    harmless(&browser, 20).await;
-    browser.fill_in("#attention ~ .items", "What was found and done", EVIL).await;
-    browser.click_in("#attention ~ .items form", "Resolve").await;
+    harmless(&browser, 14).await;
+    browser.fill_in("#attention ~ .items > li:first-child", "What was found and done", EVIL).await;
+    browser.click_in("#attention ~ .items > li:first-child form", "Resolve").await;
     browser.shows("The item is resolved.").await;
-    harmless(&browser, 20).await;
+    harmless(&browser, 14).await;
     browser.press("Escape").await;
     set(&app, &format!("update orders set product = '{evil}' where id = '{other}'"));
     browser.script("refresh(document.querySelector('a[data-refresh]'))").await;
@@ -110,13 +110,13 @@ async fn what_others_wrote_is_shown_and_never_run(engine: Engine) {
     harmless(&browser, 4).await;
 
     for (path, seen) in [
-        (format!("/admin/orders/{order}"), 20),
+        (format!("/admin/orders/{order}"), 14),
         (pay, 0),
         ("/admin".to_owned(), 1),
         ("/admin/attention".to_owned(), 1),
         ("/admin/attention?state=resolved".to_owned(), 2),
         ("/admin/dead-letters".to_owned(), 4),
-        ("/admin/audit-log".to_owned(), 5),
+        ("/admin/audit-log".to_owned(), 3),
         ("/admin/sweep".to_owned(), 1),
         (format!("/admin/idempotency?account_id={}", app.account), 1),
     ] {
@@ -140,10 +140,10 @@ async fn in_an_address(browser: &Browser) {
         ("/admin/orders?limit", 2),
         ("/admin/orders?cursor", 1),
         ("/admin/orders?done", 1),
-        ("/admin/audit-log?target", 2),
-        ("/admin/audit-log?actor", 2),
-        ("/admin/attention?kind", 1),
-        ("/admin/idempotency?account_id", 2),
+        ("/admin/audit-log?target", 1),
+        ("/admin/audit-log?actor", 0),
+        ("/admin/attention?kind", 0),
+        ("/admin/idempotency?account_id", 1),
     ] {
         browser.go(&format!("{path}={written}")).await;
         // The console says with which status a refusal came.
