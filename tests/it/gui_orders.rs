@@ -34,7 +34,7 @@ fn ids(page: &Value) -> Vec<String> {
 }
 
 /// What the API finds.
-async fn found(app: &TestApp, query: &str) -> Vec<String> {
+pub async fn found(app: &TestApp, query: &str) -> Vec<String> {
     let answer = app.admin(&format!("?{query}")).await;
     assert_eq!(answer.code(), 200, "{query}: {}", answer.text);
     ids(&answer.json())
@@ -48,7 +48,7 @@ async fn placed(app: &TestApp, key: &str, body: &Value) -> String {
 }
 
 /// A day of orders: of two customers, in several states, seven minutes apart. Answers the other customer's id.
-async fn a_day(app: &TestApp) -> String {
+pub async fn a_day(app: &TestApp) -> String {
     let (account, key) = app.stranger(Tier::Enterprise).await;
     let noted = json!({ "product": "team_manual", "price_cents": 24900, "price_currency": "USD",
         "customer_note": "Für Ada" });
