@@ -27,7 +27,7 @@ const PAGES: &[(&str, &str, usize)] = &[
     ("/admin/sign-in", "<form", 1),
     ("/admin?days=90", "<th scope=\"row\">20", 180),
     ("/admin/orders", "data-drawer", FULL),
-    ("/admin/orders/{order}", "Raw body</summary>", FULL),
+    ("/admin/orders/{order}", "Raw body</summary>", 25),
     ("/admin/attention", "class=\"card\"", FULL),
     ("/admin/dead-letters", "class=\"card\"", FULL),
     ("/admin/sweep", "href=\"/admin/orders/ord_", 100),

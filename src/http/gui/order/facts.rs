@@ -12,7 +12,7 @@ use crate::store::resend::Traced;
 use super::why::Names;
 
 /// How many records of a kind are shown; the API has the others.
-pub const SHOWN_MAX: usize = 50;
+pub const SHOWN_MAX: usize = 25;
 
 /// An order and what stands beside it, newest first.
 pub struct Facts {
