@@ -6,13 +6,16 @@ use crate::engines::Engine;
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
 
-on_both_engines![the_pages_of_the_api_are_presentable];
-
-async fn the_pages_of_the_api_are_presentable(engine: Engine) {
-    let app = TestApp::spawn(engine).await;
-    let Some(browser) = Browser::open(&app).await else { return };
-    browser.presentable(&app, "/docs/api", "docs-api").await;
-    browser.presentable(&app, "/docs/shapes", "docs-shapes").await;
+/// They are the same on both engines.
+#[test]
+fn the_pages_of_the_documentation_are_presentable() {
+    crate::engines::run(async {
+        let app = TestApp::spawn(Engine::Sqlite).await;
+        let Some(browser) = Browser::open(&app).await else { return };
+        for path in crate::docs::pages(&app).await.into_keys() {
+            browser.presentable(&app, &path, &path.trim_matches('/').replace('/', "-")).await;
+        }
+    });
 }
 
 /// A page with one of each that the tests' person knows to use; what is done on it, it writes down.

@@ -156,7 +156,7 @@ async fn further_orders_and_a_refresh_keep_the_place(engine: Engine) {
     // What cannot be refreshed says so, and stays.
     browser.script("window.fetch = () => Promise.reject(new TypeError('offline'))").await;
     browser.click("Refresh").await;
-    browser.shows("Not refreshed").await;
+    browser.shows("Could not refresh").await;
     assert!(23 <= listed(&browser).await.len());
     browser.quiet().await;
 }

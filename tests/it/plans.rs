@@ -18,7 +18,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::gui_overview::Operator;
 use crate::harness::TestApp;
 use judge::Judge;
 use record::{Record, Statement};
@@ -222,10 +221,10 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
         assert!(statements.iter().any(|one| one.sql.contains(table)), "{path} asks {table}: {statements:#?}");
         sent.extend(statements.into_iter().map(|statement| (statement, path.clone())));
     }
-    let browser = Operator::sign_in(&app).await;
+    let operator = app.signed_in().await;
     sent.extend(record.take().into_iter().map(|statement| (statement, "whoever signs in".to_owned())));
     for (table, path) in LOOKED_AT {
-        let answer = browser.look(&named(&app, path)).await;
+        let answer = operator.get(&named(&app, path)).await;
         assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
         let statements = record.take();
         assert!(statements.iter().any(|one| one.sql.contains(table)), "{path} asks {table}: {statements:#?}");
@@ -237,7 +236,6 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
     sent.extend(record.take().into_iter().map(|statement| (statement, "an open page".to_owned())));
     resend(&app).await;
     sent.extend(record.take().into_iter().map(|statement| (statement, "whoever resends".to_owned())));
-    let operator = app.signed_in().await;
     for (table, path) in PAGES {
         let path = named(&app, path);
         assert_eq!(operator.get(&path).await.code(), 200, "{path}");

@@ -16,6 +16,8 @@ const WIDTH: u16 = 420;
 const HEIGHT: u16 = 190;
 /// Room above the bars for the number that stands on the highest.
 const TOP: u16 = 14;
+/// Room beside the numbers of the lines, which the crate takes for narrower than browsers draw them.
+const LEFT: u16 = 10;
 /// How many lines there are above the ground line.
 const LINES: i64 = 4;
 /// Colours that stand for those of `style.css`.
@@ -143,7 +145,7 @@ fn instructions(plan: &Plan) -> Value {
         json!({ "name": series.name, "data": counts, "stack": "all", "label_show": alone })
     });
     json!({
-        "width": WIDTH, "height": HEIGHT, "margin": { "left": 0, "top": TOP, "right": 4, "bottom": 0 },
+        "width": WIDTH, "height": HEIGHT, "margin": { "left": LEFT, "top": TOP, "right": 4, "bottom": 0 },
         "font_family": "sans-serif", "legend_show": false,
         "series_list": series.collect::<Vec<_>>(),
         "series_colors": plan.series.iter().map(|series| series.tint.placeholder()).collect::<Vec<_>>(),

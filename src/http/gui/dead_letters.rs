@@ -17,6 +17,9 @@ use super::moment::Moment;
 use super::shell::{Section, Shell};
 use super::{Turned, see_other, with_cursor};
 
+/// How much of an answer is shown: fifty of them are a page, and pages stay light.
+const SHOWN_CHARS_MAX: usize = 300;
+
 #[derive(Template)]
 #[template(path = "dead_letters.html", config = "src/http/pages/askama.toml")]
 struct DeadLetters {
@@ -50,10 +53,19 @@ impl Row {
             attempts: delivery.attempts,
             status: delivery.last_response_status,
             error: delivery.last_error,
-            excerpt: delivery.last_response_excerpt.filter(|excerpt| !excerpt.is_empty()),
+            excerpt: delivery
+                .last_response_excerpt
+                .filter(|excerpt| !excerpt.is_empty())
+                .map(|excerpt| beginning(&excerpt)),
             created: Moment::new(delivery.created_at, now),
         }
     }
+}
+
+/// As much of an answer as tells one from another; the order's page has all of it that is kept.
+fn beginning(excerpt: &str) -> String {
+    let begun: String = excerpt.chars().take(SHOWN_CHARS_MAX).collect();
+    if begun.len() < excerpt.len() { format!("{begun}…") } else { begun }
 }
 
 /// `GET /admin/dead-letters`.

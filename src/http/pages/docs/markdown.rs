@@ -173,7 +173,7 @@ impl Scribe {
     fn region(&mut self, what: &str) -> String {
         self.regions = self.regions.saturating_add(1);
         let name = attribute(&format!("{what} {}: {}", self.regions, self.under));
-        format!(" role=\"region\" tabindex=\"0\" aria-label=\"{name}\"")
+        format!(" role=\"group\" tabindex=\"0\" aria-label=\"{name}\"")
     }
 
     fn close_heading(&mut self, level: HeadingLevel) {
@@ -288,9 +288,9 @@ mod tests {
     fn tables_and_code_can_be_scrolled_by_keys_under_names_of_their_own() {
         let both = html("## Both\"\n| a |\n|---|\n| 1 |\n\n```json\n{}\n```\n\n```bash\nls\n```");
         let expected = "<h2 id=\"both\">Both\"</h2>\n\
-            <div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table 1: Both&quot;\">\n<table>\n\
+            <div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"Table 1: Both&quot;\">\n<table>\n\
             <thead>\n<tr><th scope=\"col\">a</th></tr>\n</thead>\n<tbody>\n<tr><td>1</td></tr>\n</tbody>\n</table>\n</div>\n\
-            <pre class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Code 2: Both&quot;\"><code>{}\n</code></pre>\n\
+            <pre class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"Code 2: Both&quot;\"><code>{}\n</code></pre>\n\
             <pre><code>ls\n</code></pre>\n";
         assert_eq!(both, expected);
     }

@@ -106,7 +106,7 @@ fn headings_skip_no_level() {
 fn what_may_scroll_is_reached_by_keys_under_a_name_of_its_own() {
     for (address, html) in pages() {
         let regions: Vec<_> = html.split("class=\"scroll\"").skip(1).collect();
-        let named = regions.iter().filter(|rest| rest.starts_with(" role=\"region\" tabindex=\"0\" aria-label=\""));
+        let named = regions.iter().filter(|rest| rest.starts_with(" role=\"group\" tabindex=\"0\" aria-label=\""));
         assert_eq!(named.count(), regions.len(), "{address}");
         let names = values(&html, "aria-label");
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{address}: {names:?}");
