@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
+use crate::harness::browser::Browser;
 use crate::harness::operator::{Operator, between, read};
 use crate::harness::sql::run;
 use crate::harness::{TestApp, eventually, json_body, order_body, told};
@@ -20,6 +21,7 @@ on_both_engines![
     what_waits_for_somebody_is_marked,
     no_text_of_others_becomes_part_of_the_page,
     who_is_not_signed_in_is_led_to_the_door_and_back,
+    a_drawer_without_an_answer_sends_nothing_again,
 ];
 
 /// The orders of a page, in their order.
@@ -243,4 +245,22 @@ async fn who_is_not_signed_in_is_led_to_the_door_and_back(engine: Engine) {
     let door = "/admin/sign-in?next=%2Fadmin%2Forders%3Fstatus%3Dpaid%26search%3Da%2520b";
     assert_eq!((led.code(), led.header("location")), (303, Some(door)));
     assert_eq!(stranger.get("/admin/orders.csv").await.code(), 303);
+}
+
+async fn a_drawer_without_an_answer_sends_nothing_again(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let order = app.order().await;
+    let Some(browser) = Browser::open(&app).await else { return };
+    browser.go("/admin/sign-in?next=/admin/orders").await;
+    browser.fill("API key of an operator", &app.operator).await;
+    browser.press("Enter").await;
+    browser.shows(&order).await;
+    browser.click(&order).await;
+    browser.fill("Internal note", "Asked Ada.").await;
+    browser.script("window.kept = fetch; window.tries = 0; window.fetch = async () => { tries += 1; throw 0; };").await;
+    browser.click("Save note").await;
+    browser.shows("No answer came. Look at the order before you send this again.").await;
+    assert_eq!(browser.script("return tries").await, 1);
+    assert_eq!(browser.address().await, "/admin/orders", "no form is sent behind the script's back");
+    assert_eq!(app.look(&order).await["internal_note"], Value::Null);
 }
