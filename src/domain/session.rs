@@ -12,7 +12,7 @@ use super::ids::KeyId;
 use super::time::{Span, Timestamp};
 
 /// How long a session lasts, whatever is done in it.
-pub const LASTS: Span = Span::hours(12);
+pub const SESSION_LASTS: Span = Span::hours(12);
 /// After how long its token is replaced.
 pub const ROTATED_EVERY: Span = Span::minutes(15);
 /// How long requests that were under way at a replacement may still come with the token before.
@@ -105,7 +105,7 @@ impl Session {
             form_token: fresh.form_token.reveal().to_owned(),
             rotated_at: now,
             created_at: now,
-            expires_at: now.after(LASTS),
+            expires_at: now.after(SESSION_LASTS),
         }
     }
 

@@ -150,10 +150,7 @@ impl ApiError {
                 let extensions = Extensions { issues: Some(issues.clone()), ..Extensions::default() };
                 extended(Slug::ValidationFailed, "One or more fields failed validation.", extensions)
             }
-            Self::TooLarge(limit) => {
-                let extensions = Extensions { limit_bytes: Some(*limit), ..Extensions::default() };
-                extended(Slug::PayloadTooLarge, format!("The request body exceeds {limit} bytes."), extensions)
-            }
+            Self::TooLarge(limit) => too_large(*limit),
             Self::Unauthorized(detail) => plain(Slug::Unauthorized, *detail),
             Self::Key(refusal) => of_key(*refusal),
             Self::ScopeMissing(scope) => {
@@ -190,6 +187,11 @@ impl ApiError {
             Self::Broken(cause) => internal(cause.clone().into_owned()),
         }
     }
+}
+
+fn too_large(limit: usize) -> Problem {
+    let extensions = Extensions { limit_bytes: Some(limit), ..Extensions::default() };
+    extended(Slug::PayloadTooLarge, format!("The request body exceeds {limit} bytes."), extensions)
 }
 
 const NO_ACCOUNT: &str = "This API key belongs to no account. Customer routes need a key of the customer's account.";
@@ -313,12 +315,6 @@ impl From<CheckoutError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
-    }
-}
-
-impl From<askama::Error> for ApiError {
-    fn from(error: askama::Error) -> Self {
-        Self::Broken(error.to_string().into())
     }
 }
 

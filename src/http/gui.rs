@@ -9,7 +9,6 @@ pub mod attention;
 pub mod audit_log;
 mod charts;
 pub mod dead_letters;
-pub mod doorkeeper;
 mod figures;
 mod form;
 pub mod idempotency;
@@ -20,6 +19,7 @@ pub mod overview;
 mod session;
 mod shell;
 pub mod sign_in;
+pub mod sign_in_limiter;
 pub mod sweep;
 
 use std::fmt;
@@ -35,40 +35,40 @@ use super::query::Query;
 
 /// Why a page is not shown.
 #[derive(Debug)]
-pub enum Turned {
+pub enum GuiError {
     /// With a page that says why.
-    Away(PageError),
+    Refused(PageError),
     /// To the door: nobody is signed in. Afterwards they come back to this address.
-    ToSignIn(String),
+    SignInRequired(String),
 }
 
-impl<E: Into<ApiError>> From<E> for Turned {
+impl<E: Into<ApiError>> From<E> for GuiError {
     fn from(error: E) -> Self {
-        Self::Away(PageError(error.into()))
+        Self::Refused(PageError(error.into()))
     }
 }
 
-impl fmt::Display for Turned {
+impl fmt::Display for GuiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Away(error) => error.fmt(f),
-            Self::ToSignIn(_) => f.write_str("nobody is signed in"),
+            Self::Refused(error) => error.fmt(f),
+            Self::SignInRequired(_) => f.write_str("nobody is signed in"),
         }
     }
 }
 
-impl ResponseError for Turned {
+impl ResponseError for GuiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Away(error) => error.status_code(),
-            Self::ToSignIn(_) => StatusCode::SEE_OTHER,
+            Self::Refused(error) => error.status_code(),
+            Self::SignInRequired(_) => StatusCode::SEE_OTHER,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
         match self {
-            Self::Away(error) => error.error_response(),
-            Self::ToSignIn(next) => {
+            Self::Refused(error) => error.error_response(),
+            Self::SignInRequired(next) => {
                 let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
                 see_other(&format!("/admin/sign-in?next={next}"))
             }

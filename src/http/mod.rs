@@ -60,7 +60,7 @@ use crate::webhooks::names::Names;
 
 use auth::Keyring;
 use frame::Frame;
-use gui::doorkeeper::Doorkeeper;
+use gui::sign_in_limiter::SignInLimiter;
 use health::Readiness;
 use ipn::Gate;
 use limits::Limits;
@@ -109,7 +109,7 @@ pub struct Shared {
     gate: Gate,
     keyring: Keyring,
     limits: Limits,
-    doorkeeper: Doorkeeper,
+    sign_in_limiter: SignInLimiter,
     readiness: Readiness,
     document: serde_json::Value,
     docs: pages::docs::Pages,
@@ -124,7 +124,7 @@ impl Shared {
         Self {
             keyring: Keyring::new(parts.store.clone(), parts.clock.clone()),
             limits: Limits::new(&parts.settings.rate_limits, &parts.clock),
-            doorkeeper: Doorkeeper::new(&parts.clock),
+            sign_in_limiter: SignInLimiter::new(&parts.clock),
             gate: Gate::new(parts.settings.ipn_secrets.iter().map(Secret::reveal)),
             readiness: Readiness::default(),
             pay_links: pay::Links::default(),

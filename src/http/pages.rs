@@ -33,6 +33,12 @@ pub struct AsPage;
 #[derive(Debug)]
 pub struct PageError(pub ApiError);
 
+impl From<askama::Error> for ApiError {
+    fn from(error: askama::Error) -> Self {
+        Self::Broken(error.to_string().into())
+    }
+}
+
 impl<E: Into<ApiError>> From<E> for PageError {
     fn from(error: E) -> Self {
         Self(error.into())

@@ -122,7 +122,7 @@ async fn orders(app: &TestApp, count: usize) -> Vec<String> {
     let mut made = Vec::new();
     for _ in 0..count {
         app.clock.advance(Span::minutes(1));
-        made.insert(0, orders(&app, 1).await.remove(0));
+        made.insert(0, app.order().await);
     }
     made
 }

@@ -14,7 +14,7 @@ use crate::http::query::Query;
 use super::form::Submission;
 use super::moment::Moment;
 use super::shell::{Section, Shell};
-use super::{Turned, see_other, with_cursor};
+use super::{GuiError, see_other, with_cursor};
 
 #[derive(Template)]
 #[template(path = "attention.html", config = "src/http/pages/askama.toml")]
@@ -120,7 +120,7 @@ fn meaning(kind: AttentionKind) -> &'static str {
 }
 
 /// `GET /admin/attention`.
-pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let query = Query::of(&request)?.filled();
     let found = items(&shared, &query).await?;
@@ -137,7 +137,7 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 }
 
 /// `POST /admin/attention/{id}/resolve`.
-pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn resolve(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let Submission { visitor, form } = shared.submission(&request, payload).await?;
     dispose(&shared, visitor.operator, item_id(&request)?, Fields::new(form.object(&["note"]))).await?;
     Ok(see_other("/admin/attention?done=resolved"))

@@ -11,7 +11,7 @@ use crate::http::query::Query;
 
 use super::moment::Moment;
 use super::shell::{Section, Shell};
-use super::{Turned, with_cursor};
+use super::{GuiError, with_cursor};
 
 #[derive(Template)]
 #[template(path = "audit_log.html", config = "src/http/pages/askama.toml")]
@@ -50,7 +50,7 @@ impl Row {
 }
 
 /// `GET /admin/audit-log`.
-pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let query = Query::of(&request)?.filled();
     let found = entries(&shared, &query).await?;

@@ -15,7 +15,7 @@ use crate::http::webhooks::deliveries::asked_for;
 use super::form::Submission;
 use super::moment::Moment;
 use super::shell::{Section, Shell};
-use super::{Turned, see_other, with_cursor};
+use super::{GuiError, see_other, with_cursor};
 
 /// How much of an answer is shown: fifty of them are a page, and pages stay light.
 const SHOWN_CHARS_MAX: usize = 300;
@@ -69,7 +69,7 @@ fn beginning(excerpt: &str) -> String {
 }
 
 /// `GET /admin/dead-letters`.
-pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let query = Query::of(&request)?.filled();
     let found = dead_letters(&shared, &query).await?;
@@ -82,14 +82,14 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 }
 
 /// `POST /admin/dead-letters/{id}/requeue`.
-pub async fn requeue(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn requeue(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let Submission { visitor, .. } = shared.submission(&request, payload).await?;
     wished(&shared, (visitor.operator, Wish::Requeue), asked_for(&request)?).await?;
     Ok(see_other("/admin/dead-letters?done=requeued"))
 }
 
 /// `POST /admin/dead-letters/{id}/discard`.
-pub async fn discard(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn discard(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let Submission { visitor, .. } = shared.submission(&request, payload).await?;
     wished(&shared, (visitor.operator, Wish::Discard), asked_for(&request)?).await?;
     Ok(see_other("/admin/dead-letters?done=discarded"))

@@ -13,7 +13,7 @@ use crate::http::error::{ApiError, FormRefusal};
 use crate::http::query::Query;
 use crate::http::{Shared, body};
 
-use super::Turned;
+use super::GuiError;
 use super::session::Visitor;
 
 /// The fields of a form.
@@ -32,7 +32,7 @@ impl Shared {
     ///
     /// # Errors
     /// To the door if nobody is; 403 if the form did not come from a page of ours; 400, 413, 415, 429 or 503.
-    pub async fn submission(&self, request: &HttpRequest, payload: Payload) -> Result<Submission, Turned> {
+    pub async fn submission(&self, request: &HttpRequest, payload: Payload) -> Result<Submission, GuiError> {
         self.from_our_page(request)?;
         let visitor = self.sender(request).await?;
         let form = Form::read(request, payload).await?;

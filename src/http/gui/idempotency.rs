@@ -18,7 +18,7 @@ use crate::store::totals::AccountUsage;
 use super::figures::{grouped, share};
 use super::moment::Moment;
 use super::shell::{Section, Shell};
-use super::{Turned, with_cursor};
+use super::{GuiError, with_cursor};
 
 const PATH: &str = "/admin/idempotency";
 /// How many accounts are listed.
@@ -103,7 +103,7 @@ impl Misuse {
 }
 
 /// `GET /admin/idempotency`.
-pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let query = Query::of(&request)?.filled();
     let (account, refused) = match account(&query) {

@@ -30,7 +30,7 @@ use super::form::{Form, Submission};
 use super::moment::Moment;
 use super::session::Visitor;
 use super::shell::{Section, Shell};
-use super::{Turned, see_other};
+use super::{GuiError, see_other};
 use actions::{perform, sentences};
 use excerpts::Allowance;
 use facts::{Facts, SHOWN_MAX};
@@ -120,7 +120,7 @@ impl OrderPage<'_> {
 }
 
 /// `GET /admin/orders/{order_id}`.
-pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let facts = Facts::read(&shared, order_id(&request)?).await?;
     let shell = Shell::new(&visitor, &request, Section::Orders);
@@ -129,7 +129,7 @@ pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 }
 
 /// `POST /admin/orders/{order_id}`: one of the page's forms.
-pub async fn act(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn act(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let Submission { visitor, form } = shared.submission(&request, payload).await?;
     let id = order_id(&request)?;
     match perform(&shared, &visitor.operator, id, &form).await {
@@ -145,7 +145,7 @@ async fn shown_again(
     shared: &Shared,
     (visitor, id): (Visitor, OrderId),
     (form, refusal): (&Form, ApiError),
-) -> Result<HttpResponse, Turned> {
+) -> Result<HttpResponse, GuiError> {
     let Ok(facts) = Facts::read(shared, id).await else { return Err(refusal.into()) };
     let shell = Shell::new(&visitor, request, Section::Orders);
     let entered = Entered { form: Some(form), refused: sentences(&refusal) };

@@ -27,7 +27,7 @@ use crate::store::filter::{LinePage, OrderLine, Page, SearchReach};
 use super::moment::Moment;
 use super::session::Visitor;
 use super::shell::{Section, Shell};
-use super::{Turned, with_cursor};
+use super::{GuiError, with_cursor};
 use filter::{Filters, in_full};
 
 const LIST: &str = "/admin/orders";
@@ -75,7 +75,7 @@ struct Found {
 }
 
 /// `GET /admin/orders`.
-pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let asked = Query::of(&request)?.filled();
     let query = in_full(asked);
@@ -93,7 +93,7 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 }
 
 /// `GET /admin/orders.csv`: the file that the API gives for the same filter and `all=1`.
-pub async fn csv(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn csv(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let query = in_full(Query::of(&request)?.filled());
     let mut file = of_all(&shared, list::filter(&query)?).await?;

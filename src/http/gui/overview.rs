@@ -28,7 +28,7 @@ use super::figures::{counted, grouped, money};
 use super::idempotency::{KeyUse, Misuse};
 use super::moment::{Moment, length};
 use super::shell::{Section, Shell};
-use super::{Turned, see_other};
+use super::{GuiError, see_other};
 use drawings::Days;
 use wellness::Wellness;
 
@@ -134,7 +134,7 @@ pub async fn home() -> HttpResponse {
 }
 
 /// `GET /admin`.
-pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let days = Query::of(&request)?.filled().count("days", DAYS)?;
     let read = Box::pin(read(&shared, days, visitor.now)).await?;

@@ -13,7 +13,7 @@ use askama::Template;
 use crate::clock::{fresh_uuid, random_bytes};
 use crate::domain::access::{ApiKey, Permission, Tier};
 use crate::domain::ids::KeyId;
-use crate::domain::session::{Fresh, LASTS, Presented, Session, SessionToken};
+use crate::domain::session::{Fresh, Presented, SESSION_LASTS, Session, SessionToken};
 use crate::domain::time::Timestamp;
 use crate::http::Shared;
 use crate::http::address::client_ip;
@@ -22,7 +22,7 @@ use crate::http::extract::Operator;
 use crate::http::limits::Owner;
 use crate::http::pages::{AsPage, private_page};
 
-use super::{Turned, see_other};
+use super::{GuiError, see_other};
 
 /// Over https the prefix makes browsers refuse a cookie of this name that another host, or plain http, has set.
 const COOKIE_OVER_HTTPS: &str = "__Host-crypto-orders";
@@ -57,7 +57,7 @@ impl Visitor {
     ///
     /// # Errors
     /// 500 if it cannot be rendered.
-    pub fn answer(self, page: &impl Template) -> Result<HttpResponse, Turned> {
+    pub fn answer(self, page: &impl Template) -> Result<HttpResponse, GuiError> {
         self.hand(private_page(page)?)
     }
 
@@ -65,7 +65,7 @@ impl Visitor {
     ///
     /// # Errors
     /// 500 if it cannot be rendered.
-    pub fn refuse(self, refusal: &ApiError, page: &impl Template) -> Result<HttpResponse, Turned> {
+    pub fn refuse(self, refusal: &ApiError, page: &impl Template) -> Result<HttpResponse, GuiError> {
         let mut response = self.answer(page)?;
         let problem = refusal.problem();
         *response.status_mut() = problem.status;
@@ -78,7 +78,7 @@ impl Visitor {
     ///
     /// # Errors
     /// 500 if the cookie cannot be written.
-    pub fn hand(self, mut response: HttpResponse) -> Result<HttpResponse, Turned> {
+    pub fn hand(self, mut response: HttpResponse) -> Result<HttpResponse, GuiError> {
         if let Some(cookie) = &self.cookie {
             response.add_cookie(cookie).map_err(|error| ApiError::Broken(error.to_string().into()))?;
         }
@@ -91,15 +91,16 @@ impl Shared {
     ///
     /// # Errors
     /// To the door if nobody is signed in; 429 or 503.
-    pub async fn visitor(&self, request: &HttpRequest) -> Result<Visitor, Turned> {
+    pub async fn visitor(&self, request: &HttpRequest) -> Result<Visitor, GuiError> {
         let uri = request.uri();
-        let door = || Turned::ToSignIn(uri.path_and_query().map_or(uri.path(), |asked| asked.as_str()).to_owned());
-        self.let_in(request).await?.ok_or_else(door)
+        let door =
+            || GuiError::SignInRequired(uri.path_and_query().map_or(uri.path(), |asked| asked.as_str()).to_owned());
+        self.authenticate(request).await?.ok_or_else(door)
     }
 
     /// Who sends a form: its address is none to come back to.
-    pub(super) async fn sender(&self, request: &HttpRequest) -> Result<Visitor, Turned> {
-        self.let_in(request).await?.ok_or_else(|| Turned::ToSignIn("/admin".to_owned()))
+    pub(super) async fn sender(&self, request: &HttpRequest) -> Result<Visitor, GuiError> {
+        self.authenticate(request).await?.ok_or_else(|| GuiError::SignInRequired("/admin".to_owned()))
     }
 
     /// Begins a session of a key, in the place of the one that the browser has; the cookie that opens it.
@@ -125,14 +126,14 @@ impl Shared {
     /// 503 if it cannot be ended.
     pub(super) async fn end_session(&self, visitor: &Visitor) -> Result<HttpResponse, ApiError> {
         self.store.session_end(visitor.session.id).await?;
-        let mut gone = self.dressed(Cookie::new(self.cookie_name(), ""));
+        let mut gone = self.with_attributes(Cookie::new(self.cookie_name(), ""));
         gone.set_max_age(Duration::ZERO);
         let mut response = see_other("/admin/sign-in");
         response.add_cookie(&gone).map_err(|error| ApiError::Broken(error.to_string().into()))?;
         Ok(response)
     }
 
-    async fn let_in(&self, request: &HttpRequest) -> Result<Option<Visitor>, ApiError> {
+    async fn authenticate(&self, request: &HttpRequest) -> Result<Option<Visitor>, ApiError> {
         let Some(hash) = self.shown(request) else { return Ok(None) };
         let now = self.clock.now();
         let Some((session, key)) = self.store.session_by_token(hash.clone()).await? else { return Ok(None) };
@@ -200,13 +201,13 @@ impl Shared {
     }
 
     fn cookie(&self, token: &SessionToken, session: &Session, now: Timestamp) -> Cookie<'static> {
-        let mut cookie = self.dressed(Cookie::new(self.cookie_name(), token.reveal().to_owned()));
-        let left = session.expires_at.since(now).min(LASTS);
+        let mut cookie = self.with_attributes(Cookie::new(self.cookie_name(), token.reveal().to_owned()));
+        let left = session.expires_at.since(now).min(SESSION_LASTS);
         cookie.set_max_age(Duration::milliseconds(left.as_millis()));
         cookie
     }
 
-    fn dressed(&self, mut cookie: Cookie<'static>) -> Cookie<'static> {
+    fn with_attributes(&self, mut cookie: Cookie<'static>) -> Cookie<'static> {
         cookie.set_http_only(true);
         cookie.set_same_site(SameSite::Lax);
         cookie.set_path("/");

@@ -1,7 +1,7 @@
 //! `/admin/sign-in` and `/admin/sign-out`: an operator's key opens a session, and its owner ends it.
 //!
 //! The form has no token, because there is no session yet whose it could be: where it stood decides. The key is looked up as the API looks it up; the page never says more than the API would. Every attempt
-//! passes the doorkeeper first.
+//! passes the limiter first.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -20,7 +20,7 @@ use crate::http::query::Query;
 
 use super::form::{Form, Submission};
 use super::session::may_operate;
-use super::{Turned, see_other};
+use super::{GuiError, see_other};
 
 const KEY_CHARS_MAX: usize = 200;
 const ADDRESS_CHARS_MAX: usize = 4_096;
@@ -43,7 +43,7 @@ pub async fn enter(request: HttpRequest, payload: Payload, shared: Data<Shared>)
     shared.from_our_page(&request)?;
     let address = client_ip(&request, &shared.settings.trusted_proxies);
     let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    shared.doorkeeper.admit(address).map_err(|seconds| ApiError::Form(FormRefusal::TooManyTries(seconds)))?;
+    shared.sign_in_limiter.admit(address).map_err(|seconds| ApiError::Form(FormRefusal::TooManyTries(seconds)))?;
     let form = Form::read(&request, payload).await?;
     let next = form.text("next", ADDRESS_CHARS_MAX)?;
     let next = own(next.as_deref());
@@ -66,7 +66,7 @@ pub async fn enter(request: HttpRequest, payload: Payload, shared: Data<Shared>)
 }
 
 /// `POST /admin/sign-out`.
-pub async fn leave(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn leave(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let Submission { visitor, .. } = shared.submission(&request, payload).await?;
     Ok(shared.end_session(&visitor).await?)
 }

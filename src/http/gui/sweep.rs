@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, timeout};
 
 use crate::actors::sweeper::{SweepMode, SweepRequest};
 use crate::domain::evidence::ProviderWord;
@@ -23,7 +23,7 @@ use crate::http::query::{LimitRule, Query};
 use super::form::Submission;
 use super::moment::{Moment, length};
 use super::shell::{Section, Shell};
-use super::{Turned, see_other};
+use super::{GuiError, see_other};
 
 /// How many orders are listed and swept at once, so that a person can look at each.
 const LIMIT: LimitRule = LimitRule { max: 100, default: 100 };
@@ -31,8 +31,8 @@ const MINUTES_MAX: i64 = 525_600;
 /// How many are listed where the provider is asked about each: it bears no more questions at a time.
 const ASKED_MAX: usize = 25;
 const ASKED_AT_ONCE: usize = 8;
-/// For how long it is asked about all of them.
-const ASK_WITHIN: Duration = Duration::from_secs(5);
+/// For how long it is asked about each.
+const ASK_WITHIN: Duration = Duration::from_secs(2);
 /// How many orders are swept at once.
 const SWEPT_AT_ONCE: usize = 16;
 
@@ -98,7 +98,7 @@ impl Row {
 }
 
 /// `GET /admin/sweep`: the dry run.
-pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let query = Query::of(&request)?.filled();
     let window_minutes = whole_minutes(shared.settings.orders.pay_window);
@@ -116,16 +116,11 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
         operation: visitor.operator.operation("crypto_order.swept", &json!({})),
     };
     let found = shared.sweeper.sweep(dry_run).await.map_err(|error| ApiError::Order(String::new(), error))?;
-    let ask_until = Instant::now().checked_add(ASK_WITHIN);
     let rows = stream::iter(found.order_ids).map(|id| {
         let (shared, now) = (shared.clone(), visitor.now);
         async move {
             let Some(order) = shared.store.order_load(id).await? else { return Ok::<_, ApiError>(None) };
-            let until = ask_until.filter(|_| asked == Asked::Yes);
-            let said = match until {
-                Some(until) => ask_about(&shared, &order, until).await,
-                None => None,
-            };
+            let said = if asked == Asked::Yes { ask_about(&shared, &order).await } else { None };
             Ok(Some(Row::of(&order, said, now)))
         }
     });
@@ -136,7 +131,7 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 }
 
 /// `POST /admin/sweep`.
-pub async fn sweep(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
+pub async fn sweep(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let Submission { visitor, form } = shared.submission(&request, payload).await?;
     let ticked = form.all("order").map(|id| OrderId::parse(id).ok_or_else(|| ApiError::NoSuchOrder(id.to_owned())));
     let ticked = ticked.collect::<Result<Vec<_>, _>>()?;
@@ -165,9 +160,9 @@ fn whole_minutes(span: Span) -> i64 {
 }
 
 /// What the provider says of the order's payment, without telling the order: looking changes nothing.
-async fn ask_about(shared: &Shared, order: &Order, until: Instant) -> Option<Said> {
+async fn ask_about(shared: &Shared, order: &Order) -> Option<Said> {
     let (payments, payment) = (shared.payments.as_ref()?, order.payment_id()?);
-    let answer = timeout_at(until, payments.client.payment(payment)).await;
+    let answer = timeout(ASK_WITHIN, payments.client.payment(payment)).await;
     let Ok(Ok(report)) = answer else {
         return Some(Said { told: "no answer".to_owned(), is_warning: false });
     };

@@ -10,7 +10,7 @@ mod markdown;
 mod operation;
 mod prose;
 mod shape;
-mod shelves;
+mod shape_pages;
 #[cfg(test)]
 mod tests;
 

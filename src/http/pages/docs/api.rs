@@ -2,7 +2,7 @@
 //!
 //! Made from the very document that `/openapi.json` answers, so that the two cannot differ. Four pages, so that
 //! each stays small: operations and shapes, and of each what only operators need. `operation.rs` reads an operation,
-//! `shape.rs` a schema, `prose.rs` a sentence, `shelves.rs` says on which page a shape stands.
+//! `shape.rs` a schema, `prose.rs` a sentence, `shape_pages.rs` says on which page a shape stands.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::library::{self, API, OPERATORS_API, OPERATORS_SHAPES, SHAPES};
 use super::operation::{Header, Operation, Reader, headers, text};
 use super::prose::{Prose, Span, Verbatim, paragraphs, sentence};
 use super::shape::{self, Shape};
-use super::shelves::{self, OPERATORS};
+use super::shape_pages::{self, OPERATORS};
 
 /// A page of operations.
 #[derive(Template)]
@@ -62,8 +62,8 @@ struct Refusal {
 
 /// Renders the page at each of their addresses; its commands ask the service at `public_url`.
 pub fn render(document: &Value, public_url: &str) -> Vec<(&'static str, String)> {
-    let common = shelves::common(document);
-    let document = &shelves::addressed(document);
+    let common = shape_pages::common(document);
+    let document = &shape_pages::addressed(document);
     let operations = |address, title, of: fn(&str) -> bool, commons| Operations {
         frame: Frame::of(document, address),
         title,

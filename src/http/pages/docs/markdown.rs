@@ -44,17 +44,17 @@ pub struct Part {
 /// Renders a file; `resolve` says where its links lead.
 #[must_use]
 pub fn render(markdown: &str, resolve: fn(&str) -> Option<String>) -> Rendered {
-    let mut scribe = Scribe::new(resolve);
+    let mut writer = HtmlWriter::new(resolve);
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
-        scribe.event(event);
+        writer.event(event);
     }
-    Rendered { text: Html(scribe.html), contents: scribe.contents }
+    Rendered { text: Html(writer.html), contents: writer.contents }
 }
 
 /// Names that the frame of a page has taken.
 const TAKEN: &str = "main";
 
-struct Scribe {
+struct HtmlWriter {
     html: String,
     resolve: fn(&str) -> Option<String>,
     contents: Vec<Part>,
@@ -75,7 +75,7 @@ struct Heading {
     text: String,
 }
 
-impl Scribe {
+impl HtmlWriter {
     fn new(resolve: fn(&str) -> Option<String>) -> Self {
         Self {
             html: String::new(),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::prose::{Prose, Verbatim, paragraphs, sentence};
 use super::shape::{Field, kind};
-use super::shelves::tagged;
+use super::shape_pages::tagged;
 use crate::http::openapi::problems;
 
 /// An operation.

@@ -1,6 +1,6 @@
 //! A schema in words: "integer, 1 to 100", "list of CustomerEvent or null".
 //!
-//! Its references are addresses of shapes by now; `shelves.rs` has seen to that.
+//! Its references are addresses of shapes by now; `shape_pages.rs` has seen to that.
 
 use serde_json::{Map, Value};
 

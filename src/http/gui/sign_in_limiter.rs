@@ -23,12 +23,12 @@ const ONE_MORE_AFTER: Duration = Duration::from_secs(6);
 const ADDRESSES_MAX: usize = 4_096;
 
 /// Who tried lately, on this node.
-pub struct Doorkeeper {
+pub struct SignInLimiter {
     tries: RateLimiter<IpAddr, DashMapStateStore<IpAddr>, BucketClock, NoOpMiddleware<Nanos>>,
     clock: BucketClock,
 }
 
-impl Doorkeeper {
+impl SignInLimiter {
     /// Nobody has tried yet.
     #[must_use]
     pub fn new(clock: &Clock) -> Self {
@@ -46,7 +46,7 @@ impl Doorkeeper {
         if self.tries.len() > ADDRESSES_MAX {
             self.tries.retain_recent();
         }
-        self.tries.check_key(&household(address)).map_err(|not_until| {
+        self.tries.check_key(&network_of(address)).map_err(|not_until| {
             let wait = not_until.wait_time_from(self.clock.now());
             u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
         })
@@ -54,7 +54,7 @@ impl Doorkeeper {
 }
 
 /// Whoever has one address of version 6 has 2^64 of them.
-fn household(address: IpAddr) -> IpAddr {
+fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn ten_tries_and_then_one_every_six_seconds() {
         let clock = Clock::manual(Timestamp::from_millis(1_000_000));
-        let door = Doorkeeper::new(&clock);
+        let door = SignInLimiter::new(&clock);
         let address: IpAddr = "203.0.113.9".parse().unwrap();
         assert!((0..10).all(|_| door.admit(address).is_ok()));
         assert_eq!(door.admit(address), Err(6));
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn all_addresses_of_one_network_of_version_6_are_one() {
-        let door = Doorkeeper::new(&Clock::manual(Timestamp::from_millis(1_000_000)));
+        let door = SignInLimiter::new(&Clock::manual(Timestamp::from_millis(1_000_000)));
         let from = |n: u32| format!("2001:db8::{n:x}").parse::<IpAddr>().unwrap();
         assert!((0..10).all(|n| door.admit(from(n)).is_ok()));
         assert!(door.admit(from(10)).is_err());
