@@ -37,8 +37,8 @@ fn under<'a>(page: &'a str, heading: &str) -> &'a str {
 /// The rows of the tables in some HTML, cell by cell, as they read.
 fn rows(html: &str) -> Vec<Vec<String>> {
     let cells = |row: &str| {
-        let row = row.split("</tr>").next().unwrap_or_default();
-        row.split("</td>").flat_map(|cell| cell.split("</th>")).map(text).filter(|cell| !cell.is_empty()).collect()
+        let row = row.split("</tr>").next().unwrap_or_default().replace("<th", "<td");
+        row.split("<td").skip(1).map(|cell| text(&format!("<{cell}"))).filter(|cell| !cell.is_empty()).collect()
     };
     html.split("<tr>").skip(1).map(cells).collect()
 }
