@@ -21,8 +21,12 @@ use crate::store::Store;
 const WAITERS_MAX: usize = 1_000;
 /// How many pages may watch an order on this node at once.
 const WATCHERS_MAX: usize = 1_000;
+/// How many of them may watch the same one: whoever has its link takes no more, and leaves the others theirs.
+const WATCHERS_OF_ORDER_MAX: usize = 16;
 /// How often a waiter looks for a change that another node made; the contract allows 2 s.
 const LOOK_AGAIN: Duration = Duration::from_millis(1_500);
+/// How often a watcher asks whether another node made a change.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The board on which changes are announced. Clones share it.
 #[derive(Clone)]
@@ -30,10 +34,17 @@ pub struct ChangeBoard(Arc<Board>);
 
 struct Board {
     store: Store,
-    orders: DashMap<OrderId, Arc<Notify>>,
+    orders: DashMap<OrderId, Arc<Spot>>,
     waiters: Arc<AtomicUsize>,
     watchers: Arc<AtomicUsize>,
     closed: AtomicBool,
+}
+
+/// Where those of one order meet.
+#[derive(Default)]
+struct Spot {
+    changed: Notify,
+    watchers: Arc<AtomicUsize>,
 }
 
 impl ChangeBoard {
@@ -46,8 +57,8 @@ impl ChangeBoard {
 
     /// Tells everybody who waits for this order.
     pub fn tell(&self, id: OrderId) {
-        if let Some(notify) = self.0.orders.get(&id) {
-            notify.notify_waiters();
+        if let Some(spot) = self.0.orders.get(&id) {
+            spot.changed.notify_waiters();
         }
     }
 
@@ -55,7 +66,7 @@ impl ChangeBoard {
     pub fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
         for entry in &self.0.orders {
-            entry.value().notify_waiters();
+            entry.value().changed.notify_waiters();
         }
     }
 
@@ -71,25 +82,53 @@ impl ChangeBoard {
     /// Takes a place from which an order is watched.
     ///
     /// # Errors
-    /// [`OrderError::Busy`] past the bound of watchers.
+    /// [`OrderError::Busy`] past the bound of watchers, of this order or of all.
     pub fn watch(&self, id: OrderId) -> Result<Watch, OrderError> {
         let seat = Seat::take(&self.0.watchers, WATCHERS_MAX)?;
-        Ok(Watch(Place::take(&self.0, id, seat)))
+        let place = Place::take(&self.0, id, seat);
+        let seat = Seat::take(&place.spot.watchers, WATCHERS_OF_ORDER_MAX)?;
+        Ok(Watch { place, _seat: seat })
     }
 }
 
 /// A place from which an order is watched, change by change; given back when it goes.
-pub struct Watch(Place);
+pub struct Watch {
+    place: Place,
+    _seat: Seat,
+}
+
+/// What a watcher is told.
+pub enum News {
+    /// The order has changed: as it is now.
+    Changed(Box<Order>),
+    /// It has not, for as long as was asked.
+    Nothing,
+    /// The node ends.
+    Closed,
+}
 
 impl Watch {
-    /// Waits until the order is newer than `since`, at most so long, and answers it as it then is; nothing once the
-    /// node ends.
+    /// Waits until the order is newer than `since`, at most so long.
     ///
     /// # Errors
     /// Not found; not read.
-    pub async fn newer(&self, since: Timestamp, at_most: Duration) -> Result<Option<Order>, OrderError> {
-        let order = self.0.newer(since, at_most).await?;
-        Ok(Some(order).filter(|_| !self.0.board.closed.load(Ordering::Acquire)))
+    pub async fn newer(&self, since: Timestamp, at_most: Duration) -> Result<News, OrderError> {
+        let Place { board, id, spot, .. } = &self.place;
+        let news = timeout(at_most, async {
+            loop {
+                let told = spot.changed.notified();
+                if board.closed.load(Ordering::Acquire) {
+                    return Ok(News::Closed);
+                }
+                // Pages are many and changes few: the order itself is read when there is something to see.
+                let updated_at = board.store.order_updated_at(*id).await?.ok_or(OrderError::NotFound)?;
+                if since < updated_at {
+                    return board.order(*id).await.map(|order| News::Changed(Box::new(order)));
+                }
+                drop(timeout(ASK_AGAIN, told).await);
+            }
+        });
+        news.await.unwrap_or(Ok(News::Nothing))
     }
 }
 
@@ -121,14 +160,14 @@ impl Drop for Seat {
 struct Place {
     board: Arc<Board>,
     id: OrderId,
-    notify: Arc<Notify>,
+    spot: Arc<Spot>,
     _seat: Seat,
 }
 
 impl Place {
     fn take(board: &Arc<Board>, id: OrderId, seat: Seat) -> Self {
-        let notify = board.orders.entry(id).or_default().clone();
-        Self { board: board.clone(), id, notify, _seat: seat }
+        let spot = board.orders.entry(id).or_default().clone();
+        Self { board: board.clone(), id, spot, _seat: seat }
     }
 
     async fn newer(&self, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
@@ -136,7 +175,7 @@ impl Place {
         // The time-out is the transport's, so real time: a test that moves the clock must not wait for it.
         let newer = timeout(at_most, async {
             loop {
-                let told = self.notify.notified();
+                let told = self.spot.changed.notified();
                 let order = board.order(self.id).await?;
                 if since < order.updated_at || board.closed.load(Ordering::Acquire) {
                     return Ok(order);
@@ -154,7 +193,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // Two holders are left when nobody else waits: the board itself and this place.
-        self.board.orders.remove_if(&self.id, |_, notify| Arc::strong_count(notify) <= 2);
+        self.board.orders.remove_if(&self.id, |_, spot| Arc::strong_count(spot) <= 2);
     }
 }
 

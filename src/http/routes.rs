@@ -68,9 +68,9 @@ impl Place {
     /// The path as the server takes it: any other method gets 405 with those it has.
     fn resource(self) -> Resource {
         let allow = self.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        let wrong_method = move || {
-            let allow = allow.clone();
-            async move { Err::<HttpResponse, _>(ApiError::Method { allow }) }
+        let wrong_method = move |request: HttpRequest| {
+            let error = ApiError::Method { allow: allow.clone() };
+            async move { Err::<HttpResponse, _>(told_to_whoever_asks(&request, error)) }
         };
         let resource = self.routes.into_iter().fold(web::resource(self.path), Resource::route);
         resource.default_service(web::to(wrong_method))
@@ -206,12 +206,15 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(nowhere));
 }
 
-/// What is answered where nothing lives: to people a page.
+/// What is answered where nothing lives.
 async fn nowhere(request: HttpRequest) -> Result<HttpResponse, Error> {
-    let for_people = ["/admin", "/docs", "/pay"].iter().filter_map(|place| request.path().strip_prefix(place));
-    let for_people = for_people.filter(|rest| rest.is_empty() || rest.starts_with('/')).count() > 0;
-    let nothing = no_route(request).await;
-    nothing.map_err(|error| if for_people { PageError(error).into() } else { error.into() })
+    no_route(request.clone()).await.map_err(|error| told_to_whoever_asks(&request, error))
+}
+
+/// A refusal as people read it where the pages are, and as programs read it elsewhere.
+fn told_to_whoever_asks(request: &HttpRequest, error: ApiError) -> Error {
+    let mut for_people = ["/admin", "/docs", "/pay"].iter().filter_map(|place| request.path().strip_prefix(place));
+    if for_people.any(|rest| rest.is_empty() || rest.starts_with('/')) { PageError(error).into() } else { error.into() }
 }
 
 /// What is answered to programs where nothing lives.

@@ -103,6 +103,11 @@ impl Store {
         self.access.loader.order(id).await
     }
 
+    /// When an order last changed: asked often, by whoever has the order itself already.
+    pub async fn order_updated_at(&self, id: OrderId) -> Result<Option<Timestamp>, StoreError> {
+        read!(self.access, orders::order_updated_at(id))
+    }
+
     /// A page of orders, newest first.
     pub async fn orders_page(&self, filter: OrderFilter, page: Page) -> Result<OrderPage, StoreError> {
         read!(self.access, lists::orders_page(&filter, page))
@@ -227,7 +232,7 @@ impl Store {
 
     /// The accounts whose keys came with another body most often, then those with the most replays.
     pub async fn idempotency_busiest(&self, limit: usize) -> Result<Vec<AccountUsage>, StoreError> {
-        read!(self.access, idempotency::idempotency_busiest(rows(limit)))
+        read!(self.access, idempotency::idempotency_busiest(limit))
     }
 
     /// An account's keys, newest first, after the place (`first_seen_at`, key).

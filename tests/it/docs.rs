@@ -6,11 +6,13 @@ use reqwest::Method;
 
 use crate::engines::Engine;
 use crate::harness::{Answer, TestApp};
+use crate::pay::link_of;
 
 on_both_engines![
     the_document_and_its_page_are_there_without_a_key,
     every_page_is_found_from_the_index,
     every_link_leads_to_what_is_there,
+    a_file_is_kept_for_ever_under_its_own_address_and_nowhere_under_another,
 ];
 
 /// The addresses that others link to, each with its file.
@@ -30,13 +32,36 @@ async fn the_document_and_its_page_are_there_without_a_key(engine: Engine) {
     let product = &document.json()["components"]["schemas"]["CataloguedProduct"]["enum"];
     assert_eq!(product.as_array().map(Vec::len), Some(6), "the shipped catalogue");
 
-    let page = fetched(&app, "/docs/api").await;
-    let style = page.text.split("rel=\"stylesheet\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
-    let style = fetched(&app, style.expect("a style sheet")).await;
+    let style = fetched(&app, "/assets/style.css").await;
     assert_eq!(style.header("content-type"), Some("text/css; charset=utf-8"));
-    assert_eq!(style.header("cache-control"), Some("public, max-age=31536000, immutable"));
     let icon = fetched(&app, "/assets/icon.svg").await;
     assert_eq!(icon.header("content-type"), Some("image/svg+xml"));
+}
+
+/// While nodes of two releases answer, one of them is asked for what only the other has.
+async fn a_file_is_kept_for_ever_under_its_own_address_and_nowhere_under_another(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let buyers = fetched(&app, &link_of(&app, &app.order().await)).await;
+    let operators = app.signed_in().await.get("/admin").await;
+    let mut asked = BTreeSet::new();
+    for page in [fetched(&app, "/docs/api").await, buyers, operators] {
+        let beside = [values(&page.text, "href"), values(&page.text, "src")].concat();
+        asked.extend(beside.into_iter().filter(|link| link.starts_with("/assets/")).map(str::to_owned));
+    }
+    let names: Vec<_> = asked.iter().map(|address| address.split('?').next().unwrap_or_default()).collect();
+    assert_eq!(names, ["/assets/admin.js", "/assets/icon.svg", "/assets/pay.js", "/assets/style.css"]);
+    for address in &asked {
+        let kept = fetched(&app, address).await;
+        assert_eq!(kept.header("cache-control"), Some("public, max-age=31536000, immutable"), "{address}");
+        let (path, version) = address.split_once('?').expect("a version");
+        let other: String = version.chars().rev().collect();
+        for foreign in
+            [path.to_owned(), format!("{path}?v=0123456789ab"), format!("{path}?{other}"), format!("{address}0")]
+        {
+            let answer = fetched(&app, &foreign).await;
+            assert_eq!((answer.header("cache-control"), &answer.text), (Some("no-store"), &kept.text), "{foreign}");
+        }
+    }
 }
 
 async fn every_page_is_found_from_the_index(engine: Engine) {

@@ -1,6 +1,6 @@
 //! An order's page: what it tells, and that nothing that others wrote becomes part of it.
 //!
-//! What its forms do is in `gui_deeds.rs`; its sentence in all cases beside `src/http/gui/order/why.rs`.
+//! What its forms do is in `gui_actions.rs`; its sentence in all cases beside `src/http/gui/order/why.rs`.
 
 use crypto_orders::domain::time::Span;
 use reqwest::Method;
@@ -16,6 +16,7 @@ on_both_engines![
     the_sentence_at_the_top_follows_the_order,
     what_the_provider_sent_is_there_word_for_word,
     no_text_of_others_becomes_part_of_the_page,
+    a_full_order_s_page_is_light_and_says_where_the_rest_is,
     what_is_no_order_has_a_page_that_says_so,
 ];
 
@@ -131,6 +132,42 @@ async fn no_text_of_others_becomes_part_of_the_page(engine: Engine) {
         assert!(read(&page).contains("alert(1)"), "what was written is shown: {page}");
     }
     assert!(read(&operator.page(&path).await).matches(EVIL).count() > 12);
+}
+
+async fn a_full_order_s_page_is_light_and_says_where_the_rest_is(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let hook = endpoint(&app, app.account).await;
+    let order = app.order().await;
+    for number in 0..30 {
+        let mut body = payment(&order, "np_1", if number % 2 == 0 { "confirming" } else { "partially_paid" });
+        body["actually_paid"] = json!(0.1);
+        body["order_description"] = json!(format!("{number} {}", "\u{fc}<\"".repeat(6_000)));
+        assert_eq!(app.ipn_raw(&body.to_string()).await.code(), 200);
+        let note = json!({ "internal_note": format!("{number} {}", "\u{fc}\"".repeat(990)) });
+        assert_eq!(app.admin_call(Method::PATCH, &format!("/{order}/internal-note"), &note).await.code(), 200);
+        app.clock.advance(Span::minutes(1));
+    }
+    told(&app, &order, ["np_1", "finished"], json!({})).await;
+    app.clock.advance(Span::minutes(1));
+    assert_eq!(catch_up(&app, hook).await, 1);
+    set(&app, &format!("update webhook_deliveries set last_response_excerpt = '{}'", "\u{fc}<".repeat(2_048)));
+    let operator = app.signed_in().await;
+    let page = operator.page(&format!("/admin/orders/{order}")).await;
+    let text = read(&page);
+    for path in [format!("crypto-orders/{order}/ipns"), format!("audit-log?target={order}")] {
+        let newest = format!("These are the newest 25; the API has all of them: GET /v1/admin/{path}");
+        assert!(text.contains(&newest), "{newest} in {text}");
+    }
+    for list in ["ipns", "deliveries"] {
+        let cut = format!("cut; the whole is in the API: GET /v1/admin/crypto-orders/{order}/{list}");
+        assert!(text.contains(&cut), "{cut} in {text}");
+    }
+    assert_eq!(page.matches("<summary>Raw body").count(), 25);
+    let mut weight = page.len();
+    for file in between(&page, "href=\"/assets/", "\"").iter().chain(&between(&page, "src=\"/assets/", "\"")) {
+        weight += operator.get(&format!("/assets/{file}")).await.text.len();
+    }
+    assert!(weight < 100_000, "{weight} bytes");
 }
 
 async fn what_is_no_order_has_a_page_that_says_so(engine: Engine) {

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
+use crate::harness::browser::Browser;
 use crate::harness::operator::{Operator, between, read};
 use crate::harness::sql::run;
 use crate::harness::{TestApp, eventually, json_body, order_body, told};
@@ -20,6 +21,7 @@ on_both_engines![
     what_waits_for_somebody_is_marked,
     no_text_of_others_becomes_part_of_the_page,
     who_is_not_signed_in_is_led_to_the_door_and_back,
+    a_drawer_without_an_answer_sends_nothing_again,
 ];
 
 /// The orders of a page, in their order.
@@ -33,7 +35,7 @@ fn ids(page: &Value) -> Vec<String> {
 }
 
 /// What the API finds.
-async fn found(app: &TestApp, query: &str) -> Vec<String> {
+pub async fn found(app: &TestApp, query: &str) -> Vec<String> {
     let answer = app.admin(&format!("?{query}")).await;
     assert_eq!(answer.code(), 200, "{query}: {}", answer.text);
     ids(&answer.json())
@@ -47,7 +49,7 @@ async fn placed(app: &TestApp, key: &str, body: &Value) -> String {
 }
 
 /// A day of orders: of two customers, in several states, seven minutes apart. Answers the other customer's id.
-async fn a_day(app: &TestApp) -> String {
+pub async fn a_day(app: &TestApp) -> String {
     let (account, key) = app.stranger(Tier::Enterprise).await;
     let noted = json!({ "product": "team_manual", "price_cents": 24900, "price_currency": "USD",
         "customer_note": "Für Ada" });
@@ -243,4 +245,22 @@ async fn who_is_not_signed_in_is_led_to_the_door_and_back(engine: Engine) {
     let door = "/admin/sign-in?next=%2Fadmin%2Forders%3Fstatus%3Dpaid%26search%3Da%2520b";
     assert_eq!((led.code(), led.header("location")), (303, Some(door)));
     assert_eq!(stranger.get("/admin/orders.csv").await.code(), 303);
+}
+
+async fn a_drawer_without_an_answer_sends_nothing_again(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let order = app.order().await;
+    let Some(browser) = Browser::open(&app).await else { return };
+    browser.go("/admin/sign-in?next=/admin/orders").await;
+    browser.fill("API key of an operator", &app.operator).await;
+    browser.press("Enter").await;
+    browser.shows(&order).await;
+    browser.click(&order).await;
+    browser.fill("Internal note", "Asked Ada.").await;
+    browser.script("window.kept = fetch; window.tries = 0; window.fetch = async () => { tries += 1; throw 0; };").await;
+    browser.click("Save note").await;
+    browser.shows("No answer came. Look at the order before you send this again.").await;
+    assert_eq!(browser.script("return tries").await, 1);
+    assert_eq!(browser.address().await, "/admin/orders", "no form is sent behind the script's back");
+    assert_eq!(app.look(&order).await["internal_note"], Value::Null);
 }

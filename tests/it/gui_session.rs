@@ -15,6 +15,7 @@ on_both_engines![
     a_session_ends_after_twelve_hours,
     a_session_ends_with_its_key_and_when_its_owner_leaves,
     the_token_of_a_session_is_replaced_and_the_old_one_dies_once_the_new_one_came_back,
+    signing_in_again_ends_the_session_before,
     a_lost_answer_with_a_new_token_locks_nobody_out,
     the_api_never_takes_a_cookie,
     a_form_from_elsewhere_or_of_another_session_changes_nothing,
@@ -92,7 +93,8 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(engine: Engine
     let value = cookie.split(['=', ';']).nth(1).expect("a value");
     assert!(value.len() == 43 && !kept.contains(value), "only a hash is kept");
 
-    let behind_tls = TestApp::spawn_with(engine, |settings| settings.public_url = "https://pay.example".into()).await;
+    let behind_tls =
+        TestApp::spawn_with(engine, |settings| settings.public_url = "https://Pay.example:443".into()).await;
     let request = behind_tls.request(Method::POST, "/admin/sign-in").header("origin", "https://pay.example");
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     let entered = behind_tls.send(request.body(format!("key={}", behind_tls.operator))).await;
@@ -145,6 +147,16 @@ async fn the_token_of_a_session_is_replaced_and_the_old_one_dies_once_the_new_on
     thief.take(old);
     assert!(!is_in(&thief).await);
     assert!(is_in(&operator).await);
+}
+
+async fn signing_in_again_ends_the_session_before(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let operator = app.signed_in().await;
+    let before = operator.cookie();
+    assert_eq!(operator.try_key(&app.operator).await.code(), 303);
+    assert!(is_in(&operator).await);
+    operator.take(before);
+    assert!(!is_in(&operator).await);
 }
 
 async fn a_lost_answer_with_a_new_token_locks_nobody_out(engine: Engine) {
@@ -240,6 +252,9 @@ async fn what_is_not_there_is_told_to_people_by_a_page(engine: Engine) {
         assert!(answer.text.contains(&format!("No route for GET {path}.")), "{}", answer.text);
         assert!(answer.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'")));
     }
+    let answer = app.send(app.request(Method::GET, "/admin/sign-out")).await;
+    assert_eq!((answer.code(), answer.header("allow")), (405, Some("POST")));
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     let answer = app.send(app.request(Method::GET, "/administrator")).await;
     answer.problem(404, "not-found");
 }

@@ -8,14 +8,14 @@ use serde_json::json;
 
 use crate::deliveries::{catch_up, endpoint, stand, told};
 use crate::engines::Engine;
-use crate::harness::operator::hidden;
+use crate::harness::operator::between;
 use crate::harness::{TestApp, payment, sql, told as report};
 
 on_both_engines![
     what_needs_somebody_is_shown_with_its_meaning_and_resolved_once,
     a_dead_letter_is_requeued_or_discarded,
     a_dry_run_lists_what_would_be_swept_and_the_button_sweeps_just_that,
-    what_was_paid_meanwhile_is_not_swept,
+    what_was_paid_meanwhile_is_not_swept_and_nothing_else_in_its_place,
     the_provider_is_asked_before_a_sweep_and_nothing_moves_by_asking,
     a_sweep_never_reaches_into_the_pay_window,
     the_audit_log_shows_who_did_what_page_by_page,
@@ -101,34 +101,33 @@ async fn a_dry_run_lists_what_would_be_swept_and_the_button_sweeps_just_that(eng
     let young = app.order().await;
     app.clock.advance(Span::minutes(40));
     let page = operator.page("/admin/sweep").await;
-    assert!(page.contains(&old) && !page.contains(&moving) && !page.contains(&young), "{page}");
-    assert!(page.contains("No provider is configured") && page.contains("Sweep 1 order"), "{page}");
+    assert_eq!(between(&page, "name=\"order\" value=\"", "\" aria-label"), [old.as_str()]);
+    assert!(page.contains("No provider is configured") && page.contains(" checked>"), "{page}");
     assert_eq!(app.steps(&old).await, ["pending/create"], "a dry run changes nothing");
-    let (until, limit) = (hidden(&page, "created_until"), hidden(&page, "limit"));
     // The younger one is past its window too by the time the button is pressed, but was not listed.
     app.clock.advance(Span::minutes(30));
-    let swept =
-        operator.submit_to("/admin/sweep", "/admin/sweep", &[("created_until", &until), ("limit", &limit)]).await;
-    assert_eq!(swept.header("location"), Some("/admin/sweep?done=swept&count=1"), "{}", swept.text);
+    let swept = operator.submit("/admin/sweep", &[("order", &old)]).await;
+    assert_eq!(swept.header("location"), Some("/admin/sweep?done=swept"), "{}", swept.text);
     assert_eq!(app.steps(&old).await, ["pending/create", "failed/swept"]);
     assert_eq!(app.steps(&young).await, ["pending/create"]);
-    assert!(operator.page("/admin/sweep?done=swept&count=1").await.contains("1 order was swept."));
+    assert!(operator.page("/admin/sweep?done=swept").await.contains("that were still pending are swept."));
     assert_eq!(actions(&app).await, [format!("crypto_order.swept {old}")]);
     let actor = app.look(&old).await["events"][1]["actor"].clone();
     assert!(actor.as_str().is_some_and(|actor| actor.starts_with("key_")), "{actor}");
 }
 
-async fn what_was_paid_meanwhile_is_not_swept(engine: Engine) {
+async fn what_was_paid_meanwhile_is_not_swept_and_nothing_else_in_its_place(engine: Engine) {
     let app = by_hand(engine).await;
     let operator = app.signed_in().await;
-    let order = app.order().await;
+    let (paid, other) = (app.order().await, app.order().await);
     app.clock.advance(Span::minutes(61));
-    let until = hidden(&operator.page("/admin/sweep").await, "created_until");
-    app.ipn(&payment(&order, "1001", "finished")).await;
-    let swept =
-        operator.submit_to("/admin/sweep", "/admin/sweep", &[("created_until", &until), ("limit", "100")]).await;
-    assert_eq!(swept.header("location"), Some("/admin/sweep?done=swept&count=0"), "{}", swept.text);
-    assert_eq!(app.look(&order).await["status"], "paid");
+    let page = operator.page("/admin/sweep?limit=1").await;
+    assert_eq!(between(&page, "name=\"order\" value=\"", "\" aria-label"), [paid.as_str()]);
+    app.ipn(&payment(&paid, "1001", "finished")).await;
+    let swept = operator.submit("/admin/sweep", &[("order", &paid)]).await;
+    assert_eq!(swept.header("location"), Some("/admin/sweep?done=swept"), "{}", swept.text);
+    assert_eq!([&app.look(&paid).await["status"], &app.look(&other).await["status"]], ["paid", "pending"]);
+    assert_eq!(actions(&app).await, Vec::<String>::new());
 }
 
 async fn the_provider_is_asked_before_a_sweep_and_nothing_moves_by_asking(engine: Engine) {
@@ -140,10 +139,10 @@ async fn the_provider_is_asked_before_a_sweep_and_nothing_moves_by_asking(engine
     let operator = app.signed_in().await;
     let order = app.order().await;
     app.clock.advance(Span::minutes(61));
+    let page = operator.page("/admin/sweep?ask=0").await;
+    assert!(page.contains(&order) && page.contains(">not asked<") && page.contains(" checked>"), "{page}");
     let page = operator.page("/admin/sweep").await;
-    assert!(page.contains(&order) && page.contains("not asked"), "{page}");
-    let page = operator.page("/admin/sweep?ask=1").await;
-    assert!(!page.contains("not asked") && !page.contains("no answer"), "{page}");
+    assert!(!page.contains(">not asked<") && !page.contains("no answer") && page.contains(" checked>"), "{page}");
     assert_eq!(app.steps(&order).await, ["pending/create"]);
 }
 
@@ -152,11 +151,13 @@ async fn a_sweep_never_reaches_into_the_pay_window(engine: Engine) {
     let operator = app.signed_in().await;
     let order = app.order().await;
     app.clock.advance(Span::minutes(10));
-    let now = app.clock.now().to_string();
-    for until in [now.as_str(), "yesterday", ""] {
-        let refused = operator.submit_to("/admin/sweep", "/admin/sweep", &[("created_until", until)]).await;
-        assert_eq!(refused.code(), 400, "{until}");
+    let swept = operator.submit("/admin/sweep", &[("order", &order)]).await;
+    assert_eq!(swept.code(), 303, "{}", swept.text);
+    for ticked in ["ord_x", ""] {
+        let refused = operator.submit("/admin/sweep", &[("order", ticked)]).await;
+        assert_eq!(refused.code(), 404, "{ticked}");
     }
+    assert_eq!(operator.submit("/admin/sweep", &[]).await.code(), 400);
     for age in ["59", "0", "-1", "ten", "525601"] {
         let refused = operator.get(&format!("/admin/sweep?older_than_minutes={age}")).await;
         assert!(refused.code() == 400 && refused.text.contains("whole minutes from 60"), "{age}: {}", refused.text);

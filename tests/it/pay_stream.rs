@@ -16,12 +16,15 @@ on_both_engines![
     a_page_goes_from_waiting_to_paid_without_being_asked_again,
     a_page_that_is_opened_late_begins_with_what_is,
     a_shutdown_ends_every_stream_at_once,
+    one_order_leaves_the_others_their_places,
 ];
 
 on_postgres![what_another_node_changes_is_sent_too];
 
 /// How many pages may listen to one node.
 const STREAMS_MAX: usize = 1_000;
+/// How many of them may be one order's.
+const STREAMS_OF_ORDER_MAX: usize = 16;
 
 /// A page that listens.
 struct Listening {
@@ -127,34 +130,67 @@ async fn what_another_node_changes_is_sent_too(engine: Engine) {
     page.says(&app, &path, "Paid: your payment has arrived.").await;
 }
 
+async fn one_order_leaves_the_others_their_places(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let [order, other] = [app.order().await, app.order().await];
+    let path = link_of(&app, &order);
+    let mut pages = Vec::new();
+    for _ in 0..STREAMS_OF_ORDER_MAX {
+        pages.push(Listening::to(&app, &path).await);
+    }
+    refused(&app, &path).await;
+    refused(&app, &path).await;
+    Listening::to(&app, &link_of(&app, &other)).await;
+    // All that have a place hear of a change.
+    told(&app, &order, ["81", "confirming"], json!({})).await;
+    for page in &mut pages {
+        assert!(page.next().await.is_some_and(|first| first.contains("There is no address to pay to yet.")));
+        page.says(&app, &path, "Your payment has been seen and is being confirmed.").await;
+    }
+    pages.truncate(STREAMS_OF_ORDER_MAX / 2);
+    is_free_again(&app, &order).await;
+}
+
 /// The bound is the node's, whatever the engine.
 #[test]
 fn so_many_pages_listen_and_no_more_until_one_goes() {
     run(async {
         let app = TestApp::spawn(Engine::Sqlite).await;
-        let order = app.order().await;
-        let path = link_of(&app, &order);
-        let mut pages = Vec::new();
-        for _ in 0..STREAMS_MAX {
-            pages.push(Listening::to(&app, &path).await);
+        let (mut pages, mut order) = (Vec::new(), String::new());
+        for page in 0..STREAMS_MAX {
+            if page % STREAMS_OF_ORDER_MAX == 0 {
+                order = app.order().await;
+            }
+            pages.push(Listening::to(&app, &link_of(&app, &order)).await);
         }
-        let refused = seen(&app, &format!("{path}/events")).await;
-        refused.problem(503, "feature-unavailable");
-        assert!(refused.header("retry-after").is_some(), "{refused:?}");
+        let path = link_of(&app, &order);
+        refused(&app, &path).await;
         // Whoever finds no place asks, and programs wait all the same.
         assert_eq!(seen(&app, &format!("{path}/now")).await.code(), 200);
-        let own = format!("/v1/billing/crypto-orders/{order}");
-        assert_eq!(app.get(&format!("{own}?wait=1")).await.code(), 200);
+        assert_eq!(app.get(&format!("/v1/billing/crypto-orders/{order}?wait=1")).await.code(), 200);
         drop(pages.split_off(STREAMS_MAX / 2));
-        // A connection that nobody reads any more is noticed when something is sent to it.
-        let sent = Cell::new(0);
-        let place = || async {
-            sent.set(sent.get() + 1);
-            let note = json!({ "customer_note": format!("change {}", sent.get()) });
-            assert_eq!(app.call(Method::PATCH, &own, &note).await.code(), 200);
-            let answer = app.request(Method::GET, &format!("{path}/events")).send().await.expect("an answer");
-            (answer.status() == 200).then_some(())
-        };
-        eventually("a place is free again", place).await;
+        is_free_again(&app, &order).await;
     });
+}
+
+/// A page finds no place to listen from, and is told when to come again.
+async fn refused(app: &TestApp, path: &str) {
+    let refused = seen(app, &format!("{path}/events")).await;
+    refused.problem(503, "feature-unavailable");
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+}
+
+/// A connection that nobody reads any more is noticed when something is sent to it.
+async fn is_free_again(app: &TestApp, order: &str) {
+    let events = format!("{}/events", link_of(app, order));
+    let sent = Cell::new(0);
+    let place = || async {
+        sent.set(sent.get() + 1);
+        let note = json!({ "customer_note": format!("change {}", sent.get()) });
+        let own = format!("/v1/billing/crypto-orders/{order}");
+        assert_eq!(app.call(Method::PATCH, &own, &note).await.code(), 200);
+        let answer = app.request(Method::GET, &events).send().await.expect("an answer");
+        (answer.status() == 200).then_some(())
+    };
+    eventually("a place is free again", place).await;
 }

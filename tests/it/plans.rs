@@ -11,6 +11,7 @@ mod values;
 
 use std::collections::BTreeMap;
 
+use crypto_orders::domain::ids::OrderId;
 use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::store::filter::{Due, DuePage};
 use reqwest::Method;
@@ -153,8 +154,9 @@ const LOOKED_AT: &[(&str, &str)] = &[
     ("idempotency_keys", "/admin/idempotency?account_id={account}"),
 ];
 
-/// What the sweeper asks for by itself, and what support has it look for.
+/// What the sweeper asks for by itself, and what support has it look for; open pages ask by themselves too.
 async fn sweep(app: &TestApp) {
+    watch(app).await;
     let now = app.clock.now();
     for due in [Due::All, Due::Stalled] {
         let page = DuePage { until: now, after: None, limit: 500 };
@@ -165,6 +167,13 @@ async fn sweep(app: &TestApp) {
     app.store.keys_forget(Timestamp::from_millis(1), 500).await.expect("keys");
     let body = json!({"older_than_hours": 2, "dry_run": true});
     assert_eq!(app.admin_call(Method::POST, "/sweep-expired", &body).await.code(), 200);
+}
+
+/// What the buyers' open pages ask, again and again.
+async fn watch(app: &TestApp) {
+    let order = OrderId::parse(&stock::order(stock::ORDERS / 2)).expect("an id");
+    let whole = app.store.order_load(order).await.expect("the store").expect("an order");
+    assert_eq!(app.store.order_updated_at(order).await.expect("the store"), Some(whole.updated_at));
 }
 
 /// What is done with deliveries, by who finds them.

@@ -23,15 +23,25 @@ async function copy(button) {
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 }
 
-// Another page of ours as a document; a session that has ended leads to the door.
+// All other clicks are the browser's own business: in another tab, in another window, to the disk.
+function isPlain(event) {
+  return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+}
+
+// Another page of ours as a document, or null; a session that has ended leads to the door.
 async function fetched(address) {
-  const response = await fetch(address, { headers: { accept: "text/html" } });
-  if (response.redirected) {
-    location.reload();
+  try {
+    const response = await fetch(address, { headers: { accept: "text/html" } });
+    if (response.redirected) {
+      location.reload();
+      return null;
+    }
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    return response.ok ? page : null;
+  } catch {
+    // Nobody answered: whoever asked leads to the address itself or says so.
     return null;
   }
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  return response.ok ? page : null;
 }
 
 // More rows of a list, in their place. What is there already is not added again.
@@ -63,7 +73,7 @@ document.addEventListener("click", (event) => {
     return;
   }
   const more = event.target.closest("a[data-more]");
-  if (more && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+  if (more && isPlain(event)) {
     event.preventDefault();
     loadMore(more);
   }
@@ -71,15 +81,23 @@ document.addEventListener("click", (event) => {
 
 armCopying(document);
 
-// Refreshing a list in its place: as many rows as are shown, and nothing jumps.
-async function refresh(link) {
+// Refreshing a list in its place: as many rows as are shown, and nothing jumps. By itself it asks for so many
+// pages at most; by hand, for all of them.
+const PAGES_BY_ITSELF = 4;
+
+async function refresh(link, pages) {
+  const told = document.querySelector("[data-refreshed]");
   const list = document.getElementById(link.dataset.refresh);
   const shown = list.querySelectorAll("tbody tr").length;
   const fresh = (await fetched(link.href))?.getElementById(link.dataset.refresh);
-  if (!fresh) {
+  if (fresh && shown > pages * fresh.querySelectorAll("tbody tr").length) {
+    told.textContent = "So long a list is not refreshed by itself; use Refresh.";
     return;
   }
-  await filled(fresh, shown);
+  if (!fresh || !(await filled(fresh, shown))) {
+    told.textContent = "Could not refresh. This is the list as it was before.";
+    return;
+  }
   const focused = list.contains(document.activeElement) ? document.activeElement.href : null;
   const [across, down] = [list.querySelector(".scroll")?.scrollLeft ?? 0, scrollY];
   list.replaceChildren(...fresh.childNodes);
@@ -87,22 +105,22 @@ async function refresh(link) {
   list.querySelector(".scroll")?.scrollTo(across, 0);
   scrollTo(scrollX, down);
   [...list.querySelectorAll("a")].find((a) => focused && a.href === focused)?.focus({ preventScroll: true });
-  const told = document.querySelector("[data-refreshed]");
   told.textContent = `Refreshed at ${new Date().toISOString().slice(11, 19)} UTC.`;
 }
 
-// Further pages into a list that is not shown yet, until it has so many rows.
+// Further pages into a list that is not shown yet, until it has so many rows; false if one does not come.
 async function filled(list, count) {
   const rows = list.querySelector("tbody");
   for (;;) {
     const link = list.querySelector("a[data-more]");
     if (!rows || !link || rows.children.length >= count) {
-      return;
+      return true;
     }
     const page = await fetched(link.getAttribute("href"));
     const more = page?.getElementById(rows.id);
-    if (!more || more.children.length === 0) {
-      return;
+    if (!more) {
+      // A page without rows is an end, too: there are fewer by now.
+      return page !== null;
     }
     rows.append(...more.children);
     const next = page.querySelector("a[data-more]");
@@ -120,7 +138,7 @@ function armRefreshing(box) {
   setInterval(() => {
     const free = !document.hidden && !document.querySelector("dialog[open]");
     if (box.checked && free) {
-      refresh(document.querySelector("a[data-refresh]"));
+      refresh(document.querySelector("a[data-refresh]"), PAGES_BY_ITSELF);
     }
   }, Number(box.dataset.refreshSeconds) * 1000);
 }
@@ -138,7 +156,7 @@ function drawer() {
     dialog.replaceChildren();
     if (dialog.dataset.changed) {
       delete dialog.dataset.changed;
-      refresh(document.querySelector("a[data-refresh]"));
+      refresh(document.querySelector("a[data-refresh]"), Infinity);
     }
   });
   dialog.addEventListener("submit", (event) => {
@@ -176,7 +194,15 @@ function fillDrawer(dialog, page, address) {
   const inside = document.createElement("div");
   inside.className = "inside";
   const notice = page.querySelector("main > .notice");
-  inside.append(bar, ...(notice ? [notice] : []), page.getElementById("order"));
+  const order = page.getElementById("order");
+  if (order) {
+    inside.append(bar, ...(notice ? [notice] : []), order);
+  } else {
+    // A page without an order says why there is none: that is shown whole, under its own title.
+    const said = page.querySelector("main") ?? page.body;
+    said.querySelector("h1")?.setAttribute("id", "order-title");
+    inside.append(bar, ...said.childNodes);
+  }
   dialog.replaceChildren(inside);
   armCopying(dialog);
 }
@@ -187,34 +213,43 @@ async function submitInDrawer(dialog, form) {
   const address = form.getAttribute("action");
   const body = new URLSearchParams(new FormData(form));
   const response = await fetch(address, { method: "POST", body, headers: { accept: "text/html" } }).catch(() => null);
-  if (!response) {
-    // The network is away: the form stays as it is, and the browser says what is wrong.
-    button.disabled = false;
-    form.submit();
-    return;
-  }
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (!page.getElementById("order")) {
-    // Somebody has to sign in again, or something went wrong: the page itself says what.
-    location.href = address;
-    return;
-  }
+  const text = await response?.text().catch(() => null);
   dialog.dataset.changed = "yes";
+  if (!text) {
+    // It may have been done all the same: so nothing is sent again but by hand, and the form stays as it is.
+    sayUnanswered(form);
+    button.disabled = false;
+    return;
+  }
+  const page = new DOMParser().parseFromString(text, "text/html");
+  if (response.redirected && !page.getElementById("order")) {
+    // The session has ended, and this is the door.
+    location.reload();
+    return;
+  }
   fillDrawer(dialog, page, address);
   dialog.querySelector("[role=alert], .notice")?.scrollIntoView({ block: "nearest" });
   dialog.querySelector(".bar button").focus({ preventScroll: true });
 }
 
+function sayUnanswered(form) {
+  const said = form.querySelector("[role=alert]") ?? document.createElement("p");
+  said.className = "notice bad";
+  said.setAttribute("role", "alert");
+  said.textContent = "No answer came. Look at the order before you send this again.";
+  form.append(said);
+  said.scrollIntoView({ block: "nearest" });
+}
+
 document.addEventListener("click", (event) => {
-  const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
   const again = event.target.closest("a[data-refresh]");
   const opener = event.target.closest("a[data-drawer]");
-  if (!plain || !(again ?? opener)) {
+  if (!isPlain(event) || !(again ?? opener)) {
     return;
   }
   event.preventDefault();
   if (again) {
-    refresh(again);
+    refresh(again, Infinity);
   } else {
     openDrawer(opener);
   }

@@ -95,7 +95,7 @@ fn meaning(kind: AttentionKind) -> &'static str {
             "Money arrived in another coin than was asked for. Judge its worth, then accept it or not."
         }
         AttentionKind::ChildPayment => {
-            "A further deposit arrived at an address that was paid before. It is recorded and not counted."
+            "A further deposit arrived at an address that was paid before. In the same coin it counts once it has settled."
         }
         AttentionKind::PaidThenFailed => {
             "The provider says failed of an order that is paid. It stays paid; ask the provider."

@@ -7,9 +7,10 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN};
 use actix_web::web::Payload;
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::http::error::{ApiError, FormRefusal};
-use crate::http::query::{LimitRule, Query};
+use crate::http::query::Query;
 use crate::http::{Shared, body};
 
 use super::Turned;
@@ -45,11 +46,12 @@ impl Shared {
     pub fn from_our_page(&self, request: &HttpRequest) -> Result<(), ApiError> {
         let headers = request.headers();
         let Some(origin) = text(headers, &ORIGIN) else { return Err(ApiError::Form(FormRefusal::Strange)) };
-        let own = self.settings.public_url.trim_end_matches('/');
+        // As browsers spell it: without the usual port, in lower case.
+        let own = Url::parse(&self.settings.public_url).map(|url| url.origin().ascii_serialization());
         // Behind a proxy that rewrites nothing, or on a machine with several names, the host that was asked counts.
         let asked = text(headers, &HOST)
             .is_some_and(|host| ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host)));
-        if asked || origin == own { Ok(()) } else { Err(ApiError::Form(FormRefusal::Strange)) }
+        if asked || own.is_ok_and(|own| own == origin) { Ok(()) } else { Err(ApiError::Form(FormRefusal::Strange)) }
     }
 }
 
@@ -99,12 +101,9 @@ impl Form {
         Ok((!text.is_empty()).then(|| text.to_owned()))
     }
 
-    /// A whole number in its range, or its default.
-    ///
-    /// # Errors
-    /// 400 outside of it.
-    pub fn count(&self, name: &str, rule: LimitRule) -> Result<usize, ApiError> {
-        self.0.count(name, rule)
+    /// All values of a field that may be there several times.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.pairs().filter(move |(known, _)| *known == name).map(|(_, value)| value)
     }
 }
 

@@ -2,11 +2,13 @@
 //! in a drawer.
 //!
 //! `order/why.rs` says in a sentence why it stands where it stands, `order/offers.rs` what could be done,
-//! `order/deeds.rs` does it. All forms go to the page's own address: what is refused is shown on the page, with
+//! `order/actions.rs` does it. All forms go to the page's own address: what is refused is shown on the page, with
 //! the form as it was filled in.
 
-mod deeds;
+mod actions;
+mod excerpts;
 mod facts;
+mod names;
 mod offers;
 mod rows;
 mod why;
@@ -29,10 +31,11 @@ use super::moment::Moment;
 use super::session::Visitor;
 use super::shell::{Section, Shell};
 use super::{Turned, see_other};
-use deeds::{done, sentences};
+use actions::{perform, sentences};
+use excerpts::Allowance;
 use facts::{Facts, SHOWN_MAX};
 use offers::{Asker, MakesPayments, Offer, Offers, offers};
-use rows::{Delivered, Paid, Raised, Received, Step, Written};
+use rows::{AttentionRow, AuditRow, DeliveryRow, IpnRow, PaymentRow, TimelineRow};
 use why::why;
 
 #[derive(Template)]
@@ -42,6 +45,7 @@ struct OrderPage<'a> {
     order: &'a Order,
     why: String,
     account: Option<&'a str>,
+    pay_page: &'a str,
     created: Moment,
     updated: Moment,
     expires: Option<Moment>,
@@ -51,13 +55,14 @@ struct OrderPage<'a> {
     missing: Option<String>,
     coin: String,
     offers: Offers,
-    steps: Vec<Step>,
-    payments: Vec<Paid<'a>>,
-    ipns: Vec<Received>,
-    deliveries: Vec<Delivered>,
-    open: Vec<Raised>,
-    resolved: Vec<Raised>,
-    audit: Vec<Written>,
+    bound: Option<payments::Row<'a>>,
+    steps: Vec<TimelineRow>,
+    payments: Vec<PaymentRow<'a>>,
+    ipns: Vec<IpnRow<'a>>,
+    deliveries: Vec<DeliveryRow>,
+    open: Vec<AttentionRow>,
+    resolved: Vec<AttentionRow>,
+    audit: Vec<AuditRow>,
     entered: Entered<'a>,
 }
 
@@ -82,11 +87,6 @@ impl Entered<'_> {
 }
 
 impl OrderPage<'_> {
-    /// The address that a payment is paid to, and how.
-    fn bound(&self) -> Option<&payments::Row<'_>> {
-        self.payments.iter().map(|paid| &paid.row).find(|row| row.role == "bound")
-    }
-
     /// `79.00 USD`.
     fn price(&self) -> String {
         format!("{} {}", self.order.price.in_major_units(), self.order.price.currency)
@@ -98,6 +98,19 @@ impl OrderPage<'_> {
 
     fn payment_id(&self) -> &str {
         self.order.payment_id().map_or("", |payment| payment.as_str())
+    }
+
+    /// Where the API has the whole of what is shown here of the order.
+    fn api(&self, list: &str) -> String {
+        format!("/v1/admin/crypto-orders/{}{list}", self.order.id)
+    }
+
+    fn api_of_attention(&self, state: &str) -> String {
+        format!("/v1/admin/crypto-orders/attention?order_id={}&state={state}", self.order.id)
+    }
+
+    fn api_of_audit(&self) -> String {
+        format!("/v1/admin/audit-log?target={}", self.order.id)
     }
 
     /// Whether a list ends where it does because no more of it is shown.
@@ -119,7 +132,7 @@ pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 pub async fn act(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
     let Submission { visitor, form } = shared.submission(&request, payload).await?;
     let id = order_id(&request)?;
-    match done(&shared, &visitor.operator, id, &form).await {
+    match perform(&shared, &visitor.operator, id, &form).await {
         Ok(done) => Ok(see_other(&format!("/admin/orders/{id}?done={done}"))),
         Err(ApiError::NoSuchOrder(id)) => Err(ApiError::NoSuchOrder(id).into()),
         Err(refusal) => shown_again(&request, &shared, (visitor, id), (&form, refusal)).await,
@@ -154,12 +167,17 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
     let (order, names, now) = (&facts.order, &facts.names, asker.moment.now);
     let at = |at| Moment::new(at, now);
     let coin = order.ledger.bound().and_then(|bound| bound.coin.as_ref()).map_or("", Coin::as_str);
-    let raised = |item| Raised::of(item, names, now);
+    let [mut answers, mut notes, mut writes] = [Allowance::ANSWERS, Allowance::ANSWERS, Allowance::ANSWERS];
+    let mut bodies = Allowance::BODIES;
+    let mut raised = |item| AttentionRow::of(item, names, now, &mut notes);
+    let ledger = payments::ledger_of(order);
+    let older_events = order.events.len().saturating_sub(SHOWN_MAX);
     OrderPage {
         shell,
         order,
         why: why(order, names, now),
         account: facts.account.as_deref(),
+        pay_page: &facts.pay_page,
         created: at(order.created_at),
         updated: at(order.updated_at),
         expires: order.expires_at().map(at),
@@ -169,13 +187,14 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
         missing: topup::missing(order).map(|missing| missing.to_string()),
         coin: coin.to_uppercase(),
         offers: offers(order, asker),
-        steps: order.events.iter().map(|event| Step::of(event, names, now)).collect(),
-        payments: payments::ledger_of(order).into_iter().map(|row| Paid::of(row, now)).collect(),
-        ipns: facts.ipns.iter().map(|ipn| Received::of(ipn, now)).collect(),
-        deliveries: facts.deliveries.iter().map(|found| Delivered::of(found, now)).collect(),
-        open: facts.open.iter().map(raised).collect(),
-        resolved: facts.resolved.iter().map(raised).collect(),
-        audit: facts.audit.iter().map(|entry| Written::of(entry, names, now)).collect(),
+        bound: payments::ledger_of(order).into_iter().find(|row| row.role == "bound"),
+        steps: order.events.iter().skip(older_events).map(|event| TimelineRow::of(event, names, now)).collect(),
+        payments: ledger.into_iter().take(SHOWN_MAX).map(|row| PaymentRow::of(row, now)).collect(),
+        ipns: facts.ipns.iter().map(|ipn| IpnRow::of(ipn, now, &mut bodies)).collect(),
+        deliveries: facts.deliveries.iter().map(|found| DeliveryRow::of(found, now, &mut answers)).collect(),
+        open: facts.open.iter().map(&mut raised).collect(),
+        resolved: facts.resolved.iter().map(&mut raised).collect(),
+        audit: facts.audit.iter().map(|entry| AuditRow::of(entry, names, now, &mut writes)).collect(),
         entered,
     }
 }

@@ -102,12 +102,15 @@ impl Shared {
         self.let_in(request).await?.ok_or_else(|| Turned::ToSignIn("/admin".to_owned()))
     }
 
-    /// Begins a session of a key; the cookie that opens it.
+    /// Begins a session of a key, in the place of the one that the browser has; the cookie that opens it.
     ///
     /// # Errors
     /// 503 if it cannot be stored.
-    pub(super) async fn begin_session(&self, key: KeyId) -> Result<Cookie<'static>, ApiError> {
+    pub(super) async fn begin_session(&self, request: &HttpRequest, key: KeyId) -> Result<Cookie<'static>, ApiError> {
         let now = self.clock.now();
+        if let Some((before, _)) = self.session_of(request).await? {
+            self.store.session_end(before.id).await?;
+        }
         let [token, form_token] = [random_bytes(), random_bytes()].map(SessionToken::new);
         let fresh = Fresh { id: fresh_uuid(now), token, form_token };
         let session = Session::begin(&fresh, key, now);
@@ -130,15 +133,14 @@ impl Shared {
     }
 
     async fn let_in(&self, request: &HttpRequest) -> Result<Option<Visitor>, ApiError> {
-        let shown = request.cookie(self.cookie_name()).and_then(|cookie| SessionToken::parse(cookie.value()));
-        let Some(shown) = shown else { return Ok(None) };
-        let (hash, now) = (shown.hash(), self.clock.now());
+        let Some(hash) = self.shown(request) else { return Ok(None) };
+        let now = self.clock.now();
         let Some((session, key)) = self.store.session_by_token(hash.clone()).await? else { return Ok(None) };
         let presented = session.presented(&hash, now);
         if presented == Presented::Refused || !may_operate(&key, now) {
             return Ok(None);
         }
-        self.take_token(request, key.id)?;
+        self.take_token(request, &key).await?;
         let cookie = match presented {
             // A form may be sent again with the same cookie, and its answer leads on: pages replace tokens.
             Presented::Due if request.method() == Method::GET => self.replace(&session, hash, now).await?,
@@ -168,10 +170,28 @@ impl Shared {
         Ok(replaced.then_some(cookie))
     }
 
+    /// The hash of the token that a request shows, if it shows one.
+    fn shown(&self, request: &HttpRequest) -> Option<String> {
+        let cookie = request.cookie(self.cookie_name())?;
+        SessionToken::parse(cookie.value()).map(|token| token.hash())
+    }
+
+    async fn session_of(&self, request: &HttpRequest) -> Result<Option<(Session, ApiKey)>, ApiError> {
+        let Some(hash) = self.shown(request) else { return Ok(None) };
+        Ok(self.store.session_by_token(hash).await?)
+    }
+
     /// Pages draw from the bucket that the key's requests to the API draw from.
-    fn take_token(&self, request: &HttpRequest, key: KeyId) -> Result<(), ApiError> {
-        let tier = Tier::Enterprise;
-        let Some(taken) = self.limits.take(tier, Owner::Operator(key)) else { return Ok(()) };
+    async fn take_token(&self, request: &HttpRequest, key: &ApiKey) -> Result<(), ApiError> {
+        let account = match key.account_id {
+            Some(id) => self.store.account_load(id).await?,
+            None => None,
+        };
+        let (owner, tier) = match account {
+            Some(account) => (Owner::Account(account.id), account.tier),
+            None => (Owner::Operator(key.id), Tier::Enterprise),
+        };
+        let Some(taken) = self.limits.take(tier, owner) else { return Ok(()) };
         request.extensions_mut().insert(taken.standing);
         match taken.refused_for_seconds {
             Some(retry_after_seconds) => Err(ApiError::RateLimited { tier, retry_after_seconds }),

@@ -75,6 +75,7 @@ const DONE: &[(&str, &str)] = &[
     ("rest-asked", "A further payment for the rest was made; its address is below and on the buyer's page."),
     ("expired", "The order was swept: it has failed, and its merchant is told."),
     ("not-expired", "The order was not swept: it is no longer pending, or its pay window is still open."),
+    ("swept", "The ticked orders that were still pending are swept. Each is on the audit log."),
     ("replayed", "The webhook is queued again and goes out at once."),
     ("requeued", "The webhook is queued again with a fresh schedule."),
     ("discarded", "The webhook is discarded and will not be sent."),

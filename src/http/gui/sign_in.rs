@@ -1,10 +1,12 @@
 //! `/admin/sign-in` and `/admin/sign-out`: an operator's key opens a session, and its owner ends it.
 //!
-//! The key is looked up as the API looks it up; the page never says more than the API would. Every attempt
+//! The form has no token, because there is no session yet whose it could be: where it stood decides. The key is looked up as the API looks it up; the page never says more than the API would. Every attempt
 //! passes the doorkeeper first.
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use actix_web::cookie::Cookie;
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -13,7 +15,7 @@ use crate::domain::access::{Permission, PlaintextKey};
 use crate::http::Shared;
 use crate::http::address::client_ip;
 use crate::http::error::{ApiError, FormRefusal, KeyRefusal};
-use crate::http::pages::{PageError, private_page};
+use crate::http::pages::{AsPage, PageError, private_page};
 use crate::http::query::Query;
 
 use super::form::{Form, Submission};
@@ -45,7 +47,7 @@ pub async fn enter(request: HttpRequest, payload: Payload, shared: Data<Shared>)
     let form = Form::read(&request, payload).await?;
     let next = form.text("next", ADDRESS_CHARS_MAX)?;
     let next = own(next.as_deref());
-    match admitted(&shared, form.text("key", KEY_CHARS_MAX)?.as_deref()).await {
+    match admitted(&shared, &request, form.text("key", KEY_CHARS_MAX)?.as_deref()).await {
         Ok(cookie) => {
             let mut response = see_other(next);
             response.add_cookie(&cookie).map_err(|error| ApiError::Broken(error.to_string().into()))?;
@@ -55,8 +57,8 @@ pub async fn enter(request: HttpRequest, payload: Payload, shared: Data<Shared>)
             tracing::warn!(ip = %address, reason = %error, "a sign-in was refused");
             let refused = Some(error.to_string());
             let mut response = private_page(&SignIn { next, refused })?;
-            *response.status_mut() = actix_web::http::StatusCode::UNPROCESSABLE_ENTITY;
-            response.extensions_mut().insert(crate::http::pages::AsPage);
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            response.extensions_mut().insert(AsPage);
             Ok(response)
         }
         Err(error) => Err(error.into()),
@@ -70,21 +72,22 @@ pub async fn leave(request: HttpRequest, payload: Payload, shared: Data<Shared>)
 }
 
 /// The cookie of a new session, if this is the key of an operator.
-async fn admitted(shared: &Shared, key: Option<&str>) -> Result<actix_web::cookie::Cookie<'static>, ApiError> {
+async fn admitted(shared: &Shared, request: &HttpRequest, key: Option<&str>) -> Result<Cookie<'static>, ApiError> {
     let Some(text) = key else { return Err(ApiError::BadRequest("Enter the API key of an operator.".into())) };
     let plaintext = PlaintextKey::parse(text).ok_or(ApiError::Key(KeyRefusal::Unknown))?;
     let verified = shared.keyring.verify_key(&plaintext).await?;
     if !may_operate(&verified.key, shared.clock.now()) {
         return Err(ApiError::ScopeMissing(Permission::Operate.named()));
     }
-    shared.begin_session(verified.key.id).await
+    shared.begin_session(request, verified.key.id).await
 }
 
 /// Where to go afterwards: a page of ours, or the first one. Anything else would let a link lead elsewhere.
 fn own(next: Option<&str>) -> &str {
     let ours = next.filter(|next| {
         let rest = next.strip_prefix("/admin").filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-        rest.is_some() && !next.contains(['\\', '\r', '\n']) && !next.starts_with("/admin/sign-")
+        let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        rest.is_some() && plain && !next.starts_with("/admin/sign-")
     });
     ours.unwrap_or("/admin")
 }
@@ -98,9 +101,17 @@ mod tests {
         for ours in ["/admin", "/admin/orders?status=paid&search=a%20b", "/admin?x=1"] {
             assert_eq!(own(Some(ours)), ours);
         }
-        for other in
-            ["//evil.example", "https://evil.example/admin", "/adminx", "/admin\\..", "/v1/x", "", "/admin/sign-out"]
-        {
+        for other in [
+            "/admin/\u{1}",
+            "/admin/\u{e9}",
+            "//evil.example",
+            "https://evil.example/admin",
+            "/adminx",
+            "/admin\\..",
+            "/v1/x",
+            "",
+            "/admin/sign-out",
+        ] {
             assert_eq!(own(Some(other)), "/admin", "{other}");
         }
         assert_eq!(own(None), "/admin");

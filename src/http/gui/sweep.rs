@@ -1,36 +1,40 @@
 //! `/admin/sweep`: first what would fail and what the provider says about each, then the button.
 //!
-//! The button sweeps what the list was made of: orders created up to the time that the list was read for, and no
-//! younger one. Between the two an order may have been paid; then it is left alone, as its own actor decides.
+//! The button sweeps the orders that are ticked, and no other. Between the list and the button an order may have been
+//! paid; then it is left alone, as its own actor decides. What the provider has money for is not ticked.
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::actors::sweeper::{SweepMode, SweepRequest};
+use crate::domain::evidence::ProviderWord;
+use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::time::{Span, Timestamp};
 use crate::http::Shared;
+use crate::http::admin::sweep::sweep_one;
 use crate::http::error::ApiError;
 use crate::http::query::{LimitRule, Query};
 
 use super::form::Submission;
 use super::moment::{Moment, length};
-use super::session::Visitor;
 use super::shell::{Section, Shell};
 use super::{Turned, see_other};
 
 /// How many orders are listed and swept at once, so that a person can look at each.
 const LIMIT: LimitRule = LimitRule { max: 100, default: 100 };
 const MINUTES_MAX: i64 = 525_600;
-const TIME_CHARS_MAX: usize = 40;
-/// About how many of them the provider is asked, for how long each, and how many at once.
+/// How many are listed where the provider is asked about each: it bears no more questions at a time.
 const ASKED_MAX: usize = 25;
-const ASKED_AT_ONCE: usize = 4;
-const ASK_WITHIN: Duration = Duration::from_secs(3);
+const ASKED_AT_ONCE: usize = 8;
+/// For how long it is asked about all of them.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+/// How many orders are swept at once.
+const SWEPT_AT_ONCE: usize = 16;
 
 #[derive(Template)]
 #[template(path = "sweep.html", config = "src/http/pages/askama.toml")]
@@ -39,8 +43,6 @@ struct Sweep {
     older_than_minutes: i64,
     window_minutes: i64,
     limit: usize,
-    swept: Option<u64>,
-    created_until: String,
     rows: Vec<Row>,
     capped: bool,
     asked: Asked,
@@ -51,9 +53,9 @@ struct Sweep {
 enum Asked {
     /// There is nobody to ask.
     Nobody,
-    /// Not yet: it is a button.
-    NotYet,
-    /// About the first so many.
+    /// Nobody wanted to know.
+    No,
+    /// About each.
     Yes,
 }
 
@@ -76,6 +78,11 @@ struct Said {
 }
 
 impl Row {
+    /// True unless the provider has money for it.
+    fn is_ticked(&self) -> bool {
+        !self.provider.as_ref().is_some_and(|said| said.is_warning)
+    }
+
     fn of(order: &Order, provider: Option<Said>, now: Timestamp) -> Self {
         Self {
             id: order.id.to_string(),
@@ -96,69 +103,50 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     let query = Query::of(&request)?.filled();
     let window_minutes = whole_minutes(shared.settings.orders.pay_window);
     let older_than_minutes = minutes(query.get("older_than_minutes"), window_minutes)?;
+    let asked = match &shared.payments {
+        None => Asked::Nobody,
+        Some(_) if query.get("ask") == Some("0") => Asked::No,
+        Some(_) => Asked::Yes,
+    };
     let limit = query.limit(LIMIT)?;
-    let created_until = visitor.now.before(Span::minutes(older_than_minutes));
     let dry_run = SweepRequest {
-        created_until,
-        limit,
+        created_until: visitor.now.before(Span::minutes(older_than_minutes)),
+        limit: if asked == Asked::Yes { limit.min(ASKED_MAX) } else { limit },
         mode: SweepMode::DryRun,
         operation: visitor.operator.operation("crypto_order.swept", &json!({})),
     };
     let found = shared.sweeper.sweep(dry_run).await.map_err(|error| ApiError::Order(String::new(), error))?;
-    let asked = match &shared.payments {
-        None => Asked::Nobody,
-        Some(_) if query.switch("ask")? => Asked::Yes,
-        Some(_) => Asked::NotYet,
-    };
-    let numbered = stream::iter(found.order_ids.into_iter().enumerate());
-    let rows = numbered.map(|(nth, id)| {
+    let ask_until = Instant::now().checked_add(ASK_WITHIN);
+    let rows = stream::iter(found.order_ids).map(|id| {
         let (shared, now) = (shared.clone(), visitor.now);
         async move {
             let Some(order) = shared.store.order_load(id).await? else { return Ok::<_, ApiError>(None) };
-            let ask = asked == Asked::Yes && nth < ASKED_MAX;
-            let said = if ask { ask_about(&shared, &order).await } else { None };
+            let until = ask_until.filter(|_| asked == Asked::Yes);
+            let said = match until {
+                Some(until) => ask_about(&shared, &order, until).await,
+                None => None,
+            };
             Ok(Some(Row::of(&order, said, now)))
         }
     });
     let rows: Vec<_> = rows.buffered(ASKED_AT_ONCE).collect().await;
     let rows = rows.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
-    let page = Sweep {
-        shell: Shell::new(&visitor, &request, Section::Sweep),
-        older_than_minutes,
-        window_minutes,
-        limit,
-        swept: query.get("count").and_then(|count| count.parse().ok()),
-        created_until: created_until.to_string(),
-        rows,
-        capped: found.capped,
-        asked,
-    };
-    visitor.answer(&page)
+    let shell = Shell::new(&visitor, &request, Section::Sweep);
+    visitor.answer(&Sweep { shell, older_than_minutes, window_minutes, limit, rows, capped: found.capped, asked })
 }
 
 /// `POST /admin/sweep`.
 pub async fn sweep(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, Turned> {
     let Submission { visitor, form } = shared.submission(&request, payload).await?;
-    let until = form.text("created_until", TIME_CHARS_MAX)?;
-    let created_until = listed_until(&shared, &visitor, until.as_deref())?;
-    let limit = form.count("limit", LIMIT)?;
-    let input = json!({"created_until": created_until, "limit": limit, "dry_run": false});
-    let swept = shared.sweeper.sweep(SweepRequest {
-        created_until,
-        limit,
-        mode: SweepMode::Real,
-        operation: visitor.operator.operation("crypto_order.swept", &input),
-    });
-    let swept = swept.await.map_err(|error| ApiError::Order(String::new(), error))?;
-    Ok(see_other(&format!("/admin/sweep?done=swept&count={}", swept.order_ids.len())))
-}
-
-/// The time that a list was made for: nobody sweeps what is within its pay window.
-fn listed_until(shared: &Shared, visitor: &Visitor, text: Option<&str>) -> Result<Timestamp, ApiError> {
-    let wrong = || ApiError::BadRequest("created_until must be the time that the list was made for.".into());
-    let until = text.and_then(Timestamp::parse).ok_or_else(wrong)?;
-    let latest = visitor.now.before(shared.settings.orders.pay_window);
-    if until <= latest { Ok(until) } else { Err(wrong()) }
+    let ticked = form.all("order").map(|id| OrderId::parse(id).ok_or_else(|| ApiError::NoSuchOrder(id.to_owned())));
+    let ticked = ticked.collect::<Result<Vec<_>, _>>()?;
+    if !(1..=LIMIT.max).contains(&ticked.len()) {
+        let sentence = format!("Tick 1 to {} orders of the list.", LIMIT.max);
+        return Err(ApiError::BadRequest(sentence.into()).into());
+    }
+    let swept = stream::iter(ticked).map(|id| sweep_one(&shared, &visitor.operator, id)).buffered(SWEPT_AT_ONCE);
+    swept.collect::<Vec<_>>().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(see_other("/admin/sweep?done=swept"))
 }
 
 fn minutes(text: Option<&str>, window_minutes: i64) -> Result<i64, ApiError> {
@@ -177,9 +165,9 @@ fn whole_minutes(span: Span) -> i64 {
 }
 
 /// What the provider says of the order's payment, without telling the order: looking changes nothing.
-async fn ask_about(shared: &Shared, order: &Order) -> Option<Said> {
+async fn ask_about(shared: &Shared, order: &Order, until: Instant) -> Option<Said> {
     let (payments, payment) = (shared.payments.as_ref()?, order.payment_id()?);
-    let answer = timeout(ASK_WITHIN, payments.client.payment(payment)).await;
+    let answer = timeout_at(until, payments.client.payment(payment)).await;
     let Ok(Ok(report)) = answer else {
         return Some(Said { told: "no answer".to_owned(), is_warning: false });
     };
@@ -190,6 +178,14 @@ async fn ask_about(shared: &Shared, order: &Order) -> Option<Said> {
         Some(amount) => format!("{}, {amount} {coin} received", evidence.word.as_str()),
         None => evidence.word.as_str().to_owned(),
     };
-    let is_quiet = matches!(evidence.word.as_str(), "waiting" | "expired" | "failed" | "refunded");
+    let is_quiet = match evidence.word {
+        ProviderWord::Waiting | ProviderWord::Expired | ProviderWord::Failed | ProviderWord::Refunded => true,
+        ProviderWord::Confirming
+        | ProviderWord::Confirmed
+        | ProviderWord::Sending
+        | ProviderWord::PartiallyPaid
+        | ProviderWord::Finished
+        | ProviderWord::Unknown(_) => false,
+    };
     Some(Said { told, is_warning: received.is_some() || !is_quiet })
 }

@@ -9,42 +9,43 @@ use bigdecimal::BigDecimal;
 use crate::domain::ledger::PayTo;
 use crate::domain::money::{Coin, CoinAmount};
 
-/// Code, ticker and name.
-const COINS: &[[&str; 3]] = &[
-    ["ada", "ADA", "Cardano"],
-    ["algo", "ALGO", "Algorand"],
-    ["atom", "ATOM", "Cosmos"],
-    ["avax", "AVAX", "Avalanche"],
-    ["avaxc", "AVAX", "Avalanche"],
-    ["bch", "BCH", "Bitcoin Cash"],
-    ["bnbbsc", "BNB", "BNB"],
-    ["bnbmainnet", "BNB", "BNB"],
-    ["btc", "BTC", "Bitcoin"],
-    ["dai", "DAI", "Dai"],
-    ["dash", "DASH", "Dash"],
-    ["doge", "DOGE", "Dogecoin"],
-    ["dot", "DOT", "Polkadot"],
-    ["etc", "ETC", "Ethereum Classic"],
-    ["eth", "ETH", "Ether"],
-    ["ltc", "LTC", "Litecoin"],
-    ["maticmainnet", "POL", "Polygon, formerly MATIC"],
-    ["sol", "SOL", "Solana"],
-    ["ton", "TON", "Toncoin"],
-    ["trx", "TRX", "TRON"],
-    ["usdc", "USDC", "USD Coin"],
-    ["usdcbsc", "USDC", "USD Coin"],
-    ["usdcmatic", "USDC", "USD Coin"],
-    ["usdcsol", "USDC", "USD Coin"],
-    ["usdtbsc", "USDT", "Tether USD"],
-    ["usdterc20", "USDT", "Tether USD"],
-    ["usdtmatic", "USDT", "Tether USD"],
-    ["usdtsol", "USDT", "Tether USD"],
-    ["usdtton", "USDT", "Tether USD"],
-    ["usdttrc20", "USDT", "Tether USD"],
-    ["xlm", "XLM", "Stellar"],
-    ["xmr", "XMR", "Monero"],
-    ["xrp", "XRP", "Ripple"],
-    ["zec", "ZEC", "Zcash"],
+/// Code, ticker, name and network. The network is named where the code can mean no other; some of the provider's
+/// answers leave it out, and whoever sends by another one loses the money.
+const COINS: &[[&str; 4]] = &[
+    ["ada", "ADA", "Cardano", "ada"],
+    ["algo", "ALGO", "Algorand", "algo"],
+    ["atom", "ATOM", "Cosmos", "atom"],
+    ["avax", "AVAX", "Avalanche", ""],
+    ["avaxc", "AVAX", "Avalanche", "avaxc"],
+    ["bch", "BCH", "Bitcoin Cash", "bch"],
+    ["bnbbsc", "BNB", "BNB", "bsc"],
+    ["bnbmainnet", "BNB", "BNB", ""],
+    ["btc", "BTC", "Bitcoin", "btc"],
+    ["dai", "DAI", "Dai", "eth"],
+    ["dash", "DASH", "Dash", "dash"],
+    ["doge", "DOGE", "Dogecoin", "doge"],
+    ["dot", "DOT", "Polkadot", "dot"],
+    ["etc", "ETC", "Ethereum Classic", "etc"],
+    ["eth", "ETH", "Ether", "eth"],
+    ["ltc", "LTC", "Litecoin", "ltc"],
+    ["maticmainnet", "POL", "Polygon, formerly MATIC", "matic"],
+    ["sol", "SOL", "Solana", "sol"],
+    ["ton", "TON", "Toncoin", "ton"],
+    ["trx", "TRX", "TRON", "trx"],
+    ["usdc", "USDC", "USD Coin", "eth"],
+    ["usdcbsc", "USDC", "USD Coin", "bsc"],
+    ["usdcmatic", "USDC", "USD Coin", "matic"],
+    ["usdcsol", "USDC", "USD Coin", "sol"],
+    ["usdtbsc", "USDT", "Tether USD", "bsc"],
+    ["usdterc20", "USDT", "Tether USD", "eth"],
+    ["usdtmatic", "USDT", "Tether USD", "matic"],
+    ["usdtsol", "USDT", "Tether USD", "sol"],
+    ["usdtton", "USDT", "Tether USD", "ton"],
+    ["usdttrc20", "USDT", "Tether USD", "trx"],
+    ["xlm", "XLM", "Stellar", "xlm"],
+    ["xmr", "XMR", "Monero", "xmr"],
+    ["xrp", "XRP", "Ripple", "xrp"],
+    ["zec", "ZEC", "Zcash", "zec"],
 ];
 
 /// The provider's name of a network, and people's.
@@ -92,20 +93,45 @@ const WEI_DECIMALS: i64 = 18;
 /// What people call the coin: `BTC`.
 #[must_use]
 pub fn ticker(coin: &Coin) -> String {
-    let known = COINS.iter().find(|[code, ..]| *code == coin.as_str());
-    known.map_or_else(|| coin.as_str().to_ascii_uppercase(), |[_, ticker, _]| (*ticker).to_owned())
+    known(coin).map_or_else(|| in_capitals(coin), |[_, ticker, ..]| (*ticker).to_owned())
 }
 
-/// The coin in words: `BTC · Bitcoin`.
+/// What is to be sent, told from everything else of the same ticker.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The coin in words: `USDT · Tether USD`.
+    pub words: String,
+    /// What alone may be sent: the ticker beside a network, and else the provider's code, which implies one.
+    pub only: String,
+    /// The network in words.
+    pub network: Option<String>,
+}
+
+/// Names the coin and its network, where the provider said which or the code leaves no doubt.
 #[must_use]
-pub fn in_words(coin: &Coin) -> String {
-    let known = COINS.iter().find(|[code, ..]| *code == coin.as_str());
-    known.map_or_else(|| ticker(coin), |[_, ticker, name]| format!("{ticker} · {name}"))
+pub fn named(coin: &Coin, told_network: Option<&str>) -> Named {
+    let [_, ticker, name, sure_network] = known(coin).copied().unwrap_or_default();
+    let network = told_network.or(Some(sure_network)).filter(|network| !network.is_empty()).map(network_in_words);
+    let code = in_capitals(coin);
+    let words = match (ticker, &network) {
+        ("", _) => code.clone(),
+        (_, Some(_)) => format!("{ticker} · {name}"),
+        (_, None) => format!("{code} · {name}"),
+    };
+    let only = if ticker.is_empty() || network.is_none() { code } else { ticker.to_owned() };
+    Named { words, only, network }
+}
+
+fn known(coin: &Coin) -> Option<&'static [&'static str; 4]> {
+    COINS.iter().find(|[code, ..]| *code == coin.as_str())
+}
+
+fn in_capitals(coin: &Coin) -> String {
+    coin.as_str().to_ascii_uppercase()
 }
 
 /// The network in words.
-#[must_use]
-pub fn network_in_words(network: &str) -> String {
+fn network_in_words(network: &str) -> String {
     let known = NETWORKS.iter().find(|[code, _]| network.eq_ignore_ascii_case(code));
     known.map_or_else(|| network.to_ascii_uppercase(), |[_, name]| (*name).to_owned())
 }
@@ -196,8 +222,56 @@ mod tests {
 
     #[test]
     fn what_people_know_is_said_in_words_and_all_else_by_its_code() {
-        let words = |code| in_words(&Coin::parse(code).unwrap());
+        let words = |code| named(&Coin::parse(code).unwrap(), None).words;
         assert_eq!([words("btc"), words("USDTTRC20"), words("pepe")], ["BTC · Bitcoin", "USDT · Tether USD", "PEPE"]);
         assert_eq!(["btc", "TRX", "hype"].map(network_in_words), ["Bitcoin", "Tron (TRC-20)", "HYPE"]);
+    }
+
+    #[test]
+    fn a_token_of_many_networks_names_its_own_whether_or_not_the_provider_does() {
+        for (code, ticker, network, words) in [
+            ("bnbbsc", "BNB", "bsc", "BNB Smart Chain (BEP-20)"),
+            ("avaxc", "AVAX", "avaxc", "Avalanche C-Chain"),
+            ("dai", "DAI", "eth", "Ethereum (ERC-20)"),
+            ("usdc", "USDC", "eth", "Ethereum (ERC-20)"),
+            ("usdcbsc", "USDC", "bsc", "BNB Smart Chain (BEP-20)"),
+            ("usdcmatic", "USDC", "matic", "Polygon (PoS)"),
+            ("usdcsol", "USDC", "sol", "Solana"),
+            ("usdtbsc", "USDT", "bsc", "BNB Smart Chain (BEP-20)"),
+            ("usdterc20", "USDT", "eth", "Ethereum (ERC-20)"),
+            ("usdtmatic", "USDT", "matic", "Polygon (PoS)"),
+            ("usdtsol", "USDT", "sol", "Solana"),
+            ("usdtton", "USDT", "ton", "TON"),
+            ("usdttrc20", "USDT", "trx", "Tron (TRC-20)"),
+        ] {
+            for told in [None, Some(network)] {
+                let named = named(&Coin::parse(code).unwrap(), told);
+                assert_eq!((named.only.as_str(), named.network.as_deref()), (ticker, Some(words)), "{code}");
+            }
+        }
+        let usdt = named(&Coin::parse("usdttrc20").unwrap(), Some("eth"));
+        assert_eq!(usdt.network.as_deref(), Some("Ethereum (ERC-20)"), "the provider knows best");
+    }
+
+    #[test]
+    fn no_two_coins_of_the_table_are_told_alike() {
+        let mut told = std::collections::BTreeSet::new();
+        for [code, .., network] in COINS {
+            let Named { only, network: words, .. } = named(&Coin::parse(code).unwrap(), None);
+            assert!(network.is_empty() || NETWORKS.iter().any(|[known, _]| known == network), "{code}");
+            assert!(told.insert((only, words)), "{code} cannot be told from another");
+        }
+    }
+
+    #[test]
+    fn where_no_network_is_known_the_provider_s_code_is_what_to_send() {
+        for (code, words, only) in [
+            ("usdtarc20", "USDTARC20", "USDTARC20"),
+            ("bnbmainnet", "BNBMAINNET · BNB", "BNBMAINNET"),
+            ("avax", "AVAX · Avalanche", "AVAX"),
+        ] {
+            let expected = Named { words: words.to_owned(), only: only.to_owned(), network: None };
+            assert_eq!(named(&Coin::parse(code).unwrap(), None), expected);
+        }
     }
 }

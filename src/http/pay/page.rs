@@ -14,7 +14,7 @@ use crate::domain::order::{Order, Status};
 use crate::domain::time::{Span, Timestamp};
 use crate::http::pages::assets::pay_script_address;
 
-use super::coin::{in_words, network_in_words, ticker, wallet_address};
+use super::coin::{Named, named, ticker, wallet_address};
 use super::qr::{Drawing, drawn};
 use super::sentence::{Told, asked_for, told};
 
@@ -64,8 +64,7 @@ struct Deadline {
 struct Due<'a> {
     amount: Option<String>,
     ticker: String,
-    coin: String,
-    network: Option<String>,
+    coin: Named,
     address: &'a str,
     memo: Option<&'a str>,
     wallet: Option<String>,
@@ -99,6 +98,16 @@ impl<'a> Fragment<'a> {
     #[must_use]
     pub fn of(order: &'a Order, at: &Moment) -> Self {
         Self { live: Live::of(order, at) }
+    }
+
+    /// The same without how much time is left: what only that tells apart is no news.
+    #[must_use]
+    pub fn but_for_the_countdown(mut self) -> Self {
+        if let Some(deadline) = &mut self.live.deadline {
+            deadline.left_seconds = 0;
+            deadline.left.clear();
+        }
+        self
     }
 }
 
@@ -141,8 +150,7 @@ impl<'a> Due<'a> {
         Some(Self {
             amount: amount.map(ToString::to_string),
             ticker: ticker(coin),
-            coin: in_words(coin),
-            network: pay_to.network.as_deref().map(network_in_words),
+            coin: named(coin, pay_to.network.as_deref()),
             address: &pay_to.address,
             memo: pay_to.extra_id.as_deref(),
             code: drawn(wallet.as_deref().unwrap_or(&pay_to.address)),

@@ -13,7 +13,7 @@ use crate::domain::topup;
 use super::coin::ticker;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// How good the news is; the style sheet knows these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,16 +13,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream::{self, Stream, StreamExt};
 
-use crate::actors::waiting::Watch;
+use crate::actors::waiting::{News, Watch};
 use crate::domain::lifecycle::Moment;
 use crate::domain::order::Order;
-use crate::domain::time::Timestamp;
 use crate::http::Shared;
 use crate::http::error::ApiError;
 
 use super::order_of;
 use super::page::Fragment;
-use super::sentence::told;
 
 /// How long a stream is silent at the most.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -41,7 +39,8 @@ pub async fn events(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
     let watch = shared.orders.watch(order.id).map_err(|error| ApiError::Order(order.id.to_string(), error))?;
     let at = shared.moment();
     let first = event(&order, &at)?;
-    let listener = Listener { watch, shown: Shown::of(&order, &at), shared };
+    let shown = lasting(&order, &at)?;
+    let listener = Listener { watch, shared, order, shown };
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, EVENT_STREAM)).insert_header((CACHE_CONTROL, KEEP_NOTHING));
     response.insert_header((UNBUFFERED, HeaderValue::from_static("no")));
@@ -52,20 +51,8 @@ pub async fn events(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
 struct Listener {
     watch: Watch,
     shared: Data<Shared>,
-    shown: Shown,
-}
-
-/// By what one showing is told from the next: the order has changed, or only its time has passed.
-#[derive(PartialEq, Eq)]
-struct Shown {
-    updated_at: Timestamp,
-    sentence: String,
-}
-
-impl Shown {
-    fn of(order: &Order, at: &Moment) -> Self {
-        Self { updated_at: order.updated_at, sentence: told(order, at).sentence }
-    }
+    order: Order,
+    shown: String,
 }
 
 fn news(first: Bytes, listener: Listener) -> impl Stream<Item = io::Result<Bytes>> {
@@ -78,22 +65,65 @@ fn news(first: Bytes, listener: Listener) -> impl Stream<Item = io::Result<Bytes
 impl Listener {
     /// What is sent next, at once or in time; nothing once the node ends.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let newer = Box::pin(self.watch.newer(self.shown.updated_at, SILENCE)).await;
-        let newer = newer.inspect_err(|error| tracing::debug!(%error, "a page is no longer kept up to date"));
-        let Some(order) = newer.map_err(io::Error::other)? else { return Ok(None) };
+        let news = Box::pin(self.watch.newer(self.order.updated_at, SILENCE)).await;
+        let news = news.inspect_err(|error| tracing::debug!(%error, "a page is no longer kept up to date"));
+        match news.map_err(io::Error::other)? {
+            News::Changed(order) => self.order = *order,
+            // Time has passed, which may be all it needs.
+            News::Nothing => {}
+            News::Closed => return Ok(None),
+        }
+        self.showing().map(Some).map_err(|error| io::Error::other(error.to_string()))
+    }
+
+    /// The page as it is by now, if it has become another.
+    fn showing(&mut self) -> Result<Bytes, ApiError> {
         let at = self.shared.moment();
-        let shown = Shown::of(&order, &at);
+        let shown = lasting(&self.order, &at)?;
         if shown == self.shown {
-            return Ok(Some(Bytes::from_static(STILL_HERE.as_bytes())));
+            return Ok(Bytes::from_static(STILL_HERE.as_bytes()));
         }
         self.shown = shown;
-        event(&order, &at).map(Some).map_err(|error| io::Error::other(error.to_string()))
+        event(&self.order, &at)
     }
+}
+
+/// By what one showing is told from the next: all but the countdown, which pages do themselves.
+fn lasting(order: &Order, at: &Moment) -> Result<String, ApiError> {
+    Ok(Fragment::of(order, at).but_for_the_countdown().render()?)
 }
 
 /// The changing part as an event.
 fn event(order: &Order, at: &Moment) -> Result<Bytes, ApiError> {
-    let html = Fragment::of(order, at).render().map_err(|error| ApiError::Broken(error.to_string().into()))?;
+    let html = Fragment::of(order, at).render()?;
     let lines: String = html.lines().map(|line| format!("data: {line}\n")).collect();
     Ok(Bytes::from(format!("{COME_AGAIN}{lines}\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sentence::tests::{asking_for_the_rest, moment, pending_order};
+    use super::*;
+    use crate::domain::lifecycle::LatePayments;
+
+    #[test]
+    fn a_passing_minute_is_no_news_and_the_end_of_the_window_is() {
+        let order = pending_order();
+        let at = |minutes| moment(minutes, LatePayments::Reopen);
+        let shown = |minutes| lasting(&order, &at(minutes)).unwrap();
+        assert_ne!(event(&order, &at(10)).unwrap(), event(&order, &at(11)).unwrap(), "the countdown is sent");
+        assert_eq!(shown(10), shown(59));
+        assert_ne!(shown(59), shown(60));
+    }
+
+    #[test]
+    fn an_address_that_is_given_up_is_news_though_the_sentence_stays() {
+        let order = asking_for_the_rest();
+        let at = |minutes| moment(minutes, LatePayments::Reopen);
+        let [while_watched, given_up] = [10, 20 * 24 * 60].map(|minutes| lasting(&order, &at(minutes)).unwrap());
+        let sentence = "0.2 ETH of your payment has arrived, and 0.3 ETH is missing.";
+        assert!(while_watched.contains(sentence) && while_watched.contains("id=\"address\""), "{while_watched}");
+        assert!(given_up.contains(sentence) && !given_up.contains("id=\"address\""), "{given_up}");
+        assert_ne!(while_watched, given_up);
+    }
 }

@@ -62,14 +62,19 @@ fn plus(total: IdempotencyTotals, (first_writes, replays, body_mismatches): (i64
     }
 }
 
+/// How many rows are looked at for the busiest accounts: each writer has one of its own for each account.
+const BUSIEST_ROWS_MAX: i64 = 1_000;
+
 /// The accounts whose keys came with another body most often, then those with the most replays.
 ///
-/// The largest rows are found by the index, and summed with those of the other writers.
-pub async fn idempotency_busiest(conn: &mut Conn, limit: i64) -> Result<Vec<AccountUsage>, StoreError> {
+/// The largest rows are found by the index, and summed with those of the other writers before any account is left
+/// out.
+pub async fn idempotency_busiest(conn: &mut Conn, limit: usize) -> Result<Vec<AccountUsage>, StoreError> {
     use idempotency_totals as t;
     // Spelled out, as the index is: bound values would not show that the index holds them all.
     let replayed = t::table.filter(sql::<Bool>("replays > 0 and account_id <> ''"));
-    let largest = replayed.order((t::body_mismatches.desc(), t::replays.desc())).limit(limit).select(t::account_id);
+    let largest = replayed.order((t::body_mismatches.desc(), t::replays.desc())).limit(BUSIEST_ROWS_MAX);
+    let largest = largest.select(t::account_id);
     let mut accounts: Vec<String> = largest.load(conn).await?;
     accounts.sort_unstable();
     accounts.dedup();
@@ -89,6 +94,7 @@ pub async fn idempotency_busiest(conn: &mut Conn, limit: i64) -> Result<Vec<Acco
     };
     let mut busiest: Vec<AccountUsage> = sums.into_iter().map(usage).collect::<Result<_, StoreError>>()?;
     busiest.sort_by_key(|usage| Reverse((usage.totals.body_mismatches, usage.totals.replays)));
+    busiest.truncate(limit);
     Ok(busiest)
 }
 

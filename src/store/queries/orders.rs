@@ -27,6 +27,13 @@ async fn load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError>
     with_details(conn, rows).await
 }
 
+/// When an order last changed.
+pub async fn order_updated_at(conn: &mut Conn, id: OrderId) -> Result<Option<Timestamp>, StoreError> {
+    // No `first`: with a limit, SQLite would have to parse it each time.
+    let at = orders::table.find(id.to_string()).select(orders::updated_at).get_result(conn).await.optional()?;
+    Ok(at.map(Timestamp::from_micros))
+}
+
 /// The rows as orders, in the same order, each with its log and payments.
 pub async fn with_details(conn: &mut Conn, rows: Vec<OrderRow>) -> Result<Vec<Order>, StoreError> {
     if rows.is_empty() {

@@ -109,8 +109,10 @@ pub async fn pending_ages(conn: &mut Conn, now: Timestamp, pay_window: Span) -> 
 
 async fn read_ages(conn: &mut Conn, now: Timestamp, pay_window: Span) -> Result<PendingAges, StoreError> {
     let [hour, six_hours, day] = [1, 6, 24].map(|hours| now.before(Span::hours(hours)));
-    let in_window = pending_after(conn, now.before(pay_window)).await?;
     let under_1h = pending_after(conn, hour).await?;
+    // The usual window is an hour.
+    let window_begin = now.before(pay_window);
+    let in_window = if window_begin == hour { under_1h } else { pending_after(conn, window_begin).await? };
     let under_6h = pending_between(conn, six_hours, hour).await?;
     let under_24h = pending_between(conn, day, six_hours).await?;
     let (mut total, mut value) = (0_i64, Vec::new());

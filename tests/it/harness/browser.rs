@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::TestApp;
 use driver::{Driver, Session};
+pub use judges::valid_html;
 
 /// Browsers at a time: the machines that test have few cores. A test opens one.
 static SEATS: Semaphore = Semaphore::const_new(2);

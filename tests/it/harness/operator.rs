@@ -61,7 +61,7 @@ impl Operator {
         page.text
     }
 
-    /// Sends the form of a page, with the token that stands in it.
+    /// Sends the form of a page, with what stands hidden in it.
     pub async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.submit_to(path, path, fields).await
     }
@@ -70,7 +70,10 @@ impl Operator {
     pub async fn submit_to(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.page(page).await;
         let token = hidden(&page, "token");
-        let fields: Vec<_> = [("token", token.as_str())].into_iter().chain(fields.iter().copied()).collect();
+        let seen = between(&page, "name=\"seen\" value=\"", "\"").into_iter().next();
+        let seen = seen.iter().map(|seen| ("seen", seen.as_str()));
+        let hidden = [("token", token.as_str())].into_iter().chain(seen);
+        let fields: Vec<_> = hidden.chain(fields.iter().copied()).collect();
         self.post(path, &fields).await
     }
 

@@ -9,7 +9,7 @@ use crate::store::records::{
 };
 use crate::store::resend::Traced;
 
-use super::why::Names;
+use super::names::Names;
 
 /// How many records of a kind are shown; the API has the others.
 pub const SHOWN_MAX: usize = 25;
@@ -24,6 +24,7 @@ pub struct Facts {
     pub resolved: Vec<AttentionItem>,
     pub audit: Vec<AuditRecord>,
     pub names: Names,
+    pub pay_page: String,
 }
 
 impl Facts {
@@ -50,6 +51,7 @@ impl Facts {
             resolved,
             audit,
             names,
+            pay_page: shared.pay_links().await?.address(id),
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here guesses: every answer is asked of the functions that will judge the deed itself
 //! ([`decide`], [`topup`]), so a page never offers what would be refused. Between the page and the deed the
-//! order may move; then the deed is refused, and the page says so.
+//! order may change; then `actions.rs` refuses the deed, whatever it would come to by now, and the page is drawn anew.
 
 use crate::actors::OrderError;
 use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, ProviderWord, Witness};

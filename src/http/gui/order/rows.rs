@@ -11,10 +11,11 @@ use crate::http::gui::moment::Moment;
 use crate::store::records::{AttentionItem, AuditRecord, KeptIpn, SecretAge};
 use crate::store::resend::Traced;
 
-use super::why::Names;
+use super::excerpts::{Allowance, Excerpt};
+use super::names::Names;
 
 /// A line of the order's log.
-pub struct Step {
+pub struct TimelineRow {
     pub seq: i64,
     pub status: &'static str,
     pub source: &'static str,
@@ -26,7 +27,7 @@ pub struct Step {
     pub provider_at: Option<Moment>,
 }
 
-impl Step {
+impl TimelineRow {
     pub fn of(event: &OrderEvent, names: &Names, now: Timestamp) -> Self {
         Self {
             seq: event.seq,
@@ -43,13 +44,13 @@ impl Step {
 }
 
 /// A payment of the ledger, with its times.
-pub struct Paid<'a> {
+pub struct PaymentRow<'a> {
     pub row: payments::Row<'a>,
     pub first_seen: Moment,
     pub provider_at: Option<Moment>,
 }
 
-impl<'a> Paid<'a> {
+impl<'a> PaymentRow<'a> {
     pub fn of(row: payments::Row<'a>, now: Timestamp) -> Self {
         let first_seen = Moment::new(row.first_seen_at, now);
         let provider_at = row.provider_at.map(|at| Moment::new(at, now));
@@ -58,26 +59,27 @@ impl<'a> Paid<'a> {
 }
 
 /// A verified IPN.
-pub struct Received {
+pub struct IpnRow<'a> {
     pub at: Moment,
     pub again: Option<Moment>,
-    pub ipn: KeptIpn,
+    pub ipn: &'a KeptIpn,
+    pub body: Excerpt,
     pub secret: &'static str,
 }
 
-impl Received {
-    pub fn of(ipn: &KeptIpn, now: Timestamp) -> Self {
+impl<'a> IpnRow<'a> {
+    pub fn of(ipn: &'a KeptIpn, now: Timestamp, room: &mut Allowance) -> Self {
         let secret = match ipn.verified_secret {
             SecretAge::Current => "current secret",
             SecretAge::Previous => "previous secret",
         };
         let again = (ipn.times_seen > 1).then(|| Moment::new(ipn.last_received_at, now));
-        Self { at: Moment::new(ipn.received_at, now), again, ipn: ipn.clone(), secret }
+        Self { at: Moment::new(ipn.received_at, now), again, ipn, body: room.excerpt(&ipn.raw_body), secret }
     }
 }
 
 /// A webhook delivery.
-pub struct Delivered {
+pub struct DeliveryRow {
     pub id: String,
     pub event: &'static str,
     pub event_id: String,
@@ -88,17 +90,18 @@ pub struct Delivered {
     pub delivered: Option<Moment>,
     pub next: Option<Moment>,
     pub answer: Option<i64>,
-    pub excerpt: Option<String>,
+    pub excerpt: Option<Excerpt>,
     pub error: Option<String>,
     /// Why it cannot be sent again.
     pub stays: Option<String>,
 }
 
-impl Delivered {
-    pub fn of(found: &Traced, now: Timestamp) -> Self {
+impl DeliveryRow {
+    pub fn of(found: &Traced, now: Timestamp, room: &mut Allowance) -> Self {
         let delivery = &found.delivery;
         // Whoever attempts it may be gone for good: that is only known when it is asked for.
         let stays = judge(Wish::Replay, delivery.status, found.standing).err();
+        let excerpt = delivery.last_response_excerpt.as_ref().filter(|excerpt| !excerpt.is_empty());
         let stays = stays.filter(|why| *why != NotMoved::InFlight);
         Self {
             id: delivery.id.to_string(),
@@ -111,7 +114,7 @@ impl Delivered {
             delivered: delivery.delivered_at.map(|at| Moment::new(at, now)),
             next: delivery.next_attempt_at.map(|at| Moment::new(at, now)),
             answer: delivery.last_response_status,
-            excerpt: delivery.last_response_excerpt.clone().filter(|excerpt| !excerpt.is_empty()),
+            excerpt: excerpt.map(|excerpt| room.excerpt(excerpt)),
             error: delivery.last_error.clone(),
             stays: stays.map(|why| ApiError::from(why).to_string()),
         }
@@ -119,7 +122,7 @@ impl Delivered {
 }
 
 /// Something that was raised about the order.
-pub struct Raised {
+pub struct AttentionRow {
     pub id: String,
     pub kind: &'static str,
     pub payment_id: Option<String>,
@@ -134,15 +137,15 @@ pub struct Raised {
 pub struct Resolved {
     pub at: Moment,
     pub by: String,
-    pub note: String,
+    pub note: Excerpt,
 }
 
-impl Raised {
-    pub fn of(item: &AttentionItem, names: &Names, now: Timestamp) -> Self {
+impl AttentionRow {
+    pub fn of(item: &AttentionItem, names: &Names, now: Timestamp, room: &mut Allowance) -> Self {
         let resolution = item.resolution.as_ref().map(|resolution| Resolved {
             at: Moment::new(resolution.at, now),
             by: names.of(resolution.by),
-            note: resolution.note.clone(),
+            note: room.excerpt(&resolution.note),
         });
         Self {
             id: item.id.to_string(),
@@ -176,22 +179,22 @@ fn numbers(item: &AttentionItem) -> Option<String> {
 }
 
 /// An operator's write on the order.
-pub struct Written {
+pub struct AuditRow {
     pub at: Moment,
     pub action: String,
-    pub input: String,
-    pub result: String,
+    pub input: Excerpt,
+    pub result: Excerpt,
     pub by: String,
     pub ip: Option<String>,
 }
 
-impl Written {
-    pub fn of(entry: &AuditRecord, names: &Names, now: Timestamp) -> Self {
+impl AuditRow {
+    pub fn of(entry: &AuditRecord, names: &Names, now: Timestamp, room: &mut Allowance) -> Self {
         Self {
             at: Moment::new(entry.at, now),
             action: entry.action.clone(),
-            input: entry.input.clone(),
-            result: entry.result.clone(),
+            input: room.excerpt(&entry.input),
+            result: room.excerpt(&entry.result),
             by: names.of(entry.actor),
             ip: entry.ip.clone(),
         }

@@ -3,32 +3,14 @@
 //! It is what support reads first, and often reads out: so it names the times and amounts that are known, and
 //! claims nothing beside them. It decides nothing.
 
-use std::collections::HashMap;
-
 use crate::domain::evidence::{ProviderWord, WitnessKind};
-use crate::domain::ids::KeyId;
 use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Status, StatusName};
 use crate::domain::time::Timestamp;
 use crate::domain::topup;
 use crate::http::gui::moment::{Moment, length};
 
-/// What operators' keys are called.
-#[derive(Default)]
-pub struct Names(HashMap<String, String>);
-
-impl Names {
-    /// These names, each with its key's id.
-    pub fn new(named: Vec<(String, String)>) -> Self {
-        Self(named.into_iter().collect())
-    }
-
-    /// Who did something: a key by its name, else by its id; without a key, the command line.
-    pub fn of(&self, key: Option<KeyId>) -> String {
-        let Some(key) = key.map(|key| key.to_string()) else { return "the command line".to_owned() };
-        self.0.get(&key).map_or_else(|| key.clone(), |name| format!("key \u{201c}{name}\u{201d}"))
-    }
-}
+use super::names::Names;
 
 /// The answer to "why is my order in this state?".
 pub fn why(order: &Order, names: &Names, now: Timestamp) -> String {

@@ -15,7 +15,7 @@ fn at(minutes: i64) -> Timestamp {
     Timestamp::from_millis(1_778_587_200_000).after(Span::minutes(minutes))
 }
 
-fn moment(minutes: i64, late_payments: LatePayments) -> Moment {
+pub fn moment(minutes: i64, late_payments: LatePayments) -> Moment {
     let rules = Rules { tolerance_basis_points: 100, late_payments, zero_received: ZeroReceived::Short };
     Moment { now: at(minutes), rules }
 }
@@ -72,6 +72,17 @@ fn pending() -> Status {
 
 fn failed(reason: FailureReason) -> Status {
     Status::Failed { reason }
+}
+
+/// An order that waits for its payment, for an hour.
+pub fn pending_order() -> Order {
+    order(pending(), vec![bound("waiting", None)])
+}
+
+/// An order of which part has arrived, and the rest is asked for.
+pub fn asking_for_the_rest() -> Order {
+    let rest = Payment { pay_amount: Some(amount("0.3")), ..payment("2", Role::Own, "waiting", None) };
+    order(Status::Partial, vec![bound("partially_paid", Some("0.2")), rest])
 }
 
 fn said(order: &Order) -> String {
@@ -142,8 +153,7 @@ fn what_is_missing_is_told_to_the_last_digit() {
 
 #[test]
 fn the_rest_is_sent_to_where_an_operator_asked_for_it_and_only_while_it_is_watched() {
-    let rest = Payment { pay_amount: Some(amount("0.3")), ..payment("2", Role::Own, "waiting", None) };
-    let order = order(Status::Partial, vec![bound("partially_paid", Some("0.2")), rest]);
+    let order = asking_for_the_rest();
     assert_eq!(advised(&order), "Please send the rest to the address below.");
     let asked = asked_for(&order, &moment(10, LatePayments::Reopen)).map(|payment| payment.id.to_string());
     assert_eq!(asked.as_deref(), Some("2"));

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::catalogue::ProductCode;
-use crate::domain::ids::{AccountId, OrderId, PaymentId};
+use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::{Ledger, OtherMoney, Payment, Role};
 use crate::domain::money::{Currency, Price};
 use crate::domain::order::{NewOrder, Source};

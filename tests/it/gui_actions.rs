@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::deliveries::{catch_up, endpoint, set, stand, told as paid_and_told};
 use crate::engines::Engine;
-use crate::harness::operator::{Operator, between, read};
+use crate::harness::operator::{Operator, between, hidden, read};
 use crate::harness::responder::{Responder, Said};
 use crate::harness::{Answer, TestApp, order_body, told};
 use crate::top_up::{made, provided};
@@ -20,6 +20,8 @@ on_both_engines![
     an_item_is_resolved_on_its_own_order_s_page,
     a_webhook_is_sent_again_from_its_own_order_s_page,
     a_form_from_elsewhere_does_nothing,
+    what_was_decided_over_an_older_page_is_refused,
+    two_notes_do_not_overwrite_each_other_unseen,
     what_is_refused_is_said_on_the_page_with_the_form_as_it_was,
 ];
 
@@ -236,7 +238,8 @@ async fn a_form_from_elsewhere_does_nothing(engine: Engine) {
     let page = operator.page(&path(&order)).await;
     let token = between(&page, "name=\"token\" value=\"", "\"").remove(0);
     let form = [("act", "note"), ("internal_note", "Gotcha.")];
-    let with_token: Vec<_> = form.into_iter().chain([("token", token.as_str())]).collect();
+    let seen = hidden(&page, "seen");
+    let with_token: Vec<_> = form.into_iter().chain([("token", token.as_str()), ("seen", seen.as_str())]).collect();
     assert_eq!(operator.post(&path(&order), &form).await.code(), 403);
     assert_eq!(operator.post_from("https://evil.example", &path(&order), &with_token).await.code(), 403);
     let other = app.signed_in().await;
@@ -246,6 +249,59 @@ async fn a_form_from_elsewhere_does_nothing(engine: Engine) {
     assert!(!led.text.contains("The note is saved"), "{}", led.text);
     assert_eq!(app.look(&order).await["internal_note"], Value::Null);
     assert_eq!(operator.post(&path(&order), &with_token).await.code(), 303);
+}
+
+const OUTDATED: &str = "The order has changed since you opened this page. Look at it as it is now, and decide again.";
+
+async fn what_was_decided_over_an_older_page_is_refused(engine: Engine) {
+    let app = TestApp::spawn_with(engine, |settings| settings.sweeper.automatic = false).await;
+    let operator = app.signed_in().await;
+    let order = app.order().await;
+    assert_eq!(told(&app, &order, ["np_1", "partially_paid"], json!({ "actually_paid": 0.4 })).await, "partial");
+    let page = operator.page(&path(&order)).await;
+    let (token, seen) = (hidden(&page, "token"), hidden(&page, "seen"));
+    assert_eq!(told(&app, &order, ["np_1", "partially_paid"], json!({ "actually_paid": 0.45 })).await, "partial");
+    let accept = [("act", "accept"), ("reason", "Ticket 4711 & 20 % short")];
+    let replay = [("act", "replay"), ("payment_id", "np_1"), ("provider_status", "failed")];
+    let short: [&[(&str, &str)]; 5] =
+        [&accept, &replay, &[("act", "rest")], &[("act", "expire")], &[("act", "note"), ("internal_note", "Mine.")]];
+    for form in short {
+        for seen in [seen.as_str(), ""] {
+            let fields = [&[("token", token.as_str()), ("seen", seen)], form].concat();
+            let refused = operator.post(&path(&order), &fields).await;
+            assert_eq!((refused.code(), alert(&refused)), (409, OUTDATED.to_owned()), "{form:?}");
+            assert_ne!(hidden(&refused.text, "seen"), seen, "it is drawn as it is now");
+            assert!(read(&refused.text).contains("0.45 of 0.5 ETH arrived"), "{}", refused.text);
+        }
+    }
+    assert_eq!(app.look(&order).await["status"], "partial");
+    assert_eq!(audited(&app).await, Value::Null, "nothing was done");
+    let fields = [&[("token", token.as_str()), ("seen", seen.as_str())], accept.as_slice()].concat();
+    let refused = operator.post(&path(&order), &fields).await;
+    assert!(refused.text.contains("value=\"Ticket 4711 &#38; 20 % short\""), "{}", refused.text);
+    let now = hidden(&refused.text, "seen");
+    let fields = [&[("token", token.as_str()), ("seen", now.as_str())], accept.as_slice()].concat();
+    assert_eq!(operator.post(&path(&order), &fields).await.code(), 303, "who has seen it may decide");
+    assert_eq!(app.look(&order).await["status"], "paid");
+}
+
+async fn two_notes_do_not_overwrite_each_other_unseen(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let [one, other] = [app.signed_in().await, app.signed_in().await];
+    let order = app.order().await;
+    let page = one.page(&path(&order)).await;
+    does(&other, &order, &[("act", "note"), ("internal_note", "Asked the bank.")]).await;
+    let (token, seen) = (hidden(&page, "token"), hidden(&page, "seen"));
+    let note = [("act", "note"), ("internal_note", "Asked Ada."), ("token", &token), ("seen", &seen)];
+    let refused = one.post(&path(&order), &note).await;
+    assert_eq!((refused.code(), alert(&refused)), (409, OUTDATED.to_owned()));
+    let text = read(&refused.text);
+    assert!(text.contains("Asked Ada.") && text.contains("what saving replaces: Asked the bank."), "{text}");
+    assert_eq!(app.look(&order).await["internal_note"], "Asked the bank.");
+    let seen = hidden(&refused.text, "seen");
+    let note = [("act", "note"), ("internal_note", "Bank and Ada."), ("token", &token), ("seen", &seen)];
+    assert_eq!(one.post(&path(&order), &note).await.code(), 303);
+    assert_eq!(app.look(&order).await["internal_note"], "Bank and Ada.");
 }
 
 async fn what_is_refused_is_said_on_the_page_with_the_form_as_it_was(engine: Engine) {

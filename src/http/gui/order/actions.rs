@@ -1,4 +1,7 @@
 //! What the forms of an order's page do: each is the admin API's own function, with its rules and its audit row.
+//!
+//! Whoever moves or annotates an order from its page has decided by what that showed. So those forms carry the
+//! order's last change, and are refused if there was another since.
 
 use serde_json::Value;
 
@@ -8,7 +11,7 @@ use crate::domain::order::FailureReason;
 use crate::domain::webhook::resend::Wish;
 use crate::http::Shared;
 use crate::http::admin::{accept, apply_ipn, attention, internal_note, sweep, top_up, webhook_deliveries};
-use crate::http::error::{ApiError, DeliveryRefusal};
+use crate::http::error::{ApiError, DeliveryRefusal, FormRefusal};
 use crate::http::extract::Operator;
 use crate::http::fields::Fields;
 use crate::http::gui::form::Form;
@@ -20,7 +23,11 @@ use super::facts::Facts;
 ///
 /// # Errors
 /// 400, 404, 409 or 503.
-pub async fn done(shared: &Shared, operator: &Operator, id: OrderId, form: &Form) -> Result<&'static str, ApiError> {
+pub async fn perform(shared: &Shared, operator: &Operator, id: OrderId, form: &Form) -> Result<&'static str, ApiError> {
+    // An item and a delivery are judged by their own state; nothing else is decided without the order.
+    if !matches!(form.raw("act"), "resolve" | "resend") {
+        is_as_seen(shared, id, form).await?;
+    }
     let fields = |names: &[&str]| Fields::new(form.object(names));
     match form.raw("act") {
         "replay" => {
@@ -49,6 +56,19 @@ pub async fn done(shared: &Shared, operator: &Operator, id: OrderId, form: &Form
         "resolve" => resolved(shared, operator, id, form).await,
         "resend" => resent(shared, operator, id, form).await,
         _ => Err(ApiError::BadRequest("The form asks for nothing that this page knows.".into())),
+    }
+}
+
+/// Refuses a form if the order has changed since its page was shown.
+///
+/// This is looked up right before the deed, not within it: the commands of the order's actor are the API's, which
+/// shows no page. What comes in the moment between is judged by the rules of the deed alone.
+async fn is_as_seen(shared: &Shared, id: OrderId, form: &Form) -> Result<(), ApiError> {
+    let order = shared.store.order_load(id).await?.ok_or_else(|| ApiError::NoSuchOrder(id.to_string()))?;
+    if form.raw("seen") == order.updated_at.millis().to_string() {
+        Ok(())
+    } else {
+        Err(ApiError::Form(FormRefusal::Outdated))
     }
 }
 
