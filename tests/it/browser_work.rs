@@ -89,7 +89,7 @@ async fn what_waits_for_somebody_is_seen_to_and_stands_on_the_audit_log(engine: 
     browser.arrives("/admin/dead-letters").await;
     assert_eq!(browser.texts(".card").await.len(), 2);
     app.clock.advance(Span::seconds(1));
-    browser.click_in(&format!("form[action*='{first}']"), "Requeue").await;
+    browser.click(&format!("[formaction='/admin/dead-letters/{first}/requeue']")).await;
     browser.arrives("/admin/dead-letters?done=requeued").await;
     browser.shows("The webhook is queued again with a fresh schedule.").await;
     browser.click("Discard…").await;
