@@ -10,6 +10,8 @@ const rules = {
     "no-implicit-close": "off",
     // Blanks at the end of a line are the template's; nobody sees them.
     "no-trailing-whitespace": "off",
+    // Boxes of one kind share a name, and each sends its own value.
+    "form-dup-name": ["error", { shared: ["radio", "button", "reset", "submit", "checkbox"] }],
   },
 };
 

@@ -34,7 +34,8 @@ async function fetched(address) {
     const response = await fetch(address, { headers: { accept: "text/html" } });
     if (response.redirected) {
       location.reload();
-      return null;
+      // This page is left: nothing more is to happen on it.
+      await new Promise(() => {});
     }
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     return response.ok ? page : null;
