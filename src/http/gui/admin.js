@@ -23,12 +23,13 @@ async function copy(button) {
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 }
 
-// Another page of ours as a document, none if there is no answer; a session that has ended leads to the door.
+// Another page of ours as a document, none if there is no answer. If the session has ended we are led to the door,
+// from there back to what was asked for, and nobody waits here any longer.
 async function fetched(address) {
   const response = await fetch(address, { headers: { accept: "text/html" } }).catch(() => null);
   if (response?.redirected) {
-    location.reload();
-    return null;
+    location.href = response.url;
+    return new Promise(() => {});
   }
   return response?.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
 }
