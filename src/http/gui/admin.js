@@ -28,13 +28,14 @@ function isPlain(event) {
   return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
 }
 
-// Another page of ours as a document, or null; a session that has ended leads to the door.
+// Another page of ours as a document, or null. If the session has ended we are led to the door, and from there back to
+// what was asked for.
 async function fetched(address) {
   try {
     const response = await fetch(address, { headers: { accept: "text/html" } });
     if (response.redirected) {
-      location.reload();
-      // This page is left: nothing more is to happen on it.
+      location.href = response.url;
+      // This page is left: nobody waits here any longer.
       await new Promise(() => {});
     }
     const page = new DOMParser().parseFromString(await response.text(), "text/html");

@@ -184,7 +184,7 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
         paid: order.paid_at().map(at),
         owed: order.owed.as_ref().map(ToString::to_string),
         received: order.ledger.received().to_string(),
-        missing: topup::missing(order).map(|missing| missing.to_string()),
+        missing: topup::missing(order).filter(|missing| !missing.is_zero()).map(|missing| missing.to_string()),
         coin: coin.to_uppercase(),
         offers: offers(order, asker),
         bound: payments::ledger_of(order).into_iter().find(|row| row.role == "bound"),
