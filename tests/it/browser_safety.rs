@@ -80,35 +80,8 @@ async fn what_others_wrote_is_shown_and_never_run(engine: Engine) {
     let [order, pay] = written_by_others(&app, &sink).await;
     app.clock.advance(Span::minutes(1));
     let other = app.order().await;
-    let evil = EVIL.replace('\'', "''");
     let Some(browser) = at_the_orders(&app).await else { return };
-
-    // Beside the list: what is there, and what an operator writes.
-    harmless(&browser, 3).await;
-    browser.click(&order).await;
-    browser.shows("Timeline").await;
-    harmless(&browser, 12).await;
-    browser.fill("Internal note", &format!("</textarea>{EVIL}")).await;
-    browser.click("Save note").await;
-    browser.shows("The note is saved.").await;
-    harmless(&browser, 14).await;
-    browser.fill_in("#attention ~ .items > li:first-child", "What was found and done", EVIL).await;
-    browser.click_in("#attention ~ .items > li:first-child form", "Resolve").await;
-    browser.shows("The item is resolved.").await;
-    harmless(&browser, 14).await;
-    browser.press("Escape").await;
-    // The list behind is refreshed by itself after a change, and then once more.
-    browser.shows("Refreshed at").await;
-    browser.script("document.querySelector('[data-refreshed]').textContent = ''").await;
-    set(&app, &format!("update orders set product = '{evil}' where id = '{other}'"));
-    browser.script("refresh(document.querySelector('a[data-refresh]'))").await;
-    browser.shows("Refreshed at").await;
-    harmless(&browser, 4).await;
-    browser.go("/admin/orders?limit=1").await;
-    browser.click("Load more").await;
-    browser.until("document.querySelectorAll('#rows > tr').length === 2").await;
-    harmless(&browser, 4).await;
-
+    beside_the_list(&app, &browser, [&order, &other]).await;
     for (path, seen) in [
         (format!("/admin/orders/{order}"), 14),
         (pay, 0),
@@ -124,6 +97,35 @@ async fn what_others_wrote_is_shown_and_never_run(engine: Engine) {
         harmless(&browser, seen).await;
     }
     in_an_address(&browser).await;
+}
+
+/// What is there, what an operator writes, and what scripts of ours put there.
+async fn beside_the_list(app: &TestApp, browser: &Browser, [order, other]: [&str; 2]) {
+    let evil = EVIL.replace('\'', "''");
+    harmless(browser, 3).await;
+    browser.click(order).await;
+    browser.shows("Timeline").await;
+    harmless(browser, 12).await;
+    browser.fill("Internal note", &format!("</textarea>{EVIL}")).await;
+    browser.click("Save note").await;
+    browser.shows("The note is saved.").await;
+    harmless(browser, 14).await;
+    browser.fill_in("#attention ~ .items > li:first-child", "What was found and done", EVIL).await;
+    browser.click_in("#attention ~ .items > li:first-child form", "Resolve").await;
+    browser.shows("The item is resolved.").await;
+    harmless(browser, 14).await;
+    browser.press("Escape").await;
+    // The list behind is refreshed by itself after a change, and then once more.
+    browser.shows("Refreshed at").await;
+    browser.script("document.querySelector('[data-refreshed]').textContent = ''").await;
+    set(app, &format!("update orders set product = '{evil}' where id = '{other}'"));
+    browser.script("refresh(document.querySelector('a[data-refresh]'))").await;
+    browser.shows("Refreshed at").await;
+    harmless(browser, 4).await;
+    browser.go("/admin/orders?limit=1").await;
+    browser.click("Load more").await;
+    browser.until("document.querySelectorAll('#rows > tr').length === 2").await;
+    harmless(browser, 4).await;
 }
 
 /// What stands in an address is anybody's word.
