@@ -3,6 +3,7 @@
 //! The pages show what the API answers, and what is done on them is audited as the API audits it.
 
 use crypto_orders::domain::time::Span;
+use crypto_orders::provider::simulator::{Pace, Scenario, Target};
 use reqwest::Method;
 use serde_json::json;
 
@@ -137,13 +138,23 @@ async fn the_provider_is_asked_before_a_sweep_and_nothing_moves_by_asking(engine
     })
     .await;
     let operator = app.signed_in().await;
-    let order = app.order().await;
-    app.clock.advance(Span::minutes(61));
+    let (unpaid, paid) = (app.order().await, app.order().await);
+    app.simulator().pay(Target::Order(&paid), Scenario::Silent, Pace::AsScripted).expect("a plan");
+    app.advance(Span::minutes(61)).await;
+    let ticked = |page: &str| {
+        let rows = between(page, "name=\"order\" value=\"", ">");
+        let ticked = rows.iter().filter(|row| row.ends_with(" checked"));
+        ticked.filter_map(|row| row.split('"').next().map(str::to_owned)).collect::<Vec<_>>()
+    };
     let page = operator.page("/admin/sweep?ask=0").await;
-    assert!(page.contains(&order) && page.contains(">not asked<") && page.contains(" checked>"), "{page}");
+    assert_eq!(ticked(&page), [unpaid.as_str(), &paid], "nobody knows better");
+    assert!(page.contains(">not asked<"), "{page}");
     let page = operator.page("/admin/sweep").await;
-    assert!(!page.contains(">not asked<") && !page.contains("no answer") && page.contains(" checked>"), "{page}");
-    assert_eq!(app.steps(&order).await, ["pending/create"]);
+    assert_eq!(ticked(&page), [unpaid.as_str()], "what there is money for is not swept unless somebody insists");
+    assert!(page.contains(">waiting<") && page.contains("received: do not sweep, replay its IPN"), "{page}");
+    for order in [&unpaid, &paid] {
+        assert_eq!(app.steps(order).await, ["pending/create"]);
+    }
 }
 
 async fn a_sweep_never_reaches_into_the_pay_window(engine: Engine) {
