@@ -225,8 +225,8 @@ async function submitInDrawer(dialog, form) {
   }
   const page = new DOMParser().parseFromString(text, "text/html");
   if (response.redirected && !page.getElementById("order")) {
-    // The session has ended, and this is the door.
-    location.reload();
+    // The session has ended, and this is the door: from there one comes back to the order.
+    location.href = address;
     return;
   }
   fillDrawer(dialog, page, address);
