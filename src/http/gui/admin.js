@@ -180,6 +180,8 @@ async function openDrawer(link) {
   const dialog = drawer();
   fillDrawer(dialog, page, link.href);
   dialog.showModal();
+  // It is the same drawer as before, and stands where the last order was left.
+  dialog.scrollTop = 0;
 }
 
 function fillDrawer(dialog, page, address) {
