@@ -305,7 +305,7 @@ async fn the_keys_of_an_account_are_those_of_the_api_page_by_page(engine: Engine
     let more = more.expect("more").replace("&#38;", "&");
     let page = operator.page(&more).await;
     let line = &rows(&page)[1];
-    assert_eq!((&line[..2], &line[3..5]), (&row(&["k-1", &first])[..], &row(&["1", "1 look"])[..]));
+    assert_eq!((&line[..2], &line[3..5]), (&row(&["k-1", &first])[..], &row(&["1", "1 check"])[..]));
     assert!(
         line[2].starts_with("2026-05-12 12:00:00 UTC") && line[5].starts_with("2026-05-12 12:00:05 UTC"),
         "{line:?}"
