@@ -68,8 +68,8 @@ async fn what_concerns_no_order_is_raised_once_for_all_of_them(engine: Engine) {
     let database = fresh(engine).await;
     at(&database.url).run(&["seed", "--orders", "1500", "--seed", "7", "--until", UNTIL, "--json"]).printed();
     let raised =
-        database.sql("select count(*) || ' ' || max(order_id) from attention_items where kind = 'ipn_silence'");
-    assert_eq!(raised, "1 ");
+        database.sql("select count(*) || '/' || max(order_id) || '/' from attention_items where kind = 'ipn_silence'");
+    assert_eq!(raised, "1//");
     let times: u32 =
         database.sql("select max(count) from attention_items where kind = 'ipn_silence'").parse().expect("a number");
     assert!(1 < times, "one item for {times} moves");
