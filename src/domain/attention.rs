@@ -3,6 +3,8 @@
 //! A transition carries its attention in its own transaction. There is one open item per (kind, order,
 //! payment), with a count and its first and last time (contract, section 2).
 
+mod sentences;
+
 use super::ids::{OrderId, PaymentId};
 
 /// Why an operator should look. The names are the contract's (section 2).
@@ -36,11 +38,17 @@ pub enum AttentionKind {
     IpnSilence,
     /// The provider refused to create a payment.
     CreateRefused,
+    /// A late payment is worth less than the price.
+    WorthLess,
+    /// No payment could be made for the order yet.
+    OrderWithoutAddress,
+    /// An operator's word was applied against the provider's.
+    ForcedReplay,
 }
 
 impl AttentionKind {
     /// All kinds, in the contract's order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::LatePayment,
         Self::PaymentMismatch,
         Self::PriceMismatch,
@@ -55,6 +63,9 @@ impl AttentionKind {
         Self::UnmatchedIpn,
         Self::IpnSilence,
         Self::CreateRefused,
+        Self::WorthLess,
+        Self::OrderWithoutAddress,
+        Self::ForcedReplay,
     ];
 
     /// Reads a name exactly.
@@ -81,6 +92,9 @@ impl AttentionKind {
             Self::UnmatchedIpn => "unmatched_ipn",
             Self::IpnSilence => "ipn_silence",
             Self::CreateRefused => "create_refused",
+            Self::WorthLess => "worth_less",
+            Self::OrderWithoutAddress => "order_without_address",
+            Self::ForcedReplay => "forced_replay",
         }
     }
 }

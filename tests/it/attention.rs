@@ -1,5 +1,6 @@
 //! What was raised to the operator: the list, its filters and pages, and how an item is disposed of, once.
 
+use crypto_orders::domain::attention::AttentionKind;
 use crypto_orders::domain::time::Span;
 use futures_util::future::{join, join_all};
 use reqwest::Method;
@@ -69,13 +70,15 @@ async fn an_item_is_shown_with_everything_that_is_known_of_it(engine: Engine) {
     let ids: Vec<String> = items.iter().map(|item| text(item, "id")).collect();
     assert!(ids.iter().all(|id| id.len() == 40 && id.starts_with("att_")), "{ids:?}");
     let unmatched = json!({
-        "id": ids[0], "kind": "unmatched_ipn", "order_id": null, "payment_id": "1003", "count": 1,
+        "id": ids[0], "kind": "unmatched_ipn",
+        "next_action": AttentionKind::UnmatchedIpn.next_action(), "order_id": null, "payment_id": "1003", "count": 1,
         "payment": null, "owed": null, "owed_coin": null,
         "first_at": "2026-05-12T12:00:07.000Z", "last_at": "2026-05-12T12:00:07.000Z", "state": "open",
         "resolved_at": null, "resolved_by": null, "resolution_note": null,
     });
     let mismatched = json!({
-        "id": ids[1], "kind": "payment_mismatch", "order_id": order, "payment_id": "1002", "count": 2,
+        "id": ids[1], "kind": "payment_mismatch",
+        "next_action": AttentionKind::PaymentMismatch.next_action(), "order_id": order, "payment_id": "1002", "count": 2,
         "payment": null, "owed": "0.5", "owed_coin": "eth",
         "first_at": "2026-05-12T12:00:00.000Z", "last_at": "2026-05-12T12:00:07.000Z", "state": "open",
         "resolved_at": null, "resolved_by": null, "resolution_note": null,

@@ -2,6 +2,7 @@
 //!
 //! The pages show what the API answers, and what is done on them is audited as the API audits it.
 
+use crypto_orders::domain::attention::AttentionKind;
 use crypto_orders::domain::time::Span;
 use crypto_orders::provider::simulator::{Pace, Scenario, Target};
 use reqwest::Method;
@@ -40,9 +41,12 @@ async fn what_needs_somebody_is_shown_with_its_meaning_and_resolved_once(engine:
     let item = app.walk("/v1/admin/crypto-orders/attention", 9).await.remove(0);
     let id = item["id"].as_str().expect("an id");
     let page = operator.page("/admin/attention?kind=underpaid").await;
-    for shown in [order.as_str(), "Less arrived than is owed.", "0.25 eth of 0.5 eth", "the provider said finished"] {
+    let [meaning, next] = [AttentionKind::Underpaid.meaning(), AttentionKind::Underpaid.next_action()];
+    for shown in [order.as_str(), meaning, next, "0.25 eth of 0.5 eth", "the provider said finished"] {
         assert!(page.contains(shown), "{shown}: {page}");
     }
+    let page = operator.page(&format!("/admin/orders/{order}")).await;
+    assert!(page.contains(meaning) && page.contains(next), "{page}");
     assert!(operator.page("/admin/attention?kind=overpaid").await.contains("Nothing needs anybody."));
     let path = format!("/admin/attention/{id}/resolve");
     let empty = operator.submit_to("/admin/attention", &path, &[("note", "  ")]).await;

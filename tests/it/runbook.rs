@@ -217,6 +217,7 @@ async fn money_that_needs_a_decision_is_shown_and_accepted(engine: Engine) {
     let open = paste_json(&app, &case, command(MONEY, "/attention\"")).await;
     let raised = &open["data"][0];
     assert_eq!((&raised["kind"], &raised["order_id"]), (&json!("underpaid"), &json!(case.order)), "{open}");
+    assert_eq!(raised["next_action"], AttentionKind::Underpaid.next_action(), "{open}");
     let accepted = paste_json(&app, &case, command(MONEY, "/accept")).await;
     assert_eq!(accepted["status"], "paid", "{accepted}");
     app.advance(Span::minutes(1)).await;
@@ -308,15 +309,19 @@ fn every_situation_says_where_it_is_on_the_web_pages() {
 }
 
 #[test]
-fn every_kind_of_attention_has_its_row() {
+fn every_kind_of_attention_has_its_row_and_its_next_action() {
     let (_, table) = PAGE.split_once("| `kind` | what happened | what to do |\n|---|---|---|\n").expect("the table");
     let rows = table.lines().map_while(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
-    let named: Vec<&str> = rows
+    let told: Vec<(&str, &str)> = rows
         .map(|row| {
             let cells: Vec<&str> = row.split(" | ").collect();
             assert!(cells.len() == 3 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
-            cells[0].trim_end_matches('`')
+            (cells[0].trim_end_matches('`'), cells[2])
         })
         .collect();
-    assert_eq!(named, AttentionKind::ALL.map(AttentionKind::as_str));
+    let kinds: Vec<&str> = told.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, AttentionKind::ALL.map(AttentionKind::as_str));
+    for ((kind, action), known) in told.iter().zip(AttentionKind::ALL) {
+        assert!(action.starts_with(known.next_action()), "{kind}: {action}\nThe service says: {}", known.next_action());
+    }
 }

@@ -61,6 +61,11 @@ pub struct Item {
     pub id: AttentionId,
     #[schema(value_type = AttentionKind)]
     pub kind: &'static str,
+    /// What an operator does next, in a sentence.
+    #[schema(
+        example = "Accept what arrived, or ask the customer for the rest; an order that is paid already stays paid."
+    )]
+    pub next_action: &'static str,
     /// The order it is about; none for an IPN that matches none.
     #[schema(required = true)]
     pub order_id: Option<OrderId>,
@@ -226,6 +231,7 @@ fn shown(item: AttentionItem) -> Item {
     Item {
         id: item.id,
         kind: item.kind.as_str(),
+        next_action: item.kind.next_action(),
         order_id: item.order_id,
         payment_id: item.payment_id,
         payment: item.payment.as_ref().map(numbers),

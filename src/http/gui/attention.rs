@@ -31,6 +31,7 @@ struct Row {
     id: String,
     kind: &'static str,
     meaning: &'static str,
+    next_action: &'static str,
     order: Option<String>,
     payment: Option<String>,
     amounts: Option<String>,
@@ -53,7 +54,8 @@ impl Row {
         Self {
             id: item.id.to_string(),
             kind: item.kind,
-            meaning: AttentionKind::parse(item.kind).map_or("", meaning),
+            meaning: AttentionKind::parse(item.kind).map_or("", AttentionKind::meaning),
+            next_action: item.next_action,
             order: item.order_id.map(|id| id.to_string()),
             amounts: item
                 .payment
@@ -77,46 +79,6 @@ fn amounts(payment: &ItemPayment, owed: Option<&str>, owed_coin: Option<&str>) -
     let arrived = if arrived.is_empty() { "an amount that was not said".to_owned() } else { arrived };
     let owed = owed.map(|owed| format!(" of {}", in_coin(owed, owed_coin))).unwrap_or_default();
     format!("{arrived}{owed}; the provider said {}", payment.provider_status)
-}
-
-/// What an operator should know of each kind, in a sentence.
-fn meaning(kind: AttentionKind) -> &'static str {
-    match kind {
-        AttentionKind::LatePayment => {
-            "Money arrived for an order that is failed or cancelled for good. Accept it, or settle with the customer."
-        }
-        AttentionKind::PaymentMismatch => {
-            "A payment was reported for an order that it does not belong to. Nothing was changed."
-        }
-        AttentionKind::PriceMismatch => "A payment was made for another price than the order's. Nothing was bound.",
-        AttentionKind::Underpaid => "Less arrived than is owed. Ask for the rest, or accept what there is.",
-        AttentionKind::Overpaid => "More arrived than is owed. The order is paid; the rest is the customer's credit.",
-        AttentionKind::CurrencyMismatch => {
-            "Money arrived in another coin than was asked for. Judge its worth, then accept it or not."
-        }
-        AttentionKind::ChildPayment => {
-            "A further deposit arrived at an address that was paid before. In the same coin it counts once it has settled."
-        }
-        AttentionKind::PaidThenFailed => {
-            "The provider says failed of an order that is paid. It stays paid; ask the provider."
-        }
-        AttentionKind::FailedWithMoney => {
-            "The payment failed at the provider although money had arrived. Ask the provider where it is."
-        }
-        AttentionKind::Stalled => {
-            "Money is on its way or incomplete for too long without news. Look at the payment at the provider."
-        }
-        AttentionKind::UnknownStatus => "The provider used a word that this service does not know. It moved nothing.",
-        AttentionKind::UnmatchedIpn => {
-            "A signed notification names no order of ours. Is the callback shared with another shop?"
-        }
-        AttentionKind::IpnSilence => {
-            "The provider's notifications fail to come. Check the callback URL and the IPN secret."
-        }
-        AttentionKind::CreateRefused => {
-            "The provider refused to make a payment for this order. Its reason is in the log."
-        }
-    }
 }
 
 /// `GET /admin/attention`.

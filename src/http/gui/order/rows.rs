@@ -125,6 +125,8 @@ impl DeliveryRow {
 pub struct AttentionRow {
     pub id: String,
     pub kind: &'static str,
+    pub meaning: &'static str,
+    pub next_action: &'static str,
     pub payment_id: Option<String>,
     pub numbers: Option<String>,
     pub count: i64,
@@ -150,6 +152,8 @@ impl AttentionRow {
         Self {
             id: item.id.to_string(),
             kind: item.kind.as_str(),
+            meaning: item.kind.meaning(),
+            next_action: item.kind.next_action(),
             payment_id: item.payment_id.as_ref().map(ToString::to_string),
             numbers: numbers(item),
             count: item.count,
