@@ -287,6 +287,7 @@ diesel::table! {
         last_error -> Nullable<Text>,
         delivered_at -> Nullable<BigInt>,
         created_at -> BigInt,
+        attempt_due_at -> Nullable<BigInt>,
     }
 }
 

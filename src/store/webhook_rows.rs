@@ -84,6 +84,9 @@ pub(super) struct DeliveryRow {
     pub delivered_at: Option<i64>,
     #[serde(with = "iso")]
     pub created_at: i64,
+    // Deliveries that were leased by an older version have none.
+    #[serde(default, with = "iso::or_null")]
+    pub attempt_due_at: Option<i64>,
 }
 
 /// An event to be queued for an endpoint.
@@ -209,6 +212,7 @@ impl DeliveryRow {
             last_error: None,
             delivered_at: None,
             created_at: now.micros(),
+            attempt_due_at: None,
         }
     }
 
@@ -216,7 +220,9 @@ impl DeliveryRow {
         let wrong = |column: &'static str| broken(column, &self.id);
         let status = DeliveryStatus::parse(&self.status).ok_or_else(|| wrong("status"))?;
         let order_id = self.order_id.as_deref().map(|id| OrderId::parse(id).ok_or_else(|| wrong("order_id")));
+        let is_discarded = status == DeliveryStatus::Failed && self.due_at.is_none();
         let waits = matches!(status, DeliveryStatus::Pending | DeliveryStatus::Failed);
+        let newest = self.attempt_due_at.or(self.delivered_at).unwrap_or(self.created_at);
         Ok(Delivery {
             id: DeliveryId::parse(&self.id).ok_or_else(|| wrong("id"))?,
             webhook_id: WebhookId::parse(&self.webhook_id).ok_or_else(|| wrong("webhook_id"))?,
@@ -225,7 +231,8 @@ impl DeliveryRow {
             order_id: order_id.transpose()?,
             status,
             attempts: self.attempts,
-            next_attempt_at: self.due_at.filter(|_| waits).map(Timestamp::from_micros),
+            next_attempt_at: Timestamp::from_micros(self.due_at.filter(|_| waits).unwrap_or(newest)),
+            is_discarded,
             last_response_status: self.last_response_status,
             last_response_excerpt: self.last_response_excerpt,
             last_error: self.last_error,

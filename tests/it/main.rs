@@ -67,6 +67,7 @@ mod limits;
 mod lists;
 mod log;
 mod money;
+mod next_attempts;
 mod nodes;
 mod orders;
 mod pay;

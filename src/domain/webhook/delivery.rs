@@ -27,7 +27,7 @@ pub enum DeliveryStatus {
     InFlight,
     /// The endpoint confirmed it.
     Delivered,
-    /// An attempt failed; the next has its time, unless an operator discarded it.
+    /// An attempt failed, and the next has its time; or an operator discarded it.
     Failed,
     /// It is given up until somebody asks for it again.
     Dlq,
@@ -102,8 +102,10 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// How many attempts were made since it was queued.
     pub attempts: i64,
-    /// When it is attempted next; none while it is being attempted, and once it is over.
-    pub next_attempt_at: Option<Timestamp>,
+    /// When it is attempted next; while it is being attempted and once it is over, when its newest attempt was due.
+    pub next_attempt_at: Timestamp,
+    /// Whether an operator took it out of the dead letters without having it sent.
+    pub is_discarded: bool,
     /// The status of the newest answer.
     pub last_response_status: Option<i64>,
     /// How the newest answer's body began.
@@ -114,6 +116,18 @@ pub struct Delivery {
     pub delivered_at: Option<Timestamp>,
     /// When it was queued first.
     pub created_at: Timestamp,
+}
+
+impl Delivery {
+    /// Whether it waits for an attempt.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        match self.status {
+            DeliveryStatus::Pending => true,
+            DeliveryStatus::Failed => !self.is_discarded,
+            DeliveryStatus::InFlight | DeliveryStatus::Delivered | DeliveryStatus::Dlq => false,
+        }
+    }
 }
 
 /// What an attempt came to.

@@ -36,15 +36,16 @@ pub struct DeliveryResource {
     pub event_id: String,
     #[schema(value_type = EventType)]
     pub event_type: &'static str,
-    /// `failed`: an attempt failed; without `next_attempt_at` it was discarded. `dlq`: given up.
+    /// `failed`: an attempt failed; it is tried again unless `discarded` is true. `dlq`: given up.
     #[schema(value_type = DeliveryStatus)]
     pub status: &'static str,
     /// Attempts since it was queued, or asked for again.
     #[schema(minimum = 0)]
     pub attempts: i64,
-    /// Null while it is attempted, and once it is over.
-    #[schema(required = true)]
-    pub next_attempt_at: Option<Timestamp>,
+    /// Always a time: while it is attempted, and once it is over, the one at which its newest attempt was due.
+    pub next_attempt_at: Timestamp,
+    /// Whether an operator discarded it: it was given up, and is not tried again by itself.
+    pub discarded: bool,
     /// The status of the newest answer.
     #[schema(required = true, minimum = 100, maximum = 999, example = 500)]
     pub last_response_status: Option<i64>,
@@ -72,6 +73,7 @@ impl DeliveryResource {
             status: delivery.status.as_str(),
             attempts: delivery.attempts,
             next_attempt_at: delivery.next_attempt_at,
+            discarded: delivery.is_discarded,
             last_response_status: delivery.last_response_status,
             last_response_excerpt: delivery.last_response_excerpt,
             last_error: delivery.last_error,

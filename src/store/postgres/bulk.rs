@@ -309,12 +309,14 @@ pub async fn deliveries_insert(conn: &mut Conn, rows: Vec<DeliveryRow>) -> Query
         rows,
         DeliveriesInsert,
         "insert into webhook_deliveries (id, webhook_id, event_id, order_id, event_type, event_at, turn, status, \
-         attempts, due_at, lease, last_response_status, last_response_excerpt, last_error, delivered_at, created_at) \
+         attempts, due_at, lease, last_response_status, last_response_excerpt, last_error, delivered_at, created_at, \
+         attempt_due_at) \
          select * from",
         [
             text id, text webhook_id, text event_id, text_or_null order_id, text event_type, bigint event_at, text turn,
             text status, bigint attempts, bigint_or_null due_at, text lease, bigint_or_null last_response_status,
             text_or_null last_response_excerpt, text_or_null last_error, bigint_or_null delivered_at, bigint created_at,
+            bigint_or_null attempt_due_at,
         ],
         "on conflict do nothing returning id"
     );

@@ -148,7 +148,8 @@ struct LeasedRow<'a> {
     now: i64,
 }
 
-/// Leases deliveries that are still as they were read, and whom nobody else is just taking.
+/// Leases deliveries that are still as they were read, and whom nobody else is just taking. Of a row that was leased
+/// before, `due_at` is the end of that lease.
 pub async fn deliveries_lease(
     conn: &mut Conn,
     rows: Vec<LeaseRow>,
@@ -165,7 +166,8 @@ pub async fn deliveries_lease(
         conn,
         rows,
         DeliveriesLease,
-        "update webhook_deliveries d set status = 'in_flight', lease = n.lease, due_at = n.until from \
+        "update webhook_deliveries d set status = 'in_flight', lease = n.lease, due_at = n.until, \
+         attempt_due_at = case d.status when 'in_flight' then d.attempt_due_at else d.due_at end from \
          (select d.id, n.lease, n.until from",
         [
             text id, bigint due_at, text turn, bigint attempts, bigint was_leased, text token, bigint until,

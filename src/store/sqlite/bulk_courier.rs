@@ -198,7 +198,11 @@ cached!(Told);
 
 impl QueryFragment<Sqlite> for LeaseUpdate<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql("update webhook_deliveries set status = 'in_flight', lease = ");
+        // Of a row that was leased before, due_at is the end of that lease.
+        out.push_sql(
+            "update webhook_deliveries set attempt_due_at = case status when 'in_flight' then attempt_due_at else due_at end, \
+             status = 'in_flight', lease = ",
+        );
         out.push_bind_param::<Text, _>(self.token)?;
         out.push_sql(", due_at = ");
         out.push_bind_param::<BigInt, _>(&self.until)?;
