@@ -2,7 +2,7 @@
 //!
 //! One actor per live order ([`order`]), found through the [`directory`]; one that holds idempotency keys
 //! in use ([`idempotency`]); one that sweeps by the clock ([`sweeper`]) and one that asks the provider about
-//! what is not paid ([`poller`]); one that tells merchants ([`courier`]). [`checkout`] and [`intake`] are the two
+//! orders ([`poller`]); one that tells merchants ([`courier`]). [`checkout`] and [`intake`] are the two
 //! straight lines through them; [`payments`] makes payments at the provider, one at a time per order; [`waiting`]
 //! tells who waits for an order's next change.
 //!

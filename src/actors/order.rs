@@ -19,7 +19,7 @@ use crate::clock::{Clock, fresh_uuid};
 use crate::domain::evidence::{Evidence, Ownership};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::lifecycle::{Decision, Input, Moment, Rules, decide};
-use crate::domain::order::Order;
+use crate::domain::order::{Order, Status};
 use crate::domain::polling::next_look;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
@@ -253,8 +253,7 @@ impl Surroundings {
             decision = decide(order, &case.input.clone().of_another(), &moment)?;
         }
         let mut changeset = changeset(order, &decision, case, now);
-        let moved = decision.event.is_some() && case.input.evidence().is_some() && case.work.is_none();
-        if moved && self.provider == Asked::FromTimeToTime {
+        if self.provider == Asked::FromTimeToTime && is_hastened(order, &decision, case) {
             changeset.look = next_look(&decision.order, now).map(|at| (order.id, at));
         }
         if !changeset.writes() {
@@ -299,6 +298,16 @@ fn strangers(order: &Order, evidence: &Evidence, decision: &Decision, basis: Bas
     let payment = Some(&evidence.payment_id).filter(unknown).filter(|_| !claims);
     let parent = evidence.parent_payment_id.as_ref().filter(unknown);
     payment.into_iter().chain(parent).cloned().collect()
+}
+
+/// True if the provider is to be asked sooner about an order that moved than its row says.
+fn is_hastened(before: &Order, decision: &Decision, case: &Case) -> bool {
+    let told = case.input.evidence().is_some() || matches!(case.input, Input::Accept { .. });
+    // An order that waits for its money is due within the hour, well before the first look at a paid one: the commit
+    // that pays it has nothing to write here.
+    let in_time = matches!(before.status, Status::Pending { .. } | Status::Confirming)
+        && matches!(decision.order.status, Status::Paid { .. });
+    decision.event.is_some() && told && case.work.is_none() && !in_time
 }
 
 fn heard(decision: Decision) -> Heard {

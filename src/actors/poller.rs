@@ -1,4 +1,4 @@
-//! Asks the provider about orders that are not paid: IPNs come late or never.
+//! Asks the provider about orders, above all those that are not paid: IPNs come late or never.
 //!
 //! The timer carries no data: it says *that* the poller should look, and what is due is read from the store, longest
 //! due first. What is learned goes the way of an IPN, through the order's own actor. All nodes share one pace
@@ -20,7 +20,7 @@ use super::sweeper::Wake;
 use crate::config::PollerSettings;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Order, Status};
-use crate::domain::polling::{next_look, next_try};
+use crate::domain::polling::{ADDRESS_WATCHED_FOR, is_asked_about, next_look, next_try};
 use crate::domain::time::{Span, Timestamp};
 use crate::provider::client::CallError;
 use crate::store::StoreError;
@@ -44,6 +44,8 @@ const PAUSE_USUAL: Span = Span::seconds(30);
 const PAUSE_MOST: Span = Span::minutes(10);
 /// How often orders without a row are looked for.
 const ADOPT_EVERY: Span = Span::hours(1);
+/// How long ago an order without a row may have been paid, after the first time: twice as long as between two times.
+const PAID_ADOPTED_WITHIN: Span = Span::hours(2);
 /// When an order that waits for its payment to be made is looked at again.
 const UNBOUND_AGAIN: Span = Span::minutes(1);
 /// How long the sweeper waits for an answer before it goes by the clock alone.
@@ -254,21 +256,21 @@ impl Poller {
             self.payments.store.work_update(held, ProviderWork { claim: None, ..row }).await?;
             return Ok(0);
         }
-        let order = self.payments.store.order_load(id).await?;
-        let Some(order) = order.filter(|order| !matches!(order.status, Status::Paid { .. })) else {
+        let Some(order) = self.payments.store.order_load(id).await? else {
             self.payments.store.work_end(id, held).await?;
             return Ok(0);
         };
         if order.payment_id().is_none() {
             return self.make_payment(&order, row, held).await;
         }
+        if !is_asked_about(&order, now) {
+            let later = next_look(&order, now).map(|due_at| ProviderWork { claim: None, due_at, tries: 0, ..row });
+            self.keep_or_end(id, held, later).await?;
+            return Ok(0);
+        }
         let mut inquiry = Inquiry::new(self, order);
         inquiry.ask().await;
-        let next = self.afterwards(&inquiry, &row);
-        match next {
-            Some(next) => drop(self.payments.store.work_update(held, next).await?),
-            None => self.payments.store.work_end(id, held).await?,
-        }
+        self.keep_or_end(id, held, self.afterwards(&inquiry, &row)).await?;
         if inquiry.tells_address() && self.payments.lacks_payment(inquiry.order()) {
             // An IPN has bound it before this service could, and its payer cannot be told where to pay yet.
             self.counters.questions.fetch_add(1, Ordering::Relaxed);
@@ -278,6 +280,14 @@ impl Poller {
             return Ok(inquiry.questions().saturating_add(1));
         }
         Ok(inquiry.questions())
+    }
+
+    /// Writes the row of an order whose claim is held; without one, forgets the order.
+    async fn keep_or_end(&self, id: OrderId, held: String, row: Option<ProviderWork>) -> Result<(), StoreError> {
+        match row {
+            Some(row) => self.payments.store.work_update(held, row).await.map(drop),
+            None => self.payments.store.work_end(id, held).await,
+        }
     }
 
     /// The row of an order after it was asked about; none if nothing is to be asked any more.
@@ -324,7 +334,10 @@ impl Poller {
         if now.millis() < self.memory.adopts_at.load(Ordering::Relaxed) {
             return;
         }
-        match self.payments.store.work_adopt(now).await {
+        // A paid order loses its row only while it is not paid yet, so after the first time those of a while suffice.
+        let is_first = self.memory.adopts_at.load(Ordering::Relaxed) == 0;
+        let paid_within = if is_first { ADDRESS_WATCHED_FOR } else { PAID_ADOPTED_WITHIN };
+        match self.payments.store.work_adopt(now, paid_within).await {
             Ok(orders) => {
                 self.memory.adopts_at.store(now.after(ADOPT_EVERY).millis(), Ordering::Relaxed);
                 if 0 < orders {

@@ -129,7 +129,7 @@ pub const SETTINGS: &[Setting] = &[
         "a URL such as https://api.nowpayments.io/v1",
         "the base of the provider's API; that of the provider without it",
     ),
-    one("poller.automatic", "on", SWITCH, "whether the provider is asked for orders that are not paid"),
+    one("poller.automatic", "on", SWITCH, "whether the provider is asked about orders by itself"),
     one("poller.interval", "5s", SPAN_OF_SWEEPER, "the time between two looks for questions that are due"),
     one(
         "poller.per_minute",

@@ -205,9 +205,10 @@ impl Store {
         read!(self.access, work::work_due(now, rows(limit)))
     }
 
-    /// Gives a row to each order that may still bring news and has none; answers how many there were.
-    pub async fn work_adopt(&self, now: Timestamp) -> Result<usize, StoreError> {
-        write!(self.access, work::work_adopt(now))
+    /// Gives a row to each order that may still bring news and has none, paid ones if they were paid that lately;
+    /// answers how many there were.
+    pub async fn work_adopt(&self, now: Timestamp, paid_within: Span) -> Result<usize, StoreError> {
+        write!(self.access, work::work_adopt(now, paid_within))
     }
 
     /// Counts questions that did not wait for the pace.

@@ -6,6 +6,7 @@
 mod crowd;
 mod expiry;
 mod hastened;
+mod paid;
 mod teller;
 
 use std::collections::HashMap;
@@ -31,7 +32,6 @@ on_both_engines![
     an_order_that_was_cancelled_is_asked_about_for_seven_days,
     late_money_that_a_poll_finds_reopens_its_order,
     money_for_a_cancelled_order_is_raised_once_however_often_it_is_found,
-    what_is_paid_is_not_asked_about_any_more,
     an_order_without_a_payment_gets_one_when_the_provider_is_back,
     switched_off_it_asks_nothing_by_itself,
     what_a_clock_far_ahead_has_written_keeps_nobody_from_asking,
@@ -101,7 +101,6 @@ async fn with_ipns_switched_off_every_paid_order_becomes_paid_by_polling(engine:
     let unannounced = app.app.poller().expect("a poller").counters.unannounced.load(Ordering::Relaxed);
     assert_eq!(raised(&app, "ipn_silence").await, [(Value::Null, Value::Null, json!(unannounced))]);
     assert!(0 < unannounced);
-    assert_eq!(app.database.sql("select count(*) from provider_work"), "0");
 }
 
 /// Lets so many intervals of five seconds pass; answers what was asked in each.
@@ -256,19 +255,6 @@ async fn money_for_a_cancelled_order_is_raised_once_however_often_it_is_found(en
     assert!(3 < teller.asked().len());
     assert_eq!(raised(&app, "late_payment").await, [(json!(order), json!(id), json!(1))]);
     assert_eq!(app.steps(order).await, ["pending/create", "cancelled/cancel"]);
-}
-
-async fn what_is_paid_is_not_asked_about_any_more(engine: Engine) {
-    let (app, teller, orders) = unpaid(engine, 1, |_| {}).await;
-    let [order, id] = &orders[0];
-    app.advance(Span::minutes(2)).await;
-    assert_eq!(teller.asked(), [id.as_str()]);
-    assert_eq!(told(&app, order, [id.as_str(), "finished"], json!({})).await, "paid");
-    app.advance(Span::minutes(10)).await;
-    app.advance(Span::hours(10)).await;
-    assert_eq!(teller.asked(), Vec::<String>::new());
-    assert_eq!(app.database.sql("select count(*) from provider_work"), "0");
-    assert_eq!(raised(&app, "ipn_silence").await, []);
 }
 
 async fn an_order_without_a_payment_gets_one_when_the_provider_is_back(engine: Engine) {

@@ -1,7 +1,8 @@
 //! One look at one order: which of its payments are asked for, and what becomes of the answers.
 //!
 //! The bound payment comes first, then deposits that the provider lists and the ledger does not know, then what
-//! else may still bring news. It ends at the first question that finds no answer: the others would wait as long.
+//! else may still bring news. It ends at the first question that finds no answer: the others would wait as long. Once
+//! an answer has paid the order, only the deposits that were listed are still asked for: each is money of the buyer's.
 
 use std::sync::atomic::Ordering;
 
@@ -86,12 +87,16 @@ impl<'a> Inquiry<'a> {
     pub async fn ask(&mut self) {
         let poller = self.poller;
         let ends_at = poller.now().after(INQUIRY_LASTS);
+        let was_paid = self.is_paid();
         let mut waiting: Vec<Asked> =
             polling::questions(&self.order, poller.now()).into_iter().rev().map(Asked::Known).collect();
         while let Some(asked) = waiting.pop() {
             let over = QUESTIONS_MAX <= self.questions || ends_at < poller.now() || self.stopped.is_some();
-            if over || self.is_settled() {
+            if over {
                 break;
+            }
+            if self.is_paid() && !was_paid && matches!(asked, Asked::Known(_)) {
+                continue;
             }
             if let Some(report) = self.ask_one(asked).await {
                 let parent = report.evidence.payment_id;
@@ -101,7 +106,7 @@ impl<'a> Inquiry<'a> {
         }
     }
 
-    fn is_settled(&self) -> bool {
+    fn is_paid(&self) -> bool {
         matches!(self.order.status, Status::Paid { .. })
     }
 

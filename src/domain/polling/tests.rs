@@ -53,6 +53,11 @@ fn order(window: Span, status: Option<(Status, Timestamp)>) -> Order {
     order
 }
 
+fn paid_at_noon() -> Order {
+    let paid = Status::Paid { paid_at: noon(), check: AmountCheck::Checked };
+    order(Span::minutes(60), Some((paid, noon())))
+}
+
 /// Every look from `first` on, until there is none or the time is over.
 fn looks(order: &Order, first: Timestamp, until: Timestamp) -> Vec<Timestamp> {
     let next = |at: &Timestamp| next_look(order, *at).filter(|next| *next <= until);
@@ -96,11 +101,37 @@ fn after_an_expiry_it_asks_every_quarter_of_an_hour_then_slowly_and_for_the_last
 }
 
 #[test]
-fn an_order_without_a_payment_or_that_is_paid_is_not_asked_after() {
+fn an_order_without_a_payment_is_not_asked_after() {
     let unbound = Order { ledger: Ledger::default(), ..order(Span::minutes(60), None) };
     assert_eq!(next_look(&unbound, noon()), None);
-    let paid = Status::Paid { paid_at: noon(), check: AmountCheck::Checked };
-    assert_eq!(next_look(&order(Span::minutes(60), Some((paid, noon()))), noon()), None);
+}
+
+#[test]
+fn a_paid_order_is_looked_at_after_an_hour_a_day_three_days_and_seven() {
+    let paid = paid_at_noon();
+    let asked: Vec<_> = looks(&paid, noon(), noon().after(Span::hours(1_000)))
+        .iter()
+        .map(|at| at.since(noon()).as_millis() / 3_600_000)
+        .collect();
+    assert_eq!(asked, [1, 24, 72, 168]);
+    let hours = |hours| noon().after(Span::hours(hours));
+    // The row that it had as an unpaid order comes up before the first of them.
+    assert!(!is_asked_about(&paid, hours(1).before(Span::millis(1))));
+    for due in [1, 24, 72, 168, 191] {
+        assert!(is_asked_about(&paid, hours(due)), "{due}");
+    }
+    assert!(!is_asked_about(&paid, hours(192)));
+    assert_eq!((next_try(&paid, 9, hours(1)), next_try(&paid, 1, hours(192))), (Some(hours(2)), None));
+}
+
+#[test]
+fn of_a_paid_order_settled_payments_are_asked_for_too_because_they_may_be_refunded() {
+    let child = |id: &str, word| payment(id, Role::Child(PaymentId::parse("ours").unwrap()), word);
+    let bound = payment("ours", Role::Bound, ProviderWord::Finished);
+    let others = [child("settled", ProviderWord::Finished), child("refunded", ProviderWord::Refunded)];
+    let paid = Order { ledger: Ledger::new(others.into_iter().chain([bound]).collect()), ..paid_at_noon() };
+    let asked: Vec<_> = questions(&paid, noon()).iter().map(ToString::to_string).collect();
+    assert_eq!(asked, ["ours", "settled"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::statement::Statement;
 use super::{Conn, orders::parsed};
 use crate::domain::ids::OrderId;
-use crate::domain::polling::{ADDRESS_WATCHED_FOR, UNSETTLED_ASKED_FOR};
+use crate::domain::polling::{ADDRESS_WATCHED_FOR, PAID_LOOKS_AFTER, UNSETTLED_ASKED_FOR};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::StoreError;
 use crate::store::schema::provider_pace as pace;
@@ -135,8 +135,14 @@ pub async fn work_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec
 }
 
 /// Gives a row to each order that may still bring news and has none: from before a provider was configured,
-/// from an archive. Those whose money is awaited are due at once, the others in the course of some hours.
-pub async fn work_adopt(conn: &mut Conn, now: Timestamp) -> Result<usize, StoreError> {
+/// from an archive. Those whose money is awaited are due at once, the others in the course of some hours, and paid
+/// ones at the next of their looks.
+pub async fn work_adopt(conn: &mut Conn, now: Timestamp, paid_within: Span) -> Result<usize, StoreError> {
+    let unpaid = unpaid_adopt(conn, now).await?;
+    Ok(unpaid.saturating_add(paid_adopt(conn, now, paid_within).await?))
+}
+
+async fn unpaid_adopt(conn: &mut Conn, now: Timestamp) -> Result<usize, StoreError> {
     let spread = ADOPTED_OVER.as_millis().saturating_mul(1_000);
     let statement: Statement<()> =
         Statement::new("insert into provider_work (order_id, due_at, claim, claimed_until, tries) select o.id, ")
@@ -154,6 +160,25 @@ pub async fn work_adopt(conn: &mut Conn, now: Timestamp) -> Result<usize, StoreE
                 ")) and o.payment_id is not null and not exists (select 1 from provider_work w \
                  where w.order_id = o.id) on conflict do nothing",
             );
+    Ok(statement.execute(conn).await?)
+}
+
+async fn paid_adopt(conn: &mut Conn, now: Timestamp, paid_within: Span) -> Result<usize, StoreError> {
+    let begun: Statement<()> =
+        Statement::new("insert into provider_work (order_id, due_at, claim, claimed_until, tries) select o.id, case");
+    // An order that was paid less than this long ago has this look before it.
+    let statement = PAID_LOOKS_AFTER.into_iter().fold(begun, |statement, look| {
+        let micros = look.as_millis().saturating_mul(1_000);
+        let later_than = statement.sql(" when o.paid_at > ").number(now.before(look).micros());
+        later_than.sql(" then o.paid_at + ").number(micros)
+    });
+    let statement = statement
+        .sql(" end, '', 0, 0 from orders o where o.paid_at > ")
+        .number(now.before(paid_within.min(ADDRESS_WATCHED_FOR)).micros())
+        .sql(
+            " and o.status = 'paid' and o.payment_id is not null and not exists (select 1 from provider_work w \
+             where w.order_id = o.id) on conflict do nothing",
+        );
     Ok(statement.execute(conn).await?)
 }
 
