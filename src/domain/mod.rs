@@ -12,6 +12,7 @@ pub mod ids;
 pub mod ledger;
 pub mod lifecycle;
 pub mod money;
+pub mod money_facts;
 pub mod order;
 pub mod pay_link;
 pub mod polling;

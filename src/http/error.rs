@@ -8,6 +8,7 @@ mod checkout;
 mod deliveries;
 mod forms;
 mod keys;
+mod orders;
 mod top_up;
 mod webhooks;
 
@@ -23,8 +24,6 @@ use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
 use crate::domain::access::{Scope, Tier};
 use crate::domain::ids::AttentionId;
-use crate::domain::lifecycle::Refusal;
-use crate::domain::order::StatusName;
 use crate::provider::IpnRefusal;
 use crate::store::StoreError;
 use crate::store::changeset::CommitError;
@@ -225,7 +224,7 @@ fn rate_limited(tier: Tier, retry_after_seconds: u64) -> Problem {
 fn of_order(id: &str, error: &OrderError) -> Problem {
     match error {
         OrderError::NotFound => no_such_order(id),
-        OrderError::Refused(refusal) => of_refusal(*refusal),
+        OrderError::Refused(refusal) => orders::problem(*refusal),
         OrderError::Busy(_) => later(BUSY_RETRY_SECONDS, LATER, chain(error)),
         OrderError::NotStored(CommitError::Busy | CommitError::Conflict) => {
             later(BUSY_RETRY_SECONDS, LATER, chain(error))
@@ -237,53 +236,9 @@ fn of_order(id: &str, error: &OrderError) -> Problem {
     }
 }
 
-fn of_refusal(refusal: Refusal) -> Problem {
-    let (field, detail) = match refusal {
-        Refusal::NotCancellable(status) => ("status", not_cancellable(status)),
-        Refusal::NotAcceptable(status) => ("status", not_acceptable(status)),
-        Refusal::NoMoney(status) => ("status", no_money(status)),
-        Refusal::NotItsPayment => ("payment_id", NOT_ITS_PAYMENT.to_owned()),
-    };
-    conflict("crypto_order", field, detail)
-}
-
 fn conflict(resource: &'static str, field: &'static str, detail: String) -> Problem {
     let extensions = Extensions { resource: Some(resource), field: Some(field), ..Extensions::default() };
     extended(Slug::Conflict, detail, extensions)
-}
-
-const NOT_ITS_PAYMENT: &str = "The payment named is none of this order's. Name one of its own payments, or leave \
-                               payment_id out to accept the one that is bound.";
-
-fn not_cancellable(status: StatusName) -> String {
-    format!(
-        "Order is in state \"{}\" and can no longer be cancelled. Crypto payments are non-refundable; contact \
-         support if you need to discuss reconciliation.",
-        status.as_str()
-    )
-}
-
-/// Why it cannot be accepted, and what would be needed.
-fn not_acceptable(status: StatusName) -> String {
-    let why = match status {
-        StatusName::Pending => {
-            "no payment has been seen for it. If the provider shows one, replay the provider's word with apply-ipn"
-        }
-        StatusName::Confirming => {
-            "its payment is still on its way. It can be once the provider has reported what arrived or given it up"
-        }
-        StatusName::Paid => "it is settled already; there is nothing left to accept",
-        StatusName::Partial | StatusName::Failed | StatusName::Cancelled => "its state has changed; look at it again",
-    };
-    format!("Order is in state \"{}\" and cannot be accepted: {why}.", status.as_str())
-}
-
-fn no_money(status: StatusName) -> String {
-    format!(
-        "Order is in state \"{}\" and no money is recorded for it, so there is nothing to accept. If the provider \
-         shows a payment, replay the provider's word with apply-ipn first.",
-        status.as_str()
-    )
 }
 
 fn of_store(error: &StoreError, cause: String) -> Problem {
@@ -343,6 +298,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::domain::lifecycle::Refusal;
+    use crate::domain::order::StatusName;
 
     fn shown(error: &ApiError) -> Value {
         serde_json::from_slice(&error.problem().document("req-1")).unwrap()

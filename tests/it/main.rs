@@ -67,6 +67,7 @@ mod limits;
 mod lists;
 mod log;
 mod money;
+mod money_told;
 mod next_attempts;
 mod nodes;
 mod orders;

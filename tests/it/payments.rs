@@ -70,11 +70,20 @@ async fn topped_up(app: TestApp, order: &str, top_ups: &[[&str; 2]]) -> TestApp 
     app.restart(|_| {}).await
 }
 
+/// The amounts that are no part of the sum: one in another coin, one that is on its way.
+fn apart_and_on_its_way() -> Value {
+    let uncounted = |id: &str, [amount, coin]: [&str; 2], word: &str, standing: &str| json!({ "payment_id": id, "amount": amount, "coin": coin, "provider_status": word, "standing": standing });
+    json!([
+        uncounted("1001", ["0.01", "btc"], "partially_paid", "other_coin"),
+        uncounted("1003", ["0.1", "eth"], "sending", "unsettled"),
+    ])
+}
+
 async fn the_ledger_shows_every_payment_newest_first_with_the_sums(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
     let nothing = json!({ "data": [], "has_more": false, "next_cursor": null,
-        "owed": null, "received": "0", "missing": null, "coin": null });
+        "owed": null, "received": "0", "missing": null, "over": null, "coin": null, "uncounted": [] });
     assert_eq!(ledger(&app, &order).await, nothing);
 
     let paid = json!({ "actually_paid": "0.20", "updated_at": "2026-05-12T11:59:00.500Z" });
@@ -112,8 +121,8 @@ async fn the_ledger_shows_every_payment_newest_first_with_the_sums(engine: Engin
     sums["data"] = json!([]);
     assert_eq!(
         sums,
-        json!({ "data": [], "has_more": false, "next_cursor": null,
-            "owed": "0.5", "received": "0.30", "missing": "0.20", "coin": "eth" })
+        json!({ "data": [], "has_more": false, "next_cursor": null, "owed": "0.5", "received": "0.30",
+            "missing": "0.20", "over": "0", "coin": "eth", "uncounted": apart_and_on_its_way() })
     );
 }
 

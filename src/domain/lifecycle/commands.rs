@@ -51,6 +51,7 @@ pub(super) fn accept(
         Status::Partial => {}
         Status::Failed { .. } | Status::Cancelled if order.ledger.has_money() => {}
         Status::Failed { .. } | Status::Cancelled => return Err(Refusal::NoMoney(order.status.name())),
+        Status::Pending { .. } if order.ledger.has_money() => return Err(Refusal::MoneyUnsettled),
         Status::Pending { .. } | Status::Confirming | Status::Paid { .. } => {
             return Err(Refusal::NotAcceptable(order.status.name()));
         }

@@ -125,6 +125,9 @@ pub enum Refusal {
     /// It failed or was cancelled, and nothing arrived.
     #[error("order is {} and no money is recorded for it", .0.as_str())]
     NoMoney(StatusName),
+    /// It is pending, and money was reported for it that no word settles.
+    #[error("order is pending and the money that was reported for it is not settled")]
+    MoneyUnsettled,
     /// The payment that was named is not in the order's ledger.
     #[error("the payment is none of the order's")]
     NotItsPayment,

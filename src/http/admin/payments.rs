@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::ledger::{Payment, Role};
 use crate::domain::money::Coin;
+use crate::domain::money_facts::{MoneyFacts, SeenAmount};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
-use crate::domain::topup;
 use crate::http::cursor::Records;
 use crate::http::error::ApiError;
 use crate::http::openapi::schemas::ExactAmount;
@@ -41,9 +41,45 @@ pub struct Payments<'a> {
     /// What is owed and was not received; never below 0. Null while what is owed is not known.
     #[schema(required = true, value_type = Option<ExactAmount>)]
     missing: Option<String>,
-    /// The coin of these three: the bound payment's.
+    /// What is settled beyond what is owed; never below 0. Null while what is owed is not known.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    over: Option<String>,
+    /// The coin of these four: the bound payment's.
     #[schema(required = true, example = "btc")]
     coin: Option<&'a str>,
+    /// Every amount that was reported and is no part of `received`, over all pages, oldest payment first.
+    uncounted: Vec<UncountedAmount<'a>>,
+}
+
+/// An amount that was reported for an order and is no part of the sum.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UncountedAmount<'a> {
+    pub payment_id: &'a PaymentId,
+    #[schema(value_type = ExactAmount)]
+    pub amount: String,
+    /// Its coin; null where the provider named none.
+    #[schema(required = true, example = "usdtbsc")]
+    pub coin: Option<&'a str>,
+    /// The provider's newest word for its payment.
+    #[schema(example = "finished")]
+    pub provider_status: &'a str,
+    /// `other_coin`: in another coin than the order's, or in one not known to be the same. `unsettled`: the provider's
+    /// word does not settle it, or is not known. `returned`: the provider calls its payment failed, expired or
+    /// refunded.
+    #[schema(pattern = "^(other_coin|unsettled|returned)$", example = "other_coin")]
+    pub standing: &'static str,
+}
+
+impl<'a> UncountedAmount<'a> {
+    fn of(seen: &SeenAmount<'a>) -> Self {
+        Self {
+            payment_id: &seen.payment.id,
+            amount: seen.amount.to_string(),
+            coin: seen.coin.map(Coin::as_str),
+            provider_status: seen.payment.word.as_str(),
+            standing: seen.standing.as_str(),
+        }
+    }
 }
 
 /// A payment of an order, as the newest evidence tells it.
@@ -114,12 +150,15 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     let asked = Asked::of(&Query::of(&request)?, Records::Payments)?;
     let order = any_order(&shared, &request).await?;
     let rows = asked.stretch().map_or_else(Vec::new, |stretch| stretch_of(&order, &stretch));
+    let money = MoneyFacts::of(&order);
     answer::ok(&Payments {
         page: asked.page(rows, |row| place(row.first_seen_at, row.payment_id)),
-        owed: order.owed.as_ref().map(ToString::to_string),
-        received: order.ledger.received().to_string(),
-        missing: topup::missing(&order).map(|missing| missing.to_string()),
-        coin: order.ledger.bound().and_then(|bound| bound.coin.as_ref()).map(Coin::as_str),
+        owed: money.owed.map(ToString::to_string),
+        received: money.settled.to_string(),
+        missing: money.missing.as_ref().map(ToString::to_string),
+        over: money.over.as_ref().map(ToString::to_string),
+        coin: money.coin.map(Coin::as_str),
+        uncounted: money.uncounted().map(UncountedAmount::of).collect(),
     })
 }
 

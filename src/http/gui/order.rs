@@ -10,6 +10,7 @@ mod excerpts;
 mod facts;
 mod names;
 mod offers;
+mod recorded;
 mod rows;
 mod why;
 
@@ -20,8 +21,8 @@ use askama::Template;
 use crate::domain::ids::OrderId;
 use crate::domain::lifecycle;
 use crate::domain::money::Coin;
+use crate::domain::money_facts::MoneyFacts;
 use crate::domain::order::Order;
-use crate::domain::topup;
 use crate::http::Shared;
 use crate::http::admin::{order_id, payments};
 use crate::http::error::ApiError;
@@ -53,6 +54,7 @@ struct OrderPage<'a> {
     owed: Option<String>,
     received: String,
     missing: Option<String>,
+    uncounted: Vec<String>,
     coin: String,
     offers: Offers,
     bound: Option<payments::Row<'a>>,
@@ -166,7 +168,7 @@ fn asker(shared: &Shared, visitor: &Visitor) -> Asker {
 fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>) -> OrderPage<'a> {
     let (order, names, now) = (&facts.order, &facts.names, asker.moment.now);
     let at = |at| Moment::new(at, now);
-    let coin = order.ledger.bound().and_then(|bound| bound.coin.as_ref()).map_or("", Coin::as_str);
+    let money = MoneyFacts::of(order);
     let [mut answers, mut notes, mut writes] = [Allowance::ANSWERS, Allowance::ANSWERS, Allowance::ANSWERS];
     let mut bodies = Allowance::BODIES;
     let mut raised = |item| AttentionRow::of(item, names, now, &mut notes);
@@ -182,10 +184,11 @@ fn page<'a>(facts: &'a Facts, asker: &Asker, shell: Shell, entered: Entered<'a>)
         updated: at(order.updated_at),
         expires: order.expires_at().map(at),
         paid: order.paid_at().map(at),
-        owed: order.owed.as_ref().map(ToString::to_string),
-        received: order.ledger.received().to_string(),
-        missing: topup::missing(order).filter(|missing| !missing.is_zero()).map(|missing| missing.to_string()),
-        coin: coin.to_uppercase(),
+        owed: money.owed.map(ToString::to_string),
+        received: money.settled.to_string(),
+        missing: money.missing.as_ref().filter(|missing| !missing.is_zero()).map(ToString::to_string),
+        uncounted: recorded::uncounted(&money),
+        coin: money.coin.map_or("", Coin::as_str).to_uppercase(),
         offers: offers(order, asker),
         bound: payments::ledger_of(order).into_iter().find(|row| row.role == "bound"),
         steps: order.events.iter().skip(older_events).map(|event| TimelineRow::of(event, names, now)).collect(),

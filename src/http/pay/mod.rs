@@ -4,6 +4,7 @@
 //! provider or others know the payment. What a token is stands in `domain/pay_link.rs`; `sentence.rs` says how the
 //! order stands, `page.rs` shows it, `stream.rs` keeps it up to date. It changes nothing: buyers are only told.
 
+mod amounts;
 mod coin;
 mod page;
 mod qr;

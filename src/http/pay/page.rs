@@ -10,6 +10,7 @@ use crate::domain::catalogue::ProductCode;
 use crate::domain::ids::OrderId;
 use crate::domain::ledger::Payment;
 use crate::domain::lifecycle::Moment;
+use crate::domain::money_facts::MoneyFacts;
 use crate::domain::order::{Order, Status};
 use crate::domain::time::{Span, Timestamp};
 use crate::http::pages::assets::pay_script_address;
@@ -127,9 +128,10 @@ impl<'a> Live<'a> {
     }
 }
 
-/// The end of the window, while it is open.
+/// The end of the window, while it is open and the buyer is asked to pay: once money has come, in whatever coin or
+/// under whatever word, nobody is to send the whole amount again.
 fn window_end(order: &Order, at: &Moment) -> Option<Timestamp> {
-    order.expires_at().filter(|end| at.now < *end)
+    order.expires_at().filter(|end| at.now < *end && !MoneyFacts::of(order).is_seen())
 }
 
 /// The payment by which is paid now, if something is to be sent.

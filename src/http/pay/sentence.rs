@@ -6,11 +6,11 @@
 use crate::domain::evidence::ProviderWord;
 use crate::domain::ledger::Payment;
 use crate::domain::lifecycle::{LatePayments, Moment};
-use crate::domain::money::{Coin, CoinAmount};
+use crate::domain::money_facts::MoneyFacts;
 use crate::domain::order::{AmountCheck, FailureReason, Order, Status};
 use crate::domain::topup;
 
-use super::coin::ticker;
+use super::amounts::{all, amount_of, beside_wrong_coin, in_wrong_coin, sent_back};
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -59,11 +59,16 @@ const SENT_LATE_ASK: &str = "If you have sent the payment already, ask the shop 
 const ASK_THE_SHOP: &str = "Please ask the shop what to do, and name the order number below. Do not send anything more \
                             to an earlier address.";
 const MONEY_CAME: &str = "Money has come for this order: please ask the shop, and name the order number below.";
+const SENT_BACK: &str = "If you did not expect that, please ask the shop, and name the order number below.";
+const LOOKED_AT: &str = "Please do not send anything more. If you want to ask the shop about it, name the order number \
+                         below.";
 
 /// What the buyer of this order is told at this moment.
 #[must_use]
 pub fn told(order: &Order, at: &Moment) -> Told {
+    let facts = MoneyFacts::of(order);
     match &order.status {
+        Status::Pending { .. } if facts.is_seen() => news(looked_at(&facts), LOOKED_AT, Mood::Warn),
         Status::Pending { expires_at } if *expires_at <= at.now => {
             let sentence = "The time to pay is over: please do not send anything any more.";
             news(sentence, sent_late(at), Mood::Warn)
@@ -75,12 +80,12 @@ pub fn told(order: &Order, at: &Moment) -> Told {
              when it is done.",
             Mood::Good,
         ),
-        Status::Partial => partial(order, at),
-        Status::Paid { check, .. } => paid(*check),
-        Status::Failed { reason } => failed(order, *reason, at),
+        Status::Partial => partial(order, &facts, at),
+        Status::Paid { check, .. } => paid(&facts, *check),
+        Status::Failed { reason } => failed(order, &facts, *reason, at),
         Status::Cancelled => {
-            let sentence = "This order was cancelled: please do not send anything.";
-            news(sentence, if order.ledger.has_money() { MONEY_CAME } else { "" }, Mood::Bad)
+            let told = "This order was cancelled: please do not send anything.";
+            news(with_amounts(told, &facts), if facts.is_seen() { MONEY_CAME } else { "" }, Mood::Bad)
         }
     }
 }
@@ -105,50 +110,38 @@ fn pending(order: &Order) -> Told {
 }
 
 /// Less arrived than is owed, or something else.
-fn partial(order: &Order, at: &Moment) -> Told {
+fn partial(order: &Order, facts: &MoneyFacts, at: &Moment) -> Told {
     if order.ledger.iter().any(is_under_way) {
         let advice = "There is nothing for you to do now; this page shows when it is done.";
         return news("More of your payment has been seen and is being confirmed.", advice, Mood::Good);
     }
-    let rest = asked_for(order, at);
-    let advice = if rest.is_some() { "Please send the rest to the address below." } else { ASK_THE_SHOP };
-    news(short(order), advice, Mood::Warn)
+    if asked_for(order, at).is_some() {
+        return news(short(facts), "Please send the rest to the address below.", Mood::Warn);
+    }
+    match in_wrong_coin(facts) {
+        Some(_) => news(looked_at(facts), LOOKED_AT, Mood::Warn),
+        None => news(short(facts), ASK_THE_SHOP, Mood::Warn),
+    }
 }
 
 /// What has arrived and what is missing, to the last digit.
-fn short(order: &Order) -> String {
-    let coin = order.ledger.bound().and_then(|bound| bound.coin.as_ref());
-    let missing = topup::missing(order).zip(coin);
-    if let (Some((came, other)), Some(coin)) = (in_another_coin(order), coin) {
-        let [came, only] = [amount_of(came, other), ticker(coin)];
-        return match missing.filter(|(missing, _)| !missing.is_zero()) {
-            Some((missing, _)) => {
-                let missing = amount_of(&missing, coin);
-                format!("{came} has arrived, but only {only} counts for this order: {missing} is missing.")
-            }
-            None => format!("{came} has arrived, but only {only} counts for this order."),
-        };
+fn short(facts: &MoneyFacts) -> String {
+    let missing = facts.missing.as_ref().filter(|missing| !missing.is_zero()).zip(facts.coin);
+    let missing = missing.map(|(missing, coin)| format!("{} is missing", amount_of(missing, coin)));
+    if let Some(came) = in_wrong_coin(facts) {
+        return missing.map_or_else(|| format!("{came}."), |missing| format!("{came}: {missing}."));
     }
-    match missing {
-        Some((missing, coin)) if !missing.is_zero() => {
-            let [came, missing] = [amount_of(&order.ledger.received(), coin), amount_of(&missing, coin)];
-            format!("{came} of your payment has arrived, and {missing} is missing.")
+    let settled = (!facts.settled.is_zero()).then_some(&facts.settled).zip(facts.coin);
+    match (settled, missing) {
+        (Some((settled, coin)), Some(missing)) => {
+            format!("{} of your payment has arrived, and {missing}.", amount_of(settled, coin))
         }
-        Some(_) => "Your payment has arrived, and the shop is looking at it.".to_owned(),
-        None => "Part of your payment has arrived; how much is missing is not known yet.".to_owned(),
+        (Some(_), None) if facts.owed.is_some() => {
+            "Your payment has arrived, and the shop is looking at it.".to_owned()
+        }
+        (Some(_), None) => "Part of your payment has arrived; how much is missing is not known yet.".to_owned(),
+        (None, _) => looked_at(facts),
     }
-}
-
-/// Money of the order that is no part of the sum, because it came in another coin.
-fn in_another_coin(order: &Order) -> Option<(&CoinAmount, &Coin)> {
-    let bound = order.ledger.bound().and_then(|bound| bound.coin.as_ref())?;
-    order.ledger.iter().find_map(|payment| match &payment.other {
-        Some(other) => Some((&other.received, &other.coin)),
-        None => {
-            let received = payment.received.as_ref().filter(|received| !received.is_zero());
-            received.zip(payment.coin.as_ref()).filter(|(_, coin)| *coin != bound)
-        }
-    })
 }
 
 /// The payment by which the rest is asked for, where somebody asked. While more is on its way already, nothing is to
@@ -159,20 +152,24 @@ pub fn asked_for<'a>(order: &'a Order, at: &Moment) -> Option<&'a Payment> {
     topup::asked_before(order, &rest, at.now)
 }
 
-/// True of a payment whose money is seen, and not there yet.
+/// True of a payment whose money is seen, and not there yet. Where money came in another coin, the word is older.
 fn is_under_way(payment: &Payment) -> bool {
-    matches!(payment.word, ProviderWord::Confirming | ProviderWord::Confirmed | ProviderWord::Sending)
+    payment.other.is_none()
+        && matches!(payment.word, ProviderWord::Confirming | ProviderWord::Confirmed | ProviderWord::Sending)
 }
 
-fn paid(check: AmountCheck) -> Told {
+fn paid(facts: &MoneyFacts, check: AmountCheck) -> Told {
     let sentence = match check {
         AmountCheck::Checked | AmountCheck::Unchecked => "Paid: your payment has arrived. Thank you.",
         AmountCheck::Accepted => "Paid: the shop has accepted your payment. Thank you.",
     };
-    news(sentence, "You can close this page.", Mood::Good)
+    match sent_back(facts) {
+        Some(amounts) => news(format!("{sentence} {amounts}"), SENT_BACK, Mood::Warn),
+        None => news(sentence, "You can close this page.", Mood::Good),
+    }
 }
 
-fn failed(order: &Order, reason: FailureReason, at: &Moment) -> Told {
+fn failed(order: &Order, facts: &MoneyFacts, reason: FailureReason, at: &Moment) -> Told {
     let sentence = match reason {
         FailureReason::Expired | FailureReason::Swept | FailureReason::IpnExpired => {
             "No full payment has arrived in time, so this order is closed: please do not send anything any more."
@@ -181,11 +178,28 @@ fn failed(order: &Order, reason: FailureReason, at: &Moment) -> Told {
         FailureReason::Ipn => "The payment failed, and this order is not paid: please do not send anything more.",
     };
     let advice = match reason {
-        _ if order.ledger.has_money() => MONEY_CAME,
+        _ if facts.is_seen() => MONEY_CAME,
         FailureReason::Expired | FailureReason::Swept | FailureReason::IpnExpired => sent_late(at),
         FailureReason::Ipn => "To buy all the same, please place a new order.",
     };
-    news(sentence, advice, Mood::Bad)
+    news(with_amounts(sentence, facts), advice, Mood::Bad)
+}
+
+/// Money came, and it is the shop's turn.
+fn looked_at(facts: &MoneyFacts) -> String {
+    let wrong = in_wrong_coin(facts).map(|came| match beside_wrong_coin(facts) {
+        Some(besides) => format!("{came}. {besides}"),
+        None => format!("{came}."),
+    });
+    match wrong.or_else(|| all(facts)) {
+        Some(came) => format!("{came} The shop is looking at it."),
+        None => "A payment has been seen, and the shop is looking at it.".to_owned(),
+    }
+}
+
+/// The sentence, and behind it every amount that came.
+fn with_amounts(sentence: &str, facts: &MoneyFacts) -> String {
+    all(facts).map_or_else(|| sentence.to_owned(), |amounts| format!("{sentence} {amounts}"))
 }
 
 fn was_sent_back(order: &Order) -> bool {
@@ -197,8 +211,4 @@ fn sent_late(at: &Moment) -> &'static str {
         LatePayments::Reopen => SENT_LATE_COUNTS,
         LatePayments::Record => SENT_LATE_ASK,
     }
-}
-
-fn amount_of(amount: &CoinAmount, coin: &Coin) -> String {
-    format!("{amount} {}", ticker(coin))
 }

@@ -7,14 +7,15 @@
 use crate::actors::OrderError;
 use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, ProviderWord, Witness};
 use crate::domain::ids::{KeyId, PaymentId};
-use crate::domain::lifecycle::{Decision, Input, LatePayments, Moment, decide};
+use crate::domain::lifecycle::{Decision, Input, LatePayments, Moment, Refusal, decide};
+use crate::domain::money_facts::MoneyFacts;
 use crate::domain::order::{Order, Status};
 use crate::domain::time::Span;
 use crate::domain::topup;
 use crate::http::error::{ApiError, TopUpRefusal};
 use crate::http::gui::moment;
 
-use super::why::coin;
+use super::recorded::{besides, coin, in_place_of, in_wrong_coin, recorded};
 
 /// The provider's words, as they can be replayed.
 const WORDS: [ProviderWord; 9] = [
@@ -107,18 +108,29 @@ fn effect(decision: &Decision) -> String {
 
 fn accept(order: &Order, asker: &Asker) -> Offer {
     let input = Input::Accept { payment: None, actor: Some(asker.key) };
+    let facts = MoneyFacts::of(order);
     if let Err(refusal) = decide(order, &input, &asker.moment) {
-        return Offer::Closed(ApiError::Order(order.id.to_string(), OrderError::Refused(refusal)).to_string());
+        let why = ApiError::Order(order.id.to_string(), OrderError::Refused(refusal)).to_string();
+        let is_unsettled = refusal == Refusal::MoneyUnsettled;
+        return Offer::Closed(if is_unsettled { format!("{why} {}", recorded(&facts)) } else { why });
     }
-    let coin = coin(order);
-    let missing = topup::missing(order).filter(|missing| !missing.is_zero()).zip(order.owed.as_ref());
-    let missing = missing.map_or_else(String::new, |(missing, owed)| {
-        format!(" {} of {owed} {coin} arrived; the missing {missing} {coin} is waived.", order.ledger.received())
-    });
     Offer::Open(format!(
-        "The order becomes paid, once and for good, although it is {}.{missing} Its merchant is told that it is paid.",
-        order.status.name().as_str()
+        "The order becomes paid, once and for good, although it is {}. {} Its merchant is told that it is paid.",
+        order.status.name().as_str(),
+        terms(&facts)
     ))
+}
+
+/// What came, and what it would be accepted for.
+fn terms(facts: &MoneyFacts) -> String {
+    match (facts.owed, &facts.missing) {
+        (Some(owed), Some(missing)) if !missing.is_zero() && !facts.settled.is_zero() => {
+            let (settled, coin) = (&facts.settled, coin(facts));
+            let told = format!("{settled} of {owed} {coin} arrived; the missing {missing} {coin} is waived.");
+            format!("{told}{}", besides(facts))
+        }
+        _ => format!("{}{}", recorded(facts), in_place_of(facts)),
+    }
 }
 
 fn rest(order: &Order, asker: &Asker) -> Offer {
@@ -135,10 +147,13 @@ fn rest(order: &Order, asker: &Asker) -> Offer {
     if asker.makes_payments == MakesPayments::No {
         return Offer::Closed(ApiError::from(TopUpRefusal::NoProvider).to_string());
     }
-    let (coin, currency) = (coin(order), order.price.currency);
+    let facts = MoneyFacts::of(order);
+    let (coin, currency) = (coin(&facts), order.price.currency);
+    let apart = in_wrong_coin(&facts);
+    let apart = apart.map_or_else(String::new, |came| format!(" {came} came in another coin and does not count."));
     Offer::Open(format!(
         "A further payment over {} {coin} ({} {currency}) is made at the provider. Send its address and amount to the \
-         customer; once it is settled the order becomes paid by itself.",
+         customer; once it is settled the order becomes paid by itself.{apart}",
         rest.pay_amount, rest.price_amount
     ))
 }
@@ -147,11 +162,11 @@ fn expire(order: &Order, asker: &Asker) -> Offer {
     let now = asker.moment.now;
     let expires_at = match order.status {
         Status::Pending { expires_at } => expires_at,
-        Status::Confirming | Status::Partial => {
-            return Offer::Closed(format!(
-                "It is {}: money is on its way, so it is never swept.",
-                order.status.name().as_str()
-            ));
+        Status::Confirming => {
+            return Offer::Closed("It is confirming: money is on its way, so it is never swept.".to_owned());
+        }
+        Status::Partial => {
+            return Offer::Closed("It is partial: money has come, so it is never swept.".to_owned());
         }
         Status::Paid { .. } | Status::Failed { .. } | Status::Cancelled => {
             return Offer::Closed(format!(
@@ -170,9 +185,12 @@ fn expire(order: &Order, asker: &Asker) -> Offer {
         LatePayments::Reopen => "If the provider reports money later, the order opens again by itself.",
         LatePayments::Record => "If the provider reports money later, it is raised, and somebody has to decide.",
     };
+    let facts = MoneyFacts::of(order);
+    let money =
+        if facts.is_seen() { format!(" {} Look at that money first.", recorded(&facts)) } else { String::new() };
     Offer::Open(format!(
         "The order fails with the reason swept, which its customer reads as expired, and its merchant is told that it \
-         failed. {late}"
+         failed. {late}{money}"
     ))
 }
 

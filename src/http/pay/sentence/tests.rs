@@ -7,7 +7,8 @@ use crate::domain::catalogue::ProductCode;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::{Ledger, OtherMoney, PayTo, Role};
 use crate::domain::lifecycle::{Rules, ZeroReceived};
-use crate::domain::money::{Currency, Price};
+use crate::domain::money::{Coin, CoinAmount, Currency, Price};
+use crate::domain::money_facts::samples::ledgers;
 use crate::domain::order::{NewOrder, OrderEvent, Source, StatusName};
 use crate::domain::time::{Span, Timestamp};
 
@@ -161,18 +162,93 @@ fn the_rest_is_sent_to_where_an_operator_asked_for_it_and_only_while_it_is_watch
     assert_eq!((asked_for(&order, &later), told(&order, &later).advice), (None, ASK_THE_SHOP));
 }
 
+/// A payment in this coin of which nothing came, while so much came in that other one.
+fn wrong(coin: &str, [other, received]: [&str; 2]) -> Payment {
+    let other = OtherMoney { coin: Coin::parse(other).unwrap(), received: amount(received) };
+    Payment { coin: Coin::parse(coin), other: Some(other), ..bound("waiting", None) }
+}
+
 #[test]
-fn money_in_another_coin_is_named_beside_what_counts() {
-    let other = OtherMoney { coin: Coin::parse("bnbbsc").unwrap(), received: amount("0.10") };
-    let wrong = Payment { other: Some(other), ..bound("finished", None) };
-    let sentence = "0.10 BNB has arrived, but only ETH counts for this order: 0.5 ETH is missing.";
-    assert_eq!(said(&order(Status::Partial, vec![wrong.clone()])), sentence);
-    let unknown = Order { owed: None, ..order(Status::Partial, vec![wrong]) };
-    assert_eq!(said(&unknown), "0.10 BNB has arrived, but only ETH counts for this order.");
+fn money_in_another_coin_is_named_and_no_more_is_asked_for() {
+    let expired = moment(90, LatePayments::Reopen);
+    for (status, at) in
+        [(Status::Partial, &moment(10, LatePayments::Reopen)), (pending(), &expired), (pending(), &expired)]
+    {
+        let order = order(status, vec![wrong("eth", ["bnbbsc", "0.10"])]);
+        let told = told(&order, at);
+        let sentence = "0.10 BNB has arrived, but this order is in ETH. The shop is looking at it.";
+        assert_eq!((told.sentence.as_str(), told.advice), (sentence, LOOKED_AT));
+    }
     let parent = PaymentId::parse("1").unwrap();
     let child = Payment { coin: Coin::parse("usdttrc20"), ..payment("2", Role::Child(parent), "finished", Some("7")) };
     let mixed = order(Status::Partial, vec![bound("partially_paid", Some("0.2")), child]);
-    assert_eq!(said(&mixed), "7 USDT has arrived, but only ETH counts for this order: 0.3 ETH is missing.");
+    let sentence = "0.2 ETH and 7 USDT have arrived, but this order is in ETH. The shop is looking at it.";
+    assert_eq!((said(&mixed).as_str(), advised(&mixed)), (sentence, LOOKED_AT));
+    // Two coins of one ticker are told apart by their networks.
+    let alike = order(Status::Partial, vec![wrong("usdttrc20", ["usdtbsc", "79"])]);
+    let sentence = "79 USDT on BNB Smart Chain (BEP-20) has arrived, but this order is in USDT on Tron (TRC-20). The \
+                    shop is looking at it.";
+    assert_eq!(said(&alike), sentence);
+}
+
+#[test]
+fn the_rest_is_asked_for_beside_a_wrong_coin_only_where_an_operator_did() {
+    let rest = Payment { pay_amount: Some(amount("0.5")), ..payment("2", Role::Own, "waiting", None) };
+    let asking = order(Status::Partial, vec![wrong("eth", ["bnbbsc", "0.10"]), rest]);
+    assert_eq!(said(&asking), "0.10 BNB has arrived, but this order is in ETH: 0.5 ETH is missing.");
+    assert_eq!(advised(&asking), "Please send the rest to the address below.");
+}
+
+#[test]
+fn money_under_a_word_that_is_not_known_is_named_and_no_more_is_asked_for() {
+    let order = order(pending(), vec![bound("on_hold", Some("0.5"))]);
+    for minutes in [10, 90] {
+        let told = told(&order, &moment(minutes, LatePayments::Reopen));
+        assert_eq!(
+            (told.sentence.as_str(), told.advice),
+            ("0.5 ETH has been seen. The shop is looking at it.", LOOKED_AT)
+        );
+    }
+}
+
+#[test]
+fn what_was_sent_back_after_an_order_was_paid_is_told() {
+    let status = Status::Paid { paid_at: at(5), check: AmountCheck::Checked };
+    let order = order(status, vec![bound("refunded", Some("0.5"))]);
+    assert_eq!(said(&order), "Paid: your payment has arrived. Thank you. 0.5 ETH was sent back.");
+    assert_eq!(advised(&order), SENT_BACK);
+}
+
+/// Every status in which the buyer is told of all that came.
+fn telling() -> Vec<Status> {
+    let reasons = [FailureReason::Ipn, FailureReason::IpnExpired, FailureReason::Expired, FailureReason::Swept];
+    reasons.into_iter().map(failed).chain([pending(), Status::Partial, Status::Cancelled]).collect()
+}
+
+#[test]
+fn whatever_came_is_named_and_nothing_is_asked_for_while_nobody_asked() {
+    for (payments, status) in
+        ledgers().into_iter().flat_map(|ledger| telling().into_iter().map(move |way| (ledger.clone(), way)))
+    {
+        let order = order(status, payments);
+        let facts = MoneyFacts::of(&order);
+        for minutes in [10, 90] {
+            let told = told(&order, &moment(minutes, LatePayments::Reopen));
+            let text = format!("{} {}", told.sentence, told.advice);
+            assert!(told.sentence.ends_with('.') && !text.contains("  "), "{text}");
+            assert!(!format!(" {text}").contains(" 0 "), "{text}: {order:?}");
+            let is_on_its_way = text.contains("is being confirmed");
+            for seen in facts.uncounted().filter(|_| !is_on_its_way) {
+                let named = text.contains(&format!("{} ", seen.amount));
+                let short = order.status == Status::Partial && !facts.settled.is_zero();
+                assert!(named || short, "{} in {text}: {order:?}", seen.amount);
+            }
+            if facts.is_seen() {
+                assert!(!text.contains("Waiting for your payment") && !text.contains("no address to pay to"), "{text}");
+                assert!(!text.contains("place a new order"), "{text}: {order:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -234,6 +310,7 @@ fn money_that_came_for_a_closed_order_is_never_kept_from_its_buyer() {
     let closed = reasons.into_iter().map(failed).chain([Status::Cancelled]);
     for status in closed {
         let order = order(status, vec![bound("finished", Some("0.1"))]);
+        assert!(said(&order).ends_with(" 0.1 ETH has arrived."), "{}", said(&order));
         assert_eq!((advised(&order), told(&order, &moment(10, LatePayments::Record)).advice), (MONEY_CAME, MONEY_CAME));
     }
 }
