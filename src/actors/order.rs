@@ -16,6 +16,7 @@ use super::OrderError;
 use super::courier::Bell;
 use super::waiting::ChangeBoard;
 use crate::clock::{Clock, fresh_uuid};
+use crate::domain::attention::{Attention, AttentionKind};
 use crate::domain::evidence::{Evidence, Ownership};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::lifecycle::{Decision, Input, Moment, Rules, decide};
@@ -115,8 +116,9 @@ impl Handler<Told> for OrderActor {
     type Result = AtomicResponse<Self, Result<Heard, OrderError>>;
 
     fn handle(&mut self, told: Told, _: &mut Context<Self>) -> Self::Result {
-        let input = Input::Evidence(Box::new(told.evidence), told.ownership);
-        let case = Case { input, ipn: told.ipn, operation: told.operation, work: None };
+        let Told { evidence, ipn, operation, ownership, overruled } = told;
+        let input = Input::Evidence(Box::new(evidence), ownership);
+        let case = Case { input, ipn, operation, overruled, work: None };
         self.judged(case, |heard| heard)
     }
 }
@@ -126,7 +128,7 @@ impl Handler<Take> for OrderActor {
 
     fn handle(&mut self, take: Take, _: &mut Context<Self>) -> Self::Result {
         let input = Input::Made(Box::new(take.made), Ownership::Free);
-        let case = Case { input, ipn: None, operation: take.operation, work: Some(take.work) };
+        let case = Case { input, ipn: None, operation: take.operation, overruled: None, work: Some(take.work) };
         self.judged(case, |heard| heard)
     }
 }
@@ -147,7 +149,7 @@ impl Handler<Command> for OrderActor {
             Command::SetCustomerNote(note) => (Input::SetCustomerNote(note), None),
             Command::SetInternalNote { note, operation } => (Input::SetInternalNote(note), Some(operation)),
         };
-        let case = Case { input, ipn: None, operation, work: None };
+        let case = Case { input, ipn: None, operation, overruled: None, work: None };
         self.judged(case, |heard| heard.order)
     }
 }
@@ -158,6 +160,7 @@ struct Case {
     input: Input,
     ipn: Option<ReceivedIpn>,
     operation: Option<Operation>,
+    overruled: Option<String>,
     work: Option<ProviderWork>,
 }
 
@@ -325,6 +328,7 @@ fn changeset(before: &Order, decision: &Decision, case: &Case, now: Timestamp) -
     changeset.ipn =
         case.ipn.clone().map(|ipn| ReceivedIpn { order_id: Some(before.id), outcome: decision.outcome, ..ipn });
     changeset.attention = decision.attention.clone();
+    changeset.attention.extend(forced(case));
     changeset.work.clone_from(&case.work);
     changeset.webhook = decision.announcement.map(|told| WebhookEvent::new(fresh_uuid(now), told, after));
     // A sweep that moved nothing is no admin write.
@@ -334,19 +338,32 @@ fn changeset(before: &Order, decision: &Decision, case: &Case, now: Timestamp) -
         action: operation.action,
         target: before.id.to_string(),
         input: operation.input,
-        result: result_of(decision, &case.input),
+        result: result_of(decision, case),
         ip: operation.ip,
         at: now,
     });
     changeset
 }
 
+/// What is raised of an operator's word that is applied against the provider's answer, whatever becomes of it.
+fn forced(case: &Case) -> Option<Attention> {
+    case.overruled.as_ref()?;
+    let evidence = case.input.evidence()?;
+    let (order, payment) = (evidence.order_id, Some(evidence.payment_id.clone()));
+    Some(Attention { kind: AttentionKind::ForcedReplay, order, payment })
+}
+
 /// What came of an operator's request, for the audit log.
-fn result_of(decision: &Decision, input: &Input) -> String {
+fn result_of(decision: &Decision, case: &Case) -> String {
     let (outcome, status) = (decision.outcome.as_str(), decision.order.status.name().as_str());
-    match input {
-        Input::Made(made, _) => json!({ "outcome": outcome, "status": status, "payment_id": made.evidence.payment_id }),
-        _ => json!({ "outcome": outcome, "status": status }),
+    match (&case.input, &case.overruled) {
+        (Input::Made(made, _), _) => {
+            json!({ "outcome": outcome, "status": status, "payment_id": made.evidence.payment_id })
+        }
+        (_, Some(answered)) => {
+            json!({ "outcome": outcome, "status": status, "forced": true, "provider_answered": answered })
+        }
+        (_, None) => json!({ "outcome": outcome, "status": status }),
     }
     .to_string()
 }

@@ -16,6 +16,7 @@ pub mod money_facts;
 pub mod order;
 pub mod pay_link;
 pub mod polling;
+pub mod replay;
 pub mod session;
 pub mod time;
 pub mod topup;

@@ -9,6 +9,7 @@ mod deliveries;
 mod forms;
 mod keys;
 mod orders;
+mod replays;
 mod top_up;
 mod webhooks;
 
@@ -33,6 +34,7 @@ use super::problem::{Extensions, Issues, Problem, Slug, extended, internal, late
 pub use deliveries::DeliveryRefusal;
 pub use forms::FormRefusal;
 pub use keys::ApiKeyError;
+pub use replays::ReplayRefusal;
 pub use top_up::TopUpRefusal;
 pub use webhooks::WebhookError;
 
@@ -86,6 +88,8 @@ pub enum ApiError {
     Webhook(WebhookError),
     /// A form of the operators' pages is not taken.
     Form(FormRefusal),
+    /// The provider does not confirm an operator's word.
+    Replay(ReplayRefusal),
     /// No rest of an order is asked for.
     TopUp(TopUpRefusal),
     /// No such attention item.
@@ -167,6 +171,7 @@ impl ApiError {
             Self::Delivery(refusal) => deliveries::problem(*refusal),
             Self::Webhook(error) => webhooks::problem(*error),
             Self::Form(refusal) => forms::problem(*refusal),
+            Self::Replay(refusal) => replays::problem(refusal),
             Self::TopUp(refusal) => top_up::problem(refusal),
             Self::NoSuchAttention(id) => plain(Slug::NotFound, format!("No attention item with id \"{id}\".")),
             Self::AttentionResolved(id) => attention_resolved(*id),
@@ -259,12 +264,6 @@ fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
-}
-
-impl From<CheckoutError> for ApiError {
-    fn from(error: CheckoutError) -> Self {
-        Self::Checkout(error)
-    }
 }
 
 impl From<StoreError> for ApiError {

@@ -190,7 +190,13 @@ async fn settle(shared: &Shared, read: Read, body: &Bytes) -> Result<HttpRespons
         raw_body: body.to_vec(),
         received_at: shared.clock.now(),
     };
-    let told = Told { evidence: ipn.evidence, ipn: Some(received), operation: None, ownership: Ownership::Free };
+    let told = Told {
+        evidence: ipn.evidence,
+        ipn: Some(received),
+        operation: None,
+        ownership: Ownership::Free,
+        overruled: None,
+    };
     let state = shared.intake.take(told, ipn.order).await.map_err(ApiError::IpnNotStored)?;
     answer::ok(&Receipt { received: true, order_state: state.map(|name| name.as_str()) })
 }

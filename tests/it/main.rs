@@ -85,6 +85,7 @@ mod readme;
 mod receipts;
 mod received_ipns;
 mod records;
+mod replays;
 mod runbook;
 mod scenarios;
 mod schema;

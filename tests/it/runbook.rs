@@ -18,6 +18,7 @@ on_both_engines![
     a_payment_id_finds_its_one_order,
     a_stuck_order_is_pulled_and_swept,
     a_payment_that_landed_without_its_ipn_is_replayed,
+    a_payment_that_the_provider_does_not_know_is_replayed_by_force,
     two_charges_are_told_apart_by_their_keys,
     the_log_tells_what_happened_in_order,
     a_failure_is_explained_by_the_order_its_log_and_its_newest_ipn,
@@ -120,6 +121,20 @@ async fn a_payment_that_landed_without_its_ipn_is_replayed(engine: Engine) {
     let again = paste_json(&app, &case, replay).await;
     assert_eq!((&again["status"], &again["applied"]), (&json!("paid"), &json!(false)), "{again}");
     assert_eq!(app.steps(&case.order).await, ["pending/create", "paid/ipn"]);
+}
+
+async fn a_payment_that_the_provider_does_not_know_is_replayed_by_force(engine: Engine) {
+    const STUCK: &str = "My order is stuck in pending";
+    let app = TestApp::simulated(engine).await;
+    let case = of(&app.order().await, "5077125051");
+    let payments = app.payments(&case.order).await.len();
+    let refused = paste_json(&app, &case, command(STUCK, "apply-ipn")).await;
+    assert_eq!((&refused["status"], &refused["field"]), (&json!(409), &json!("payment_id")), "{refused}");
+    let forced = paste_json(&app, &case, command(STUCK, "\"force\":true")).await;
+    // The order has a payment of its own: force makes no other payment one of the order's.
+    assert_eq!((&forced["status"], &forced["outcome"]), (&json!("pending"), &json!("mismatch")), "{forced}");
+    assert_eq!(app.payments(&case.order).await.len(), payments);
+    assert!(app.raised(&case.order).await.contains(&"forced_replay 5077125051 1".to_owned()));
 }
 
 async fn two_charges_are_told_apart_by_their_keys(engine: Engine) {
@@ -293,7 +308,7 @@ async fn a_misused_key_shows_in_the_metrics(engine: Engine) {
 #[test]
 fn every_command_of_the_page_is_a_request_with_a_key() {
     let all = terminal::commands(PAGE);
-    assert_eq!(all.len(), 26, "try the new one in a test above, and count it here: {all:?}");
+    assert_eq!(all.len(), 27, "try the new one in a test above, and count it here: {all:?}");
     for command in all {
         assert!(command.starts_with("curl -sS ") && command.contains("$ADMIN_KEY"), "{command}");
         assert!(!command.contains(" -d ") || command.contains(JSON), "{command}");

@@ -44,6 +44,8 @@ pub struct Told {
     pub operation: Option<Operation>,
     /// Whose the payment is, where the witness names an order that is none of ours.
     pub ownership: Ownership,
+    /// What the provider answered, where an operator's word is applied against it.
+    pub overruled: Option<String>,
 }
 
 /// Take a payment that was made for the order at the provider. Answers the order as it is once it is durable.

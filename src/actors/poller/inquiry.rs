@@ -155,7 +155,7 @@ impl<'a> Inquiry<'a> {
             OrderReference::None | OrderReference::Ours(_) => Ownership::Free,
         };
         let evidence = report.evidence.clone();
-        let told = Told { evidence, ipn: None, operation: None, ownership };
+        let told = Told { evidence, ipn: None, operation: None, ownership, overruled: None };
         match self.poller.payments.directory.tell(self.order.id, told).await {
             Ok(heard) => {
                 if heard.outcome == Outcome::Applied {

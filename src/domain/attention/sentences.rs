@@ -64,7 +64,7 @@ sentences! {
     UnknownStatus =>
         "The provider used a word that this service does not know. The order did not move.",
         "Look the word up in the provider's documentation, then replay the payment under the known word that means \
-         the same, or accept the money that arrived.";
+         the same, forced with your reason, or accept the money that arrived.";
     UnmatchedIpn =>
         "A verified notification names no order of this service.",
         "Look the payment up in the provider's dashboard; replay it if it is for an order of this service, and else \

@@ -9,6 +9,12 @@ use crate::http::problem::{Extensions, Problem, Slug, extended, internal};
 
 use super::{ApiError, chain, of_order};
 
+impl From<CheckoutError> for ApiError {
+    fn from(error: CheckoutError) -> Self {
+        Self::Checkout(error)
+    }
+}
+
 /// The error as the wire shows it.
 pub fn problem(error: &CheckoutError) -> Problem {
     match error {

@@ -13,6 +13,7 @@ use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
 use crate::domain::access::keys::{ACTIVE_KEYS_MAX, NotRotated};
 use crate::domain::access::{Scope, Tier};
+use crate::domain::evidence::ProviderWord;
 use crate::domain::ids::{AttentionId, WebhookId};
 use crate::domain::lifecycle::Refusal;
 use crate::domain::order::StatusName;
@@ -22,7 +23,9 @@ use crate::domain::webhook::delivery::DeliveryStatus;
 use crate::domain::webhook::endpoint::{Downfall, ENDPOINTS_MAX, Unable};
 use crate::domain::webhook::resend::NotMoved;
 use crate::http::body::BODY_BYTES_MAX;
-use crate::http::error::{ApiError, ApiKeyError, DeliveryRefusal, KeyRefusal, TopUpRefusal, WebhookError};
+use crate::http::error::{
+    ApiError, ApiKeyError, DeliveryRefusal, KeyRefusal, ReplayRefusal, TopUpRefusal, WebhookError,
+};
 use crate::http::problem::Issues;
 use crate::provider::IpnRefusal;
 
@@ -194,6 +197,12 @@ pub fn not_cancellable() -> ApiError {
 #[must_use]
 pub fn not_acceptable() -> ApiError {
     ApiError::Order(ORDER_ID.to_owned(), OrderError::Refused(Refusal::NoMoney(StatusName::Cancelled)))
+}
+
+/// A replay of a payment that the provider does not know.
+#[must_use]
+pub fn not_confirmed() -> ApiError {
+    ReplayRefusal { payment: "5077125051".to_owned(), replayed: ProviderWord::Finished, answered: None }.into()
 }
 
 /// A rest asked for of an order that lacks none.

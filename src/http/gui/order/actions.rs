@@ -31,7 +31,9 @@ pub async fn perform(shared: &Shared, operator: &Operator, id: OrderId, form: &F
     let fields = |names: &[&str]| Fields::new(form.object(names));
     match form.raw("act") {
         "replay" => {
-            let heard = apply_ipn::replay(shared, operator, id, fields(&["payment_id", "provider_status"])).await?;
+            let mut said = form.object(&["payment_id", "provider_status", "reason"]);
+            said.insert("force".to_owned(), Value::Bool(form.raw("force") == "yes"));
+            let heard = apply_ipn::replay(shared, operator, id, Fields::new(said)).await?;
             Ok(if heard.outcome == Outcome::Applied { "ipn-applied" } else { "ipn-unmoved" })
         }
         "accept" => {

@@ -42,6 +42,8 @@ pub enum Offer {
 pub struct Offers {
     /// Each word with what it would come to.
     pub words: Vec<(String, String)>,
+    /// Whether a provider is asked before a word is replayed, so that a replay may have to be forced.
+    pub makes_payments: MakesPayments,
     pub accept: Offer,
     pub rest: Offer,
     pub expire: Offer,
@@ -72,6 +74,7 @@ pub fn offers(order: &Order, asker: &Asker) -> Offers {
     };
     Offers {
         words: WORDS.iter().map(told).collect(),
+        makes_payments: asker.makes_payments,
         accept: accept(order, asker),
         rest: rest(order, asker),
         expire: expire(order, asker),
