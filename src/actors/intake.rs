@@ -39,6 +39,16 @@ impl Intake {
         work.await.map_err(|_| OrderError::Busy("the IPN was interrupted"))?
     }
 
+    /// Keeps a verified body that is about no payment; answers once it is durable.
+    ///
+    /// # Errors
+    /// [`OrderError`] where it is not, or perhaps not, stored: the provider must send it again.
+    pub async fn keep(&self, notice: ReceivedIpn) -> Result<(), OrderError> {
+        let changeset = Changeset { ipn: Some(notice), ..Changeset::new(self.clock.now()) };
+        self.store.commit(changeset).await?;
+        Ok(())
+    }
+
     async fn serve(&self, told: Told, reference: OrderReference) -> Result<Option<StatusName>, OrderError> {
         match reference {
             OrderReference::Ours(id) => match self.directory.tell(id, told.clone()).await {

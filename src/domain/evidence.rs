@@ -214,11 +214,13 @@ pub enum Outcome {
     UnknownStatus,
     /// A further deposit: recorded and raised.
     Child,
+    /// It is about no payment: kept and counted.
+    Other,
 }
 
 impl Outcome {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Applied,
         Self::Refreshed,
         Self::Ignored,
@@ -226,6 +228,7 @@ impl Outcome {
         Self::Unmatched,
         Self::UnknownStatus,
         Self::Child,
+        Self::Other,
     ];
 
     /// The name on the wire and in the database.
@@ -239,6 +242,7 @@ impl Outcome {
             Self::Unmatched => "unmatched",
             Self::UnknownStatus => "unknown_status",
             Self::Child => "child",
+            Self::Other => "other",
         }
     }
 }

@@ -189,6 +189,13 @@ impl CoinAmount {
         u32::try_from(self.0.fractional_digit_count()).unwrap_or(0)
     }
 
+    /// The plain digits without zeros at the end of a fraction: equal amounts have equal texts, however they were
+    /// spelled.
+    #[must_use]
+    pub fn shortest(&self) -> String {
+        self.0.normalized().to_plain_string()
+    }
+
     /// The least amount of so many digits behind the point that is not below this one; itself, where it has no
     /// more of them.
     #[must_use]
@@ -295,6 +302,18 @@ mod tests {
         let usd = ["94.2", "94.2001", "94", "0"].map(|text| shown(text, "USD"));
         assert_eq!(usd, ["94.20", "94.21", "94.00", "0.00"]);
         assert_eq!((shown("94.2", "JPY"), shown("94.2", "KWD")), ("95".to_owned(), "94.200".to_owned()));
+    }
+
+    #[test]
+    fn equal_amounts_have_one_shortest_text() {
+        for (spellings, shortest) in [
+            (["79", "79.00", "7.9e1", "790e-1"], "79"),
+            (["0.5", "0.50", "5e-1", "0.500000"], "0.5"),
+            (["0", "0.00", "0e7", "0e-7"], "0"),
+            (["1000", "1e3", "1000.0", "10e2"], "1000"),
+        ] {
+            assert_eq!(spellings.map(|text| amount(text).shortest()), [shortest; 4]);
+        }
     }
 
     #[test]

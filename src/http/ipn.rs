@@ -24,7 +24,7 @@ use crate::domain::order::StatusName;
 use crate::provider::IpnRefusal;
 use crate::provider::canonical::Form;
 use crate::provider::signature::{Verified, Verifier};
-use crate::provider::wire::Ipn;
+use crate::provider::wire::{Ipn, Notice};
 use crate::store::RefusedIpn;
 use crate::store::changeset::ReceivedIpn;
 
@@ -73,7 +73,7 @@ impl Gate {
 #[schema(as = IpnReceipt)]
 struct Receipt {
     received: bool,
-    /// Where the order stands now; null if there is none, which operators are told.
+    /// Where the order stands now; null if there is none, which operators are told, or if no payment is meant.
     #[schema(required = true, value_type = Option<StatusName>)]
     order_state: Option<&'static str>,
 }
@@ -112,7 +112,9 @@ struct IpnBody {
 ///
 /// No key is asked for: the signature is the credential. 200 is said only after the report and what it
 /// did are durable; whatever else happens past the checks is a 503, so that the provider sends again.
-/// A report that was seen before is counted and changes nothing.
+/// A report that was seen before, in whatever spelling, is counted and changes nothing. What the provider signs about
+/// something else than a payment (a payout, a subscription, a transfer: neither `payment_id` nor `payment_status`) is
+/// kept and counted.
 #[utoipa::path(post, path = "/v1/webhooks/nowpayments", operation_id = "receive_ipn", tag = "Provider",
     params(("x-nowpayments-sig" = String, Header, pattern = "^[0-9A-Fa-f]{128}$", example = json!("0".repeat(128)),
         description = "HMAC-SHA512 of the body with the IPN secret, in hex of any case. Signed is the raw body or \
@@ -134,7 +136,7 @@ pub async fn receive(request: HttpRequest, payload: Payload, shared: Data<Shared
         let body = arrived(&request, payload, &shared.gate).await?;
         let signature = request.headers().get(SIGNATURE).ok_or(NO_SIGNATURE)?;
         match read(verifier, signature.as_bytes(), &body) {
-            Ok(ipn) => settle(&shared, ipn, &body).await,
+            Ok(read) => settle(&shared, read, &body).await,
             Err(refusal) => {
                 keep_refused(&shared, &request, &body, refusal);
                 Err(ApiError::Ipn(refusal))
@@ -158,46 +160,49 @@ async fn arrived(request: &HttpRequest, payload: Payload, gate: &Gate) -> Result
     if body.is_empty() { Err(ApiError::BadRequest("Empty request body.".into())) } else { Ok(body) }
 }
 
-/// A verified IPN with how it was verified.
+/// A verified body with how it was verified.
 struct Read {
-    ipn: Ipn,
+    notice: Notice,
     form: Form,
     secret: usize,
 }
 
 fn read(verifier: &Verifier, signature: &[u8], body: &[u8]) -> Result<Read, IpnRefusal> {
     let verified = verifier.verify(signature, body)?;
-    let ipn = Ipn::read(&verified)?;
+    let notice = Notice::read(&verified)?;
     let Verified { form, secret, .. } = verified;
-    Ok(Read { ipn, form, secret })
+    Ok(Read { notice, form, secret })
 }
 
-/// Has the IPN judged and stored, whether or not an order is found.
+/// Has a report judged and stored, whether or not an order is found; what is about no payment is only stored.
 async fn settle(shared: &Shared, read: Read, body: &Bytes) -> Result<HttpResponse, ApiError> {
     let _permit = shared.gate.verified.try_acquire().map_err(|_| ApiError::Busy("verified IPNs"))?;
-    let Read { ipn, form, secret } = read;
+    let Read { notice, form, secret } = read;
     if form != Form::Raw {
         tracing::warn!(form = form.as_str(), "an IPN verified only in a rewritten form");
     }
-    let received = ReceivedIpn {
+    let received = |ipn: Option<&Ipn>, content_sha256: String| ReceivedIpn {
         order_id: None,
-        payment_id: ipn.evidence.payment_id.clone(),
-        payment_status: ipn.payment_status().to_owned(),
+        payment_id: ipn.map(|ipn| ipn.evidence.payment_id.clone()),
+        payment_status: ipn.map(|ipn| ipn.payment_status().to_owned()).unwrap_or_default(),
         verified_form: form.as_str(),
         verified_secret: secret,
-        outcome: Outcome::Unmatched,
+        outcome: if ipn.is_some() { Outcome::Unmatched } else { Outcome::Other },
         body_sha256: HEXLOWER.encode(&Sha256::digest(body)),
+        content_sha256,
         raw_body: body.to_vec(),
         received_at: shared.clock.now(),
     };
-    let told = Told {
-        evidence: ipn.evidence,
-        ipn: Some(received),
-        operation: None,
-        ownership: Ownership::Free,
-        overruled: None,
+    let state = match notice {
+        Notice::Payment(ipn) => {
+            let received = Some(received(Some(&ipn), ipn.content_sha256()));
+            let Ipn { evidence, order } = *ipn;
+            let told = Told { evidence, ipn: received, operation: None, ownership: Ownership::Free, overruled: None };
+            shared.intake.take(told, order).await
+        }
+        Notice::Other(content) => shared.intake.keep(received(None, content)).await.map(|()| None),
     };
-    let state = shared.intake.take(told, ipn.order).await.map_err(ApiError::IpnNotStored)?;
+    let state = state.map_err(ApiError::IpnNotStored)?;
     answer::ok(&Receipt { received: true, order_state: state.map(|name| name.as_str()) })
 }
 
@@ -205,11 +210,7 @@ fn keep_refused(shared: &Shared, request: &HttpRequest, body: &Bytes, refusal: I
     tracing::warn!(%refusal, "an IPN was refused");
     shared.store.refused_ipn_keep(RefusedIpn {
         body: body.get(..REFUSED_BYTES_MAX).unwrap_or(body).to_vec(),
-        reason: match refusal {
-            IpnRefusal::BadSignature => "bad_signature",
-            IpnRefusal::DuplicateKeys => "duplicate_keys",
-            IpnRefusal::MissingFields(_) => "missing_fields",
-        },
+        reason: refusal.name(),
         ip: client_ip(request, &shared.settings.trusted_proxies).map(|ip| ip.to_string()),
         at: shared.clock.now(),
     });

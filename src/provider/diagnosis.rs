@@ -11,8 +11,8 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::canonical::{self, Form};
 use super::json::Document;
-use super::signature::{DEPTH_MAX, Verifier, would_sign};
-use super::wire::Ipn;
+use super::signature::{DEPTH_MAX, Verified, Verifier, would_sign};
+use super::wire::Notice;
 use super::{BODY_BYTES_MAX, IpnRefusal};
 
 pub mod difference;
@@ -170,6 +170,19 @@ pub fn faults(body: &[u8]) -> Vec<BodyFault> {
     body_faults(body, document.as_ref())
 }
 
+/// The faults for which the server refuses a body whose signature is right.
+#[must_use]
+pub fn signed_faults(body: &[u8]) -> Vec<BodyFault> {
+    let document = std::str::from_utf8(body).ok().and_then(|text| Document::read(text).ok());
+    let mut faults = body_faults(body, document.as_ref());
+    if let Some(document) = document.filter(|_| faults.is_empty())
+        && let Err(IpnRefusal::MissingFields(field)) = Notice::read(&Verified { form: Form::Raw, secret: 0, document })
+    {
+        faults.push(BodyFault::Field(field));
+    }
+    faults
+}
+
 /// Where a body is not as the provider writes it: keys sorted, no blanks. None too if it is no JSON.
 #[must_use]
 pub fn rewritten(body: &str) -> Option<Difference> {
@@ -206,7 +219,7 @@ fn verify(case: &Case<'_>, tag: &[u8], faults: &mut Vec<BodyFault>) -> Option<Ve
     let header = HEXLOWER_PERMISSIVE.encode(tag);
     match verifier.verify(header.as_bytes(), case.body) {
         Ok(verified) => {
-            if let Err(IpnRefusal::MissingFields(field)) = Ipn::read(&verified) {
+            if let Err(IpnRefusal::MissingFields(field)) = Notice::read(&verified) {
                 faults.push(BodyFault::Field(field));
             }
             Some(Verdict::Signed { form: verified.form, secret: verified.secret })

@@ -32,3 +32,15 @@ pub enum IpnRefusal {
     #[error("field {0} is missing or unreadable")]
     MissingFields(&'static str),
 }
+
+impl IpnRefusal {
+    /// The name in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadSignature => "bad_signature",
+            Self::DuplicateKeys => "duplicate_keys",
+            Self::MissingFields(_) => "missing_fields",
+        }
+    }
+}

@@ -367,6 +367,11 @@ impl Store {
         read!(self.access, upkeep::refused_ipns_since(since))
     }
 
+    /// How many verified bodies about no payment first came at this time or later.
+    pub async fn other_ipns_since(&self, since: Timestamp) -> Result<i64, StoreError> {
+        read!(self.access, upkeep::other_ipns_since(since))
+    }
+
     /// Writes and commits a little: fails exactly when an order could not be taken.
     pub async fn probe_writable(&self) -> Result<(), StoreError> {
         let now = self.clock.now();

@@ -141,9 +141,9 @@ impl KeyRecord {
 pub struct ReceivedIpn {
     /// The order it was judged for, if it found one.
     pub order_id: Option<OrderId>,
-    /// The payment it names.
-    pub payment_id: PaymentId,
-    /// The provider's word.
+    /// The payment it names; none of a body that is about no payment.
+    pub payment_id: Option<PaymentId>,
+    /// The provider's word; empty of a body that is about no payment.
     pub payment_status: String,
     /// Which canonical form verified: `raw`, `sorted`, …
     pub verified_form: &'static str,
@@ -151,8 +151,10 @@ pub struct ReceivedIpn {
     pub verified_secret: usize,
     /// What became of it.
     pub outcome: Outcome,
-    /// SHA-256 of the raw body, lower-case hex: a body seen before only counts.
+    /// SHA-256 of the raw body, lower-case hex.
     pub body_sha256: String,
+    /// SHA-256 of what the body says, the same in every spelling: a report seen before only counts.
+    pub content_sha256: String,
     /// The body as it came.
     pub raw_body: Vec<u8>,
     /// When it came.

@@ -38,15 +38,18 @@ pub(super) struct IpnRow {
     #[serde(with = "iso")]
     pub last_received_at: i64,
     pub raw_body: String,
+    /// None of a row that was written before reports were known by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_sha256: Option<String>,
 }
 
 impl IpnRow {
-    /// The row of a body's first sight.
+    /// The row of a report's first sight.
     pub fn of(ipn: &ReceivedIpn) -> Self {
         Self {
             body_sha256: ipn.body_sha256.clone(),
             order_id: ipn.order_id.map(|id| id.to_string()),
-            payment_id: ipn.payment_id.to_string(),
+            payment_id: ipn.payment_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             payment_status: ipn.payment_status.clone(),
             verified_form: ipn.verified_form.to_owned(),
             verified_secret: i64::try_from(ipn.verified_secret).unwrap_or(i64::MAX),
@@ -56,6 +59,7 @@ impl IpnRow {
             last_received_at: ipn.received_at.micros(),
             // A verified body is JSON, so UTF-8 without NUL; a foreign byte would show as a replacement.
             raw_body: String::from_utf8_lossy(&ipn.raw_body).into_owned(),
+            content_sha256: Some(ipn.content_sha256.clone()),
         }
     }
 }

@@ -155,6 +155,7 @@ diesel::table! {
         received_at -> BigInt,
         last_received_at -> BigInt,
         raw_body -> Text,
+        content_sha256 -> Nullable<Text>,
     }
 }
 

@@ -92,6 +92,7 @@ async fn lived_in(engine: Engine) -> TestApp {
     tell(&app, payment(&cancelled, "103", "finished")).await;
     tell(&app, payment("ord_00000000000000000000000000000000", "104", "finished")).await;
     tell(&app, payment("SHOP-1", "105", "a word of its own")).await;
+    tell(&app, json!({ "id": "5000000714", "status": "FINISHED", "amount": "10.5" })).await;
     // Expired and reopened; and left to be swept by hand.
     let late = id(&app.checkout(Some("\"\"cart-4\"\"")).await.json());
     app.advance(Span::minutes(61)).await;

@@ -204,8 +204,7 @@ async fn an_ipn_that_says_too_little_is_refused(engine: Engine) {
     };
     let mut of_no_type = payment(&order, "1001", "finished");
     of_no_type["payment_status"] = json!(7);
-    let payout = json!({ "id": "1", "batch_withdrawal_id": "2", "status": "FINISHED", "amount": "0.5" });
-    let bodies = ["[]".to_owned(), "7".to_owned(), "not json".to_owned(), payout.to_string(), of_no_type.to_string()];
+    let bodies = ["[]".to_owned(), "7".to_owned(), "not json".to_owned(), of_no_type.to_string()];
     for body in [without("payment_id"), without("payment_status")].into_iter().chain(bodies) {
         let detail = app.ipn_raw(&body).await.problem(400, "bad-request");
         assert_eq!(detail, "NowPayments IPN is missing required fields.", "{body}");

@@ -86,6 +86,7 @@ mod receipts;
 mod received_ipns;
 mod records;
 mod replays;
+mod reports;
 mod runbook;
 mod scenarios;
 mod schema;

@@ -4,6 +4,7 @@
 use clap::Args;
 
 use crate::domain::time::{Span, Timestamp};
+use crate::provider::IpnRefusal;
 use crate::provider::diagnosis;
 use crate::provider::diagnosis::difference::excerpt;
 use crate::store::records::KeptRefusal;
@@ -58,10 +59,22 @@ fn shown(refused: &KeptRefusal) -> String {
     let from = ip.as_deref().unwrap_or("an unknown address");
     let dots = if BYTES_SHOWN < body.len() { "…" } else { "" };
     let start = excerpt(body.as_bytes(), 0, BYTES_SHOWN);
-    format!("{at}  from {from}  {reason}\n  body  {start}{dots}\n        {}", told(body))
+    let told = if reason == IpnRefusal::BadSignature.name() { told(body) } else { signed(body) };
+    format!("{at}  from {from}  {reason}\n  body  {start}{dots}\n        {told}")
 }
 
-/// What the body alone tells.
+/// What is told of a body whose signature was right, so that no other secret is to blame.
+fn signed(body: &str) -> String {
+    let faults = diagnosis::signed_faults(body.as_bytes());
+    let why = match faults.as_slice() {
+        _ if BYTES_KEPT <= body.len() => "only its first 4 KiB are kept".to_owned(),
+        [] => "this version takes such a body".to_owned(),
+        faults => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+    };
+    format!("signed with a secret of the server: {why}")
+}
+
+/// What a body tells whose signature was not right.
 fn told(body: &str) -> String {
     if BYTES_KEPT <= body.len() {
         return "only its first 4 KiB are kept".to_owned();
@@ -83,12 +96,30 @@ fn told(body: &str) -> String {
 mod tests {
     use super::*;
 
+    fn refused(reason: &str, body: &str) -> String {
+        let (at, reason) = (Timestamp::from_millis(0), reason.to_owned());
+        shown(&KeptRefusal { at, reason, ip: Some("192.0.2.7".to_owned()), body: body.to_owned() })
+    }
+
+    #[test]
+    fn of_a_body_whose_signature_was_right_no_other_secret_is_blamed() {
+        for (reason, body, why) in [
+            ("missing_fields", r#"{"payment_id":1}"#, "field `payment_status` is missing or unreadable"),
+            ("missing_fields", r#"{"payment_id":1,"payment_status":7}"#, "field `payment_status` is missing"),
+            ("missing_fields", "[]", "field `body` is missing or unreadable"),
+            ("missing_fields", r#"{"id":"1","status":"FINISHED"}"#, "this version takes such a body"),
+            ("duplicate_keys", r#"{"a":1,"a":2}"#, "an object names a key twice"),
+            ("missing_fields", &"a".repeat(BYTES_KEPT), "only its first 4 KiB are kept"),
+        ] {
+            let told = refused(reason, body);
+            assert!(told.contains(&format!("signed with a secret of the server: {why}")), "{told}");
+            assert!(!told.contains("another secret"), "{told}");
+        }
+    }
+
     #[test]
     fn a_refused_body_is_shown_with_what_it_tells_and_no_control_characters() {
-        let refusal = |body: &str| {
-            let (at, reason) = (Timestamp::from_millis(0), "bad_signature".to_owned());
-            shown(&KeptRefusal { at, reason, ip: Some("192.0.2.7".to_owned()), body: body.to_owned() })
-        };
+        let refusal = |body: &str| refused("bad_signature", body);
         let sorted = refusal(r#"{"a":1,"b":2}"#);
         assert!(sorted.starts_with("1970-01-01T00:00:00.000Z  from 192.0.2.7  bad_signature\n"), "{sorted}");
         assert!(sorted.ends_with("another secret signed it, or nobody of the provider's"), "{sorted}");

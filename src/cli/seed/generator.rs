@@ -149,7 +149,7 @@ impl<'a> Generator<'a> {
         let report = Report { word: "finished", arrived_percent: 100, deposit: Deposit::First };
         let Some((ipn, _)) = received(&payment.body(report, at), at) else { return Vec::new() };
         let mut set = Changeset::new(at);
-        let payment = Some(ipn.payment_id.clone());
+        let payment = ipn.payment_id.clone();
         set.attention.push(Attention { kind: AttentionKind::UnmatchedIpn, order: None, payment });
         let mut records = vec![Record::unmatched_ipn(&ipn)];
         records.extend(Record::attention(&[set], |at| dice.uuid(at)));

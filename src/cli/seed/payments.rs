@@ -131,12 +131,13 @@ pub fn received(body: &str, at: Timestamp) -> Option<(ReceivedIpn, Evidence)> {
     let payment_id = ipn.evidence.payment_id.clone();
     let received = ReceivedIpn {
         order_id: None,
-        payment_id,
+        payment_id: Some(payment_id),
         payment_status: ipn.payment_status().to_owned(),
         verified_form: Form::Raw.as_str(),
         verified_secret: 0,
         outcome: Outcome::Unmatched,
         body_sha256: HEXLOWER.encode(&Sha256::digest(body.as_bytes())),
+        content_sha256: ipn.content_sha256(),
         raw_body: body.as_bytes().to_vec(),
         received_at: at,
     };

@@ -23,9 +23,9 @@ use super::any_order;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ReceivedIpn)]
 pub struct Ipn {
-    /// When this body first came.
+    /// When this report first came.
     received_at: Timestamp,
-    /// When the same body last came.
+    /// When the same report last came.
     last_received_at: Timestamp,
     /// The payment it names.
     payment_id: String,
@@ -37,10 +37,10 @@ pub struct Ipn {
     verified_secret: Secret,
     #[schema(value_type = Outcome)]
     outcome: String,
-    /// How often the same body came; only the first time counts.
+    /// How often the same report came, in whatever spelling; only the first time counts.
     #[schema(minimum = 1)]
     times_seen: i64,
-    /// The body, character by character.
+    /// The body that came first, character by character.
     raw_body: String,
     /// SHA-256 of the body.
     #[schema(pattern = "^[0-9a-f]{64}$")]

@@ -27,17 +27,6 @@ use crate::store::secrets::SecretRow;
 
 pub(super) type Checked = Result<(), Misfit>;
 
-/// Every outcome that an IPN can have had.
-const OUTCOMES: [Outcome; 7] = [
-    Outcome::Applied,
-    Outcome::Refreshed,
-    Outcome::Ignored,
-    Outcome::Mismatch,
-    Outcome::Unmatched,
-    Outcome::UnknownStatus,
-    Outcome::Child,
-];
-
 /// Refuses with `what` unless it holds.
 pub(super) fn holds(condition: bool, what: &str) -> Checked {
     if condition { Ok(()) } else { Err(Misfit(what.to_owned())) }
@@ -105,8 +94,11 @@ fn log(order: &Order, parts: &OrderParts) -> Checked {
 pub fn ipn(row: &IpnRow) -> Checked {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(row.raw_body.as_bytes()));
     holds(digest == row.body_sha256, "the body of an IPN has another SHA-256")?;
-    holds(spelled(PaymentId::parse(&row.payment_id), &row.payment_id), "an IPN's payment_id is none")?;
-    holds(OUTCOMES.iter().any(|outcome| outcome.as_str() == row.outcome), "there is no such outcome of an IPN")?;
+    let of_none = row.outcome == Outcome::Other.as_str() && row.payment_id.is_empty();
+    let payment = of_none || spelled(PaymentId::parse(&row.payment_id), &row.payment_id);
+    holds(payment, "an IPN's payment_id is none")?;
+    holds(Outcome::ALL.iter().any(|outcome| outcome.as_str() == row.outcome), "there is no such outcome of an IPN")?;
+    holds(row.content_sha256.as_deref().is_none_or(is_hash), "the hash of what an IPN says is no SHA-256")?;
     holds(row.times_seen >= 1 && row.verified_secret >= 0, "an IPN was seen less than once, or by no secret")
 }
 

@@ -279,7 +279,8 @@ impl OrderParts {
             self.webhook_events.extend(set.webhook.iter().map(|event| OutboxRow::of(event, &change.after)));
         }
         if let Some(ipn) = &set.ipn {
-            match self.ipns.iter_mut().find(|known| known.body_sha256 == ipn.body_sha256) {
+            let said = Some(&ipn.content_sha256);
+            match self.ipns.iter_mut().find(|known| known.content_sha256.as_ref() == said) {
                 Some(known) => {
                     known.times_seen = known.times_seen.saturating_add(1);
                     known.last_received_at = ipn.received_at.micros();

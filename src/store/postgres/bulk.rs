@@ -93,18 +93,19 @@ macro_rules! unnest {
 
 pub(super) use unnest;
 
-/// Inserts what is new; answers the hashes that were.
+/// Inserts reports that are new; answers the hashes of their bodies.
 pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
     let new = unnest!(
         conn,
         rows,
         IpnsClaim,
         "insert into received_ipns (body_sha256, order_id, payment_id, payment_status, verified_form, \
-         verified_secret, outcome, times_seen, received_at, last_received_at, raw_body) select * from",
+         verified_secret, outcome, times_seen, received_at, last_received_at, raw_body, content_sha256) \
+         select * from",
         [
             text body_sha256, text_or_null order_id, text payment_id, text payment_status, text verified_form,
             bigint verified_secret, text outcome, bigint times_seen, bigint received_at, bigint last_received_at,
-            text raw_body,
+            text raw_body, text_or_null content_sha256,
         ],
         "on conflict do nothing returning body_sha256"
     );

@@ -82,32 +82,50 @@ fn decide(verdicts: &mut [Verdict], index: usize, verdict: Verdict) {
     }
 }
 
-/// Inserts the bodies; one that was seen before, in this group too, is only counted.
+/// A report that came again: how often in this group, when last, and as which body.
+struct Repeat<'a> {
+    times: i64,
+    at: Timestamp,
+    body_sha256: &'a str,
+}
+
+/// Inserts the reports; one that was seen before, in this group too, is only counted.
 async fn claim_ipns(conn: &mut Conn, sets: &[Changeset], verdicts: &mut [Verdict]) -> Result<(), StoreError> {
     let mut rows = BTreeMap::new();
     for ipn in sets.iter().filter_map(|set| set.ipn.as_ref()) {
-        rows.entry(ipn.body_sha256.as_str()).or_insert_with(|| IpnRow::of(ipn));
+        rows.entry(ipn.content_sha256.as_str()).or_insert_with(|| IpnRow::of(ipn));
     }
     if rows.is_empty() {
         return Ok(());
     }
     let rows: Vec<IpnRow> = rows.into_values().collect();
     let mut new = bulk::ipns_claim(conn, rows).await?;
-    let mut seen: BTreeMap<&str, (i64, Timestamp)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, Repeat<'_>> = BTreeMap::new();
     for (index, ipn) in sets.iter().enumerate().filter_map(|(index, set)| Some((index, set.ipn.as_ref()?))) {
-        // The first of a body in the group takes the new row; every other one has seen it before.
+        // The first of a content in the group takes the new row; every other one has seen it before.
         if !new.remove(&ipn.body_sha256) {
             decide(verdicts, index, Verdict::SeenBefore);
-            let count = seen.entry(ipn.body_sha256.as_str()).or_insert((0, ipn.received_at));
-            count.0 = count.0.saturating_add(1);
+            let first = Repeat { times: 0, at: ipn.received_at, body_sha256: &ipn.body_sha256 };
+            let repeat = seen.entry(ipn.content_sha256.as_str()).or_insert(first);
+            repeat.times = repeat.times.saturating_add(1);
+            repeat.at = repeat.at.max(ipn.received_at);
         }
     }
-    for (sha256, (times, at)) in seen {
-        diesel::update(received_ipns::table.find(sha256))
-            .set((
-                received_ipns::times_seen.eq(received_ipns::times_seen + times),
-                received_ipns::last_received_at.eq(at.micros()),
-            ))
+    for (content, repeat) in seen {
+        count_repeat(conn, content, &repeat).await?;
+    }
+    Ok(())
+}
+
+/// Counts a report that came again on its row.
+async fn count_repeat(conn: &mut Conn, content: &str, repeat: &Repeat<'_>) -> Result<(), StoreError> {
+    use received_ipns as r;
+    let counted = || (r::times_seen.eq(r::times_seen + repeat.times), r::last_received_at.eq(repeat.at.micros()));
+    let known = diesel::update(r::table.filter(r::content_sha256.eq(content))).set(counted()).execute(conn).await?;
+    if known == 0 {
+        // It was kept before reports were known by what they say; by its bytes it is known all the same.
+        diesel::update(r::table.find(repeat.body_sha256))
+            .set((counted(), r::content_sha256.eq(content)))
             .execute(conn)
             .await?;
     }

@@ -1,12 +1,14 @@
 //! Small things beside the orders: the readiness probe, refused IPNs.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::domain::time::Timestamp;
 use crate::store::records::KeptRefusal;
-use crate::store::schema::{refused_ipns, write_probe};
+use crate::store::schema::{received_ipns, refused_ipns, write_probe};
 use crate::store::{RefusedIpn, StoreError};
 
 /// How many refused bodies are kept (contract, section 5).
@@ -64,4 +66,12 @@ pub async fn refused_ipns_newest(conn: &mut Conn, limit: i64) -> Result<Vec<Kept
 /// How many bodies that are still kept were refused at this time or later.
 pub async fn refused_ipns_since(conn: &mut Conn, since: Timestamp) -> Result<i64, StoreError> {
     Ok(refused_ipns::table.filter(refused_ipns::at.ge(since.micros())).count().get_result(conn).await?)
+}
+
+/// How many verified bodies about no payment first came at this time or later.
+pub async fn other_ipns_since(conn: &mut Conn, since: Timestamp) -> Result<i64, StoreError> {
+    use received_ipns as r;
+    // In the words of the index, so that it is used whatever is planned before the parameters are known.
+    let others = r::table.filter(sql::<Bool>("outcome = 'other'"));
+    Ok(others.filter(r::received_at.ge(since.micros())).count().get_result(conn).await?)
 }

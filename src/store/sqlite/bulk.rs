@@ -35,7 +35,7 @@ async fn for_each<Row: Send + 'static>(
     conn.spawn_blocking(move |conn| rows.into_iter().try_for_each(|row| each(conn, row))).await
 }
 
-/// Inserts what is new; answers the hashes that were.
+/// Inserts reports that are new; answers the hashes of their bodies.
 pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
     conn.spawn_blocking(move |conn| {
         let mut new = HashSet::new();

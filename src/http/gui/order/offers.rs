@@ -103,7 +103,12 @@ fn effect(decision: &Decision) -> String {
     match decision.outcome {
         Outcome::Applied => format!("the order becomes {}{raised}", decision.order.status.name().as_str()),
         Outcome::Refreshed => format!("the order stays {}{raised}", decision.order.status.name().as_str()),
-        Outcome::Ignored | Outcome::Mismatch | Outcome::Unmatched | Outcome::UnknownStatus | Outcome::Child => {
+        Outcome::Ignored
+        | Outcome::Mismatch
+        | Outcome::Unmatched
+        | Outcome::UnknownStatus
+        | Outcome::Child
+        | Outcome::Other => {
             format!("nothing moves{raised}")
         }
     }

@@ -27,6 +27,8 @@ pub struct Wellness {
     pub provider: &'static str,
     /// IPNs that were refused in the last 24 hours.
     pub refused_ipns: String,
+    /// Verified notifications about something else than a payment, of the last 24 hours.
+    pub other_ipns: String,
     /// Deliveries that were given up.
     pub dead_letters: String,
     /// Those who work by the clock.
@@ -49,10 +51,12 @@ impl Wellness {
     /// # Errors
     /// 503.
     pub async fn of(shared: &Shared, now: Timestamp) -> Result<Self, ApiError> {
-        let refused = async { Ok::<_, ApiError>(shared.store.refused_ipns_since(now.before(Span::hours(24))).await?) };
+        let lately = now.before(Span::hours(24));
+        let refused = async { Ok::<_, ApiError>(shared.store.refused_ipns_since(lately).await?) };
+        let other = async { Ok(shared.store.other_ipns_since(lately).await?) };
         let dead = async { Ok(shared.store.dlq_count(DEAD_LETTERS_MAX).await?) };
         let ready = async { Ok(shared.is_ready().await) };
-        let (refused, dead, is_ready) = tokio::try_join!(refused, dead, ready)?;
+        let (refused, other, dead, is_ready) = tokio::try_join!(refused, other, dead, ready)?;
         let or_more = if dead < DEAD_LETTERS_MAX { "" } else { " or more" };
         Ok(Self {
             is_ready,
@@ -65,6 +69,7 @@ impl Wellness {
                 Provider::Live => "NOWPayments, live",
             },
             refused_ipns: grouped(refused),
+            other_ipns: grouped(other),
             dead_letters: format!("{}{or_more}", counted(dead)),
             workers: workers(shared),
         })
