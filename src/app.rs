@@ -20,7 +20,7 @@ use crate::actors::directory::OrderDirectory;
 use crate::actors::idempotency::IdempotencyActor;
 use crate::actors::intake::Intake;
 use crate::actors::order::{Asked, Surroundings};
-use crate::actors::payments::{Minima, PaymentDesk, Searches};
+use crate::actors::payments::{CreationShares, Minima, PaymentDesk, ProviderPauses, Searches};
 use crate::actors::poller::{Poller, PollerActor};
 use crate::actors::sweeper::{Lookout, SweepRequest, Sweeper, SweeperActor, Swept, Wake};
 use crate::actors::waiting::ChangeBoard;
@@ -254,6 +254,7 @@ impl Actors {
         };
         let handles = arbiters.iter().map(Arbiter::handle).collect();
         let directory = OrderDirectory::new(surroundings, handles);
+        let pauses = ProviderPauses::new(clock.clone());
         let payments = client.map(|client| PaymentDesk {
             minima: Minima::new(client.clone(), clock.clone(), settings.nowpayments.payout_currency.clone()),
             client,
@@ -262,6 +263,8 @@ impl Actors {
             clock: clock.clone(),
             default_coin: settings.orders.pay_currency.clone(),
             searches: Searches::default(),
+            shares: CreationShares::new(&settings.rate_limits, pauses.clone(), clock.clone()),
+            pauses,
         });
         let poller = payments.map(|payments| Poller {
             payments,

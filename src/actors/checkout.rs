@@ -13,9 +13,10 @@ use super::OrderError;
 use super::directory::OrderDirectory;
 use super::idempotency::{Again, Begin, Begun, CameTo, Finish, IdempotencyActor};
 use super::order::{Place, Placed};
-use super::payments::{BelowMinimum, Offer, PaymentDesk, answer_due};
+use super::payments::{BelowMinimum, CreationSource, Offer, PaymentDesk, WaitingCheckout, answer_due};
 use crate::clock::{Clock, fresh_uuid};
 use crate::config::{IdempotencySettings, OrderSettings};
+use crate::domain::access::Tier;
 use crate::domain::catalogue::ProductCode;
 use crate::domain::idempotency::{Asked, IdempotencyKey};
 use crate::domain::ids::{AccountId, OrderId};
@@ -30,6 +31,8 @@ use crate::store::work::Claim;
 pub struct CheckoutRequest {
     /// Whose.
     pub account_id: AccountId,
+    /// The tier of the account.
+    pub tier: Tier,
     /// What was asked, as sent. The catalogue's price is charged.
     pub asked: Asked,
     /// The coin asked for.
@@ -173,6 +176,12 @@ impl CheckoutDesk {
     async fn check_minimum(&self, errand: &Errand) -> Result<(), CheckoutError> {
         let (product, price) = self.bought(&errand.request)?;
         let (Some(payments), Some(coin)) = (&self.payments, self.coin(&errand.request)) else { return Ok(()) };
+        // A question about a coin costs the provider as much as a creation, and there are many coins.
+        let source = CreationSource::Checkout(errand.request.tier);
+        let is_asked = !payments.minima.is_known(&coin, price.currency);
+        if is_asked && payments.shares.take(errand.request.account_id, source).is_err() {
+            return Ok(());
+        }
         match payments.minima.of(&coin, price.currency, errand.due).await {
             Offer::From(minimum) if price.in_major_units() < minimum => {
                 let below = BelowMinimum { coin, minimum, product: product.clone(), price: *price };
@@ -186,12 +195,11 @@ impl CheckoutDesk {
     /// The order with its payment, if there is one when the answer is due.
     async fn with_payment(&self, errand: Errand, checkout: Checkout) -> Checkout {
         let Some(payments) = &self.payments else { return checkout };
+        let waiting = WaitingCheckout { tier: errand.request.tier, due: errand.due };
         match (checkout, errand.claim.into_inner()) {
-            (Checkout::Created(order), Some(claim)) => {
-                Checkout::Created(payments.make(&order, claim, errand.due).await)
-            }
+            (Checkout::Created(order), Some(claim)) => Checkout::Created(payments.make(&order, claim, waiting).await),
             (Checkout::Replayed(order), _) => {
-                Checkout::Replayed(payments.ensure(order, errand.request.pay_currency, errand.due).await)
+                Checkout::Replayed(payments.ensure(order, errand.request.pay_currency, waiting).await)
             }
             (created @ Checkout::Created(_), None) => created,
         }

@@ -20,7 +20,7 @@ use crate::domain::attention::{Attention, AttentionKind};
 use crate::domain::evidence::{Evidence, Ownership};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::lifecycle::{Decision, Input, Moment, Rules, decide};
-use crate::domain::order::{Order, Status};
+use crate::domain::order::{ADDRESS_WITHIN, Order, Status};
 use crate::domain::polling::next_look;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
@@ -190,13 +190,7 @@ impl Surroundings {
         let mut changeset = Changeset::new(now);
         changeset.order = Some(OrderChange { before: None, after: order.clone() });
         changeset.key = place.key;
-        changeset.work = place.payment.map(|claim| ProviderWork {
-            order_id: order.id,
-            due_at: claim.until,
-            claim: Some(claim),
-            asked_at: Some(now),
-            tries: 0,
-        });
+        changeset.work = place.payment.map(|claim| ProviderWork::placed(&order, claim));
         match self.store.commit(changeset).await? {
             Committed::Done | Committed::SeenBefore => Ok(Placed::New(order)),
             Committed::KeyTaken(record) => Ok(Placed::KeyTaken(record)),
@@ -259,6 +253,7 @@ impl Surroundings {
         if self.provider == Asked::FromTimeToTime && is_hastened(order, &decision, case) {
             changeset.look = next_look(&decision.order, now).map(|at| (order.id, at));
         }
+        changeset.addressed = is_addressed_late(&decision.order, case, now).then_some(order.id);
         if !changeset.writes() {
             return Ok(if basis == Basis::Memory { Step::Stale } else { Step::Done(Box::new(heard(decision))) });
         }
@@ -311,6 +306,12 @@ fn is_hastened(before: &Order, decision: &Decision, case: &Case) -> bool {
     let in_time = matches!(before.status, Status::Pending { .. } | Status::Confirming)
         && matches!(decision.order.status, Status::Paid { .. });
     decision.event.is_some() && told && case.work.is_none() && !in_time
+}
+
+/// True if this brings the address of an order of which it may have been raised that it has none.
+fn is_addressed_late(after: &Order, case: &Case, now: Timestamp) -> bool {
+    let known = after.ledger.bound().is_some_and(|bound| bound.pay_to.is_some());
+    case.work.is_some() && known && after.created_at.after(ADDRESS_WITHIN) <= now
 }
 
 fn heard(decision: Decision) -> Heard {

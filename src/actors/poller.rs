@@ -7,6 +7,7 @@
 //! is in `poller/inquiry.rs`.
 
 mod inquiry;
+mod upkeep;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +16,12 @@ use std::time::Duration;
 use actix::prelude::*;
 use futures_util::{StreamExt, stream};
 
-use super::payments::PaymentDesk;
+use super::payments::{PaymentDesk, Tried};
 use super::sweeper::Wake;
 use crate::config::PollerSettings;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Order, Status};
-use crate::domain::polling::{ADDRESS_WATCHED_FOR, is_asked_about, next_look, next_try};
+use crate::domain::polling::{is_asked_about, next_look, next_try};
 use crate::domain::time::{Span, Timestamp};
 use crate::provider::client::CallError;
 use crate::store::StoreError;
@@ -39,13 +40,6 @@ const PASS_LASTS: Span = Span::seconds(60);
 const UNANSWERED_MAX: u64 = 5;
 /// For how long an order is claimed: longer than a look at it takes.
 const CLAIM_LASTS: Span = Span::seconds(60);
-/// How long nobody is asked after a 429, unless the provider says so itself, and the longest it may say.
-const PAUSE_USUAL: Span = Span::seconds(30);
-const PAUSE_MOST: Span = Span::minutes(10);
-/// How often orders without a row are looked for.
-const ADOPT_EVERY: Span = Span::hours(1);
-/// How long ago an order without a row may have been paid, after the first time: twice as long as between two times.
-const PAID_ADOPTED_WITHIN: Span = Span::hours(2);
 /// When an order that waits for its payment to be made is looked at again.
 const UNBOUND_AGAIN: Span = Span::minutes(1);
 /// How long the sweeper waits for an answer before it goes by the clock alone.
@@ -84,8 +78,6 @@ pub struct Poller {
 /// What a node's poller remembers from one pass to the next.
 #[derive(Debug, Default)]
 pub struct PollMemory {
-    /// Until when nobody is asked, in milliseconds.
-    paused_until: AtomicI64,
     /// When orders without a row are looked for next, in milliseconds.
     adopts_at: AtomicI64,
     /// Questions in a row without an answer.
@@ -192,10 +184,13 @@ impl Poller {
     async fn pass(&self) {
         if self.settings.automatic && !self.is_paused() {
             self.adopt().await;
+            // Payments that checkouts have made are requests to the provider too.
+            self.push(self.payments.shares.take_uncounted(), Debt::Spared).await;
             if let Err(error) = self.walk().await {
                 tracing::warn!(%error, "what is to be asked of the provider could not be read; trying again");
             }
         }
+        self.raise_unaddressed().await;
         self.warn_of_silence();
         self.counters.passes.fetch_add(1, Ordering::Relaxed);
     }
@@ -274,7 +269,7 @@ impl Poller {
         if inquiry.tells_address() && self.payments.lacks_payment(inquiry.order()) {
             // An IPN has bound it before this service could, and its payer cannot be told where to pay yet.
             self.counters.questions.fetch_add(1, Ordering::Relaxed);
-            if let Err(error) = self.payments.finish(id, None).await {
+            if let Err(error) = self.payments.finish(id).await {
                 tracing::warn!(%error, order.id = %id, "how an order's payment is paid was not stored; trying again");
             }
             return Ok(inquiry.questions().saturating_add(1));
@@ -316,36 +311,20 @@ impl Poller {
         // The desk takes a claim of its own, and says itself when to look again; this is in case that it cannot.
         let again = ProviderWork { claim: None, due_at: self.now().after(UNBOUND_AGAIN), ..row };
         self.payments.store.work_update(held, again).await?;
-        self.counters.questions.fetch_add(1, Ordering::Relaxed);
-        match self.payments.finish(order.id, None).await {
-            Ok(order) if order.payment_id().is_some() => self.memory.unanswered.store(0, Ordering::Relaxed),
-            Ok(_) => drop(self.memory.unanswered.fetch_add(1, Ordering::Relaxed)),
+        match self.payments.finish(order.id).await {
+            // Nothing was asked.
+            Ok(Tried::Held(_) | Tried::Waits(_)) => return Ok(0),
+            Ok(Tried::Done(order)) if order.payment_id().is_some() => {
+                self.memory.unanswered.store(0, Ordering::Relaxed);
+            }
+            Ok(Tried::Done(_)) => drop(self.memory.unanswered.fetch_add(1, Ordering::Relaxed)),
             Err(error) => {
                 self.counters.errors.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(%error, order.id = %order.id, "an order's payment was not made; trying again");
             }
         }
+        self.counters.questions.fetch_add(1, Ordering::Relaxed);
         Ok(1)
-    }
-
-    /// Takes in orders that no checkout of this configuration has made, now and then.
-    async fn adopt(&self) {
-        let now = self.now();
-        if now.millis() < self.memory.adopts_at.load(Ordering::Relaxed) {
-            return;
-        }
-        // A paid order loses its row only while it is not paid yet, so after the first time those of a while suffice.
-        let is_first = self.memory.adopts_at.load(Ordering::Relaxed) == 0;
-        let paid_within = if is_first { ADDRESS_WATCHED_FOR } else { PAID_ADOPTED_WITHIN };
-        match self.payments.store.work_adopt(now, paid_within).await {
-            Ok(orders) => {
-                self.memory.adopts_at.store(now.after(ADOPT_EVERY).millis(), Ordering::Relaxed);
-                if 0 < orders {
-                    tracing::info!(orders, "orders that nobody asked about will be asked about");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "orders that nobody asks about could not be looked for"),
-        }
     }
 
     /// Counts questions that did not wait for the pace. It is only a count: a failure is no reason to stop.
@@ -377,14 +356,6 @@ impl Poller {
     }
 
     fn is_paused(&self) -> bool {
-        self.now().millis() < self.memory.paused_until.load(Ordering::Relaxed)
-    }
-
-    /// Asks nobody for a while: the provider finds that it is asked too often.
-    fn pause(&self, asked_for: Option<Span>) {
-        let now = self.now();
-        let until = now.after(asked_for.unwrap_or(PAUSE_USUAL).clamp(Span::seconds(1), PAUSE_MOST));
-        self.memory.paused_until.fetch_max(until.millis(), Ordering::Relaxed);
-        tracing::warn!(until = %until, "the provider is asked too often; asking nothing for a while");
+        self.payments.pauses.stops_questions()
     }
 }

@@ -10,6 +10,8 @@ use super::ledger::Ledger;
 use super::money::{Coin, CoinAmount, Price};
 use super::time::{Span, Timestamp};
 
+/// How long after it was placed an order without an address is raised, where payments are made for orders.
+pub const ADDRESS_WITHIN: Span = Span::minutes(2);
 /// How long `confirming` may last without news before it is raised as stalled.
 pub const CONFIRMING_STALLS_AFTER: Span = Span::hours(24);
 /// How long `partial` may last without news before it is raised as stalled.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::{HttpMessage, HttpRequest};
 
 use crate::actors::order::Operation;
-use crate::domain::access::Permission;
+use crate::domain::access::{Permission, Tier};
 use crate::domain::ids::{AccountId, KeyId};
 
 use super::Shared;
@@ -21,6 +21,8 @@ use super::error::ApiError;
 pub struct Customer {
     /// Whose orders these are.
     pub account_id: AccountId,
+    /// The tier of the account.
+    pub tier: Tier,
 }
 
 /// A customer's key that was found good, and whose it is.
@@ -55,8 +57,8 @@ impl Shared {
     /// # Errors
     /// 401, 429, or 403 if the key has no account or no fitting scope.
     pub async fn customer(&self, request: &HttpRequest, permission: Permission) -> Result<Customer, ApiError> {
-        let Holder { account_id, .. } = self.holder_who_may(request, permission).await?;
-        Ok(Customer { account_id })
+        let Holder { account_id, verified } = self.holder_who_may(request, permission).await?;
+        Ok(Customer { account_id, tier: verified.tier })
     }
 
     /// The customer's key that asks, if it may do what the route does.

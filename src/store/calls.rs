@@ -211,6 +211,14 @@ impl Store {
         write!(self.access, work::work_adopt(now, paid_within))
     }
 
+    /// Raises orders that have had no address for too long, some at once; answers how many rows that were.
+    pub async fn unaddressed_raise(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        if !read!(self.access, unaddressed::unaddressed_waits(now))? {
+            return Ok(0);
+        }
+        write!(self.access, unaddressed::unaddressed_raise(now, rows(limit)))
+    }
+
     /// Counts questions that did not wait for the pace.
     pub async fn pace_push(&self, now: Timestamp, asked: Pace) -> Result<(), StoreError> {
         write!(self.access, work::pace_push(now, asked))

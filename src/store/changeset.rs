@@ -29,6 +29,8 @@ pub struct Changeset {
     pub ipn: Option<ReceivedIpn>,
     /// What is raised.
     pub attention: Vec<Attention>,
+    /// Why, in the provider's own words, where it gave a reason.
+    pub reason: Option<String>,
     /// What the merchant will be told.
     pub webhook: Option<WebhookEvent>,
     /// What an operator did.
@@ -37,6 +39,8 @@ pub struct Changeset {
     pub work: Option<ProviderWork>,
     /// An order that moved, and when the provider is to be asked about it at the latest.
     pub look: Option<(OrderId, Timestamp)>,
+    /// An order that has its address only now, so late that it may have been raised.
+    pub addressed: Option<OrderId>,
 }
 
 impl Changeset {
@@ -51,10 +55,12 @@ impl Changeset {
             replay: None,
             ipn: None,
             attention: Vec::new(),
+            reason: None,
             webhook: None,
             audit: None,
             work: None,
             look: None,
+            addressed: None,
         }
     }
 

@@ -154,6 +154,7 @@ pub(super) struct RaisedRow {
     pub count: i64,
     pub first_at: i64,
     pub last_at: i64,
+    pub detail: Option<String>,
 }
 
 /// A row of `order_search`: an order's text, case folded.
@@ -167,7 +168,8 @@ pub(super) struct SearchRow {
 /// What these commits raise: each (kind, order, payment) once, in key order; empty text where there is none.
 pub(super) fn raised_of<'a>(sets: impl Iterator<Item = &'a Changeset>) -> Vec<RaisedRow> {
     let mut raised: BTreeMap<[String; 3], RaisedRow> = BTreeMap::new();
-    for (item, at) in sets.flat_map(|set| set.attention.iter().map(move |item| (item, set.at))) {
+    for (item, set) in sets.flat_map(|set| set.attention.iter().map(move |item| (item, set))) {
+        let at = set.at;
         let kind = item.kind.as_str().to_owned();
         let order_id = item.order.map(|order| order.to_string()).unwrap_or_default();
         let payment_id = item.payment.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -180,7 +182,9 @@ pub(super) fn raised_of<'a>(sets: impl Iterator<Item = &'a Changeset>) -> Vec<Ra
             count: 0,
             first_at: at.micros(),
             last_at: at.micros(),
+            detail: None,
         });
+        row.detail = set.reason.clone().or(row.detail.take());
         row.count = row.count.saturating_add(1);
         row.last_at = row.last_at.max(at.micros());
     }

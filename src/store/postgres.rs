@@ -60,6 +60,8 @@ pub mod sessions;
 pub mod statement;
 #[path = "queries/totals.rs"]
 pub mod totals;
+#[path = "queries/unaddressed.rs"]
+pub mod unaddressed;
 #[path = "queries/upkeep.rs"]
 pub mod upkeep;
 #[path = "queries/work.rs"]

@@ -91,6 +91,8 @@ pub struct AttentionItem {
     pub owed: Option<CoinAmount>,
     /// The coin of the order's bound payment, once that is known.
     pub owed_coin: Option<Coin>,
+    /// The provider's own reason, where it gave one.
+    pub detail: Option<String>,
     /// How often it was raised while it was open.
     pub count: i64,
     /// First.

@@ -181,6 +181,7 @@ diesel::table! {
         resolved_at -> Nullable<BigInt>,
         resolved_by -> Nullable<Text>,
         resolution_note -> Nullable<Text>,
+        detail -> Nullable<Text>,
     }
 }
 
@@ -237,6 +238,8 @@ diesel::table! {
         claimed_until -> BigInt,
         asked_at -> Nullable<BigInt>,
         tries -> BigInt,
+        last_error -> Nullable<Text>,
+        raise_at -> Nullable<BigInt>,
     }
 }
 

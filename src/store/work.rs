@@ -4,6 +4,7 @@
 //! know where an order stands: that is the order's own affair.
 
 use crate::domain::ids::OrderId;
+use crate::domain::order::{ADDRESS_WITHIN, Order};
 use crate::domain::time::{Span, Timestamp};
 
 /// What is still to be asked of the provider about an order, and who is at it.
@@ -19,6 +20,26 @@ pub struct ProviderWork {
     pub asked_at: Option<Timestamp>,
     /// How often the provider was asked since the last news.
     pub tries: i64,
+    /// Why the newest try to make the order's payment came to nothing, in words for operators.
+    pub last_error: Option<String>,
+    /// When it is raised that the order has no address; none of an order that has one, or of which it was raised.
+    pub raise_at: Option<Timestamp>,
+}
+
+impl ProviderWork {
+    /// The row of an order whose first creation is announced with the order itself.
+    #[must_use]
+    pub fn placed(order: &Order, claim: Claim) -> Self {
+        let raise_at = Some(order.created_at.after(ADDRESS_WITHIN));
+        let row = Self::idle(order.id, claim.until);
+        Self { claim: Some(claim), asked_at: Some(order.created_at), raise_at, ..row }
+    }
+
+    /// A row that nobody holds and where nothing is in doubt.
+    #[must_use]
+    pub fn idle(order_id: OrderId, due_at: Timestamp) -> Self {
+        Self { order_id, due_at, claim: None, asked_at: None, tries: 0, last_error: None, raise_at: None }
+    }
 }
 
 /// The right to ask the provider about an order, over all nodes, for a while.

@@ -72,14 +72,14 @@ async fn an_item_is_shown_with_everything_that_is_known_of_it(engine: Engine) {
     let unmatched = json!({
         "id": ids[0], "kind": "unmatched_ipn",
         "next_action": AttentionKind::UnmatchedIpn.next_action(), "order_id": null, "payment_id": "1003", "count": 1,
-        "payment": null, "owed": null, "owed_coin": null,
+        "payment": null, "owed": null, "owed_coin": null, "detail": null,
         "first_at": "2026-05-12T12:00:07.000Z", "last_at": "2026-05-12T12:00:07.000Z", "state": "open",
         "resolved_at": null, "resolved_by": null, "resolution_note": null,
     });
     let mismatched = json!({
         "id": ids[1], "kind": "payment_mismatch",
         "next_action": AttentionKind::PaymentMismatch.next_action(), "order_id": order, "payment_id": "1002", "count": 2,
-        "payment": null, "owed": "0.5", "owed_coin": "eth",
+        "payment": null, "owed": "0.5", "owed_coin": "eth", "detail": null,
         "first_at": "2026-05-12T12:00:00.000Z", "last_at": "2026-05-12T12:00:07.000Z", "state": "open",
         "resolved_at": null, "resolved_by": null, "resolution_note": null,
     });

@@ -41,6 +41,7 @@ mod courier;
 mod courier_crash;
 mod courier_lost;
 mod crash;
+mod creations;
 mod csv;
 mod deliveries;
 mod docs;

@@ -279,6 +279,10 @@ async fn a_provider_that_is_away_is_asked_again_later(engine: Engine) {
     let detail = refused.problem(503, "feature-unavailable");
     assert_eq!((refused.header("retry-after"), refused.json()["retry_after_seconds"].clone()), (Some("30"), json!(30)));
     assert!(detail.contains("Ask again"), "{detail}");
+    // Until then nothing is asked of it.
+    let asked = provider.seen(CREATE);
+    assert_eq!((top_up(&app, &order).await.code(), provider.seen(CREATE)), (503, asked));
+    app.clock.advance(Span::seconds(30));
     // Its answer is lost: while nobody knows, nobody makes another.
     provider.upon(CREATE, Act::CutBeforeAnswer);
     assert_eq!(top_up(&app, &order).await.code(), 503);

@@ -9,17 +9,19 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::errand::Errand;
-use super::{CLAIM_FOR, PaymentDesk, idle};
+use super::shares::{NotYet, WhyNotYet};
+use super::{CLAIM_FOR, PaymentDesk};
 use crate::actors::OrderError;
 use crate::actors::order::{Operation, Take};
 use crate::domain::attention::{Attention, AttentionKind};
-use crate::domain::ids::{OrderId, PaymentId};
+use crate::domain::ids::PaymentId;
 use crate::domain::ledger::Role;
 use crate::domain::lifecycle::Made;
-use crate::domain::order::Order;
+use crate::domain::order::{ADDRESS_WITHIN, Order};
 use crate::domain::polling::next_look;
 use crate::domain::time::{Span, Timestamp};
 use crate::provider::client::CallError;
+use crate::provider::report::PaymentReport;
 use crate::store::changeset::Changeset;
 use crate::store::work::{Claim, ProviderWork};
 
@@ -34,22 +36,28 @@ pub(super) struct Held {
     /// The claim's name.
     pub(super) token: String,
     /// The row as it is on disk.
-    row: ProviderWork,
+    pub(super) row: ProviderWork,
     /// When an earlier creation was sent of which nobody knows what came.
     doubt: Option<Timestamp>,
 }
 
 impl Held {
     /// The row that was written with the order itself: the creation is announced, and it is the first.
-    pub(super) fn placed(order_id: OrderId, claim: Claim, now: Timestamp) -> Self {
-        let (token, until) = (claim.token.clone(), claim.until);
-        let row = ProviderWork { order_id, due_at: until, claim: Some(claim), asked_at: Some(now), tries: 0 };
+    pub(super) fn placed(order: &Order, claim: Claim, now: Timestamp) -> Self {
+        let token = claim.token.clone();
+        let row = ProviderWork { asked_at: Some(now), ..ProviderWork::placed(order, claim) };
         Self { token, row, doubt: None }
     }
 
     /// A row that was claimed: what was asked before is in doubt.
     pub(super) fn claimed(row: ProviderWork, claim: Claim) -> Self {
         Self { token: claim.token.clone(), doubt: row.asked_at, row: ProviderWork { claim: Some(claim), ..row } }
+    }
+
+    /// The row with the reason why this try came to nothing, in words for operators.
+    pub(super) fn because(mut self, reason: impl std::fmt::Display) -> Self {
+        self.row.last_error = Some(reason.to_string());
+        self
     }
 
     /// The row with another try counted; an order that has its payment keeps its time.
@@ -94,7 +102,7 @@ impl PaymentDesk {
                 // As long as it may be there, no other is made.
                 Err(error) => {
                     tracing::warn!(order.id = %errand.order.id, %error, "a lost payment cannot be looked for now");
-                    self.put_back(held, errand, away_for).await;
+                    self.put_back(held.because(error), &errand.order, away_for).await;
                     return Ok(Attempt::Away);
                 }
             }
@@ -121,10 +129,7 @@ impl PaymentDesk {
         match self.client.create_payment(&errand.wish()).await {
             Ok(report) => match errand.answered(&report) {
                 Some(made) => self.take(errand, made).await,
-                None => {
-                    tracing::error!(order.id = %errand.order.id, "the provider's answer is not about the payment asked for");
-                    self.in_doubt(held, errand).await
-                }
+                None => self.misunderstood(held, errand, &report).await,
             },
             Err(CallError::Refused { status, code, message }) => {
                 let words = code.map(|code| format!("{code}: {message}")).unwrap_or(message);
@@ -132,18 +137,32 @@ impl PaymentDesk {
             }
             Err(error) if error.may_have_happened() => {
                 tracing::warn!(order.id = %errand.order.id, %error, "it is not known whether a payment was made");
-                self.in_doubt(held, errand).await
+                self.in_doubt(held.because(error), errand).await
             }
             Err(error) => {
                 tracing::warn!(order.id = %errand.order.id, %error, "a payment was not made; trying again");
                 let wait = match error {
-                    CallError::RateLimited { retry_after } => retry_after.unwrap_or(Span::millis(0)),
+                    CallError::RateLimited { retry_after } => {
+                        self.pauses.creation_refused(retry_after);
+                        retry_after.unwrap_or(Span::millis(0))
+                    }
                     _ => Span::millis(0),
                 };
-                self.put_back(held, errand, |tries| away_for(tries).max(wait)).await;
+                self.put_back(held.because(error), &errand.order, |tries| away_for(tries).max(wait)).await;
                 Ok(Attempt::Away)
             }
         }
+    }
+
+    /// The provider answers with a payment that is not the one asked for. Another price is a refusal of ours: the
+    /// same wish would be answered in the same way. What else it may mean is not known.
+    async fn misunderstood(&self, held: Held, errand: &Errand, report: &PaymentReport) -> Result<Attempt, OrderError> {
+        if let Some(words) = errand.other_price(report) {
+            return self.refused(held, errand, Refusal { status: 201, words }).await;
+        }
+        let words = "the provider's answer is not about the payment asked for";
+        tracing::error!(order.id = %errand.order.id, words);
+        self.in_doubt(held.because(words), errand).await
     }
 
     /// Hands payments to their order, the oldest first: it binds, the others join the ledger.
@@ -180,7 +199,7 @@ impl PaymentDesk {
     fn looked_at(&self, order: &Order, made: &Made) -> ProviderWork {
         let (mut then, now) = (order.clone(), self.clock.now());
         then.ledger.record(&made.evidence, Role::Bound, now);
-        idle(order.id, next_look(&then, now).unwrap_or_else(|| now.after(LOOK_AGAIN)))
+        ProviderWork::idle(order.id, next_look(&then, now).unwrap_or_else(|| now.after(LOOK_AGAIN)))
     }
 
     /// The provider said no: that is certain, and somebody has to do something about it.
@@ -192,13 +211,15 @@ impl PaymentDesk {
         } else {
             tracing::warn!(order.id = %id, status, words, pay_currency = %errand.coin, "the provider refuses a payment");
         }
+        let held = held.because(&words);
         if errand.top_up.is_some() {
-            self.put_back(held, errand, refused_for).await;
+            self.put_back(held, &errand.order, refused_for).await;
             return Ok(Attempt::Refused(words));
         }
         let mut changeset = Changeset::new(self.clock.now());
         changeset.attention = vec![Attention { kind: AttentionKind::CreateRefused, order: Some(id), payment: None }];
-        changeset.work = Some(self.returned(&held, errand, refused_for));
+        changeset.reason = Some(words.clone());
+        changeset.work = Some(self.returned(&held, &errand.order, refused_for));
         self.store.commit(changeset).await?;
         Ok(Attempt::Refused(words))
     }
@@ -226,17 +247,29 @@ impl PaymentDesk {
     }
 
     /// Gives the claim back after something that was certainly not made.
-    pub(super) async fn put_back(&self, held: Held, errand: &Errand, pause: impl Fn(i64) -> Span) {
-        let row = self.returned(&held, errand, pause);
+    pub(super) async fn put_back(&self, held: Held, order: &Order, pause: impl Fn(i64) -> Span) {
+        let row = self.returned(&held, order, pause);
         self.write(held.token, row).await;
+    }
+
+    /// Gives the claim back where nothing may be asked yet. Where only the account's own share is the reason, the time
+    /// after which an order without an address is raised counts from its turn.
+    pub(super) async fn postpone(&self, held: Held, order: &Order, not_yet: NotYet) {
+        let due_at = order.expires_at().map_or(not_yet.at, |expires_at| not_yet.at.min(expires_at));
+        let raise_at = held.row.raise_at.map(|at| match not_yet.why {
+            WhyNotYet::Paused => at,
+            WhyNotYet::ShareUsedUp => at.max(due_at.after(ADDRESS_WITHIN)),
+        });
+        let held = held.because(not_yet.why.words());
+        self.write(held.token, ProviderWork { claim: None, asked_at: held.doubt, due_at, raise_at, ..held.row }).await;
     }
 
     /// The row without its claim, due after a pause that grows; at the end of the window at the latest, where
     /// trying ends.
-    fn returned(&self, held: &Held, errand: &Errand, pause: impl Fn(i64) -> Span) -> ProviderWork {
+    fn returned(&self, held: &Held, order: &Order, pause: impl Fn(i64) -> Span) -> ProviderWork {
         let next = self.clock.now().after(pause(held.row.tries));
-        let due_at = errand.order.expires_at().map_or(next, |expires_at| next.min(expires_at));
-        ProviderWork { claim: None, asked_at: held.doubt, ..held.tried(&errand.order, due_at) }
+        let due_at = order.expires_at().map_or(next, |expires_at| next.min(expires_at));
+        ProviderWork { claim: None, asked_at: held.doubt, ..held.tried(order, due_at) }
     }
 
     async fn write(&self, token: String, row: ProviderWork) {
@@ -259,7 +292,7 @@ pub(super) fn away_for(tries: i64) -> Span {
 }
 
 /// How long until it is tried again that said no: 5, 10, 20, then 30 minutes.
-fn refused_for(tries: i64) -> Span {
+pub(super) fn refused_for(tries: i64) -> Span {
     growing(Span::minutes(5), tries, Span::minutes(30))
 }
 

@@ -65,6 +65,18 @@ impl Errand {
         (named && amount && currency).then(|| made(report)).flatten()
     }
 
+    /// What is wrong with the price of an answer to this errand, in words for operators; none if it is ours.
+    pub(super) fn other_price(&self, report: &PaymentReport) -> Option<String> {
+        let price = &report.evidence.price;
+        let ours = self.order.price;
+        let amount = price.amount.clone().filter(|_| self.top_up.is_none()).unwrap_or_else(|| self.price());
+        let currency = price.currency.as_deref().unwrap_or(ours.currency.as_str()).to_ascii_uppercase();
+        let is_other = amount != self.price() || !self.is_our_currency(&currency);
+        let (asked, code) = (self.price(), ours.currency.as_str());
+        let told = format!("the provider made a payment over {amount} {currency} where {asked} {code} was asked for");
+        (is_other && report.order != OrderReference::Foreign).then_some(told)
+    }
+
     /// The payment of this report, if it is what an earlier try at this errand has made.
     pub(super) fn twin(&self, report: &PaymentReport) -> Option<Made> {
         let evidence = &report.evidence;

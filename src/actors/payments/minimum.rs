@@ -76,6 +76,13 @@ impl Minima {
         Self(Arc::new(Inner { client, clock, payout, known, coins: Known::default() }))
     }
 
+    /// Returns true if the provider need not be asked about this coin, or somebody is asking it.
+    #[must_use]
+    pub fn is_known(&self, coin: &Coin, currency: Currency) -> bool {
+        let Some(place) = self.known().get(&(coin.clone(), currency)).cloned() else { return false };
+        place.try_lock().map_or(true, |known| self.still_holds(&known).is_some())
+    }
+
     /// What the provider takes of this coin, as far as it tells in time for an answer that is due then.
     pub async fn of(&self, coin: &Coin, currency: Currency, due: Instant) -> Offer {
         let due = due.min(sleep(ASK_WITHIN).deadline());

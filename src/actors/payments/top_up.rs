@@ -70,6 +70,10 @@ impl PaymentDesk {
             self.give_back(held).await;
             return Err(TopUpError::Busy);
         }
+        if self.pauses.creations_until().is_some() {
+            self.give_back(held).await;
+            return Err(TopUpError::Away);
+        }
         let Some((bound, coin)) = order.ledger.bound().and_then(|bound| Some((bound, bound.coin.clone()?))) else {
             self.give_back(held).await;
             return Err(TopUpError::Refused { message: "the order has no payment to be added to".to_owned() });

@@ -186,7 +186,7 @@ impl<'a> Inquiry<'a> {
         self.poller.memory.keep_error(error.clone());
         match error {
             CallError::RateLimited { retry_after } => {
-                self.poller.pause(retry_after);
+                self.poller.payments.pauses.question_refused(retry_after);
                 Reply::TooOften
             }
             CallError::NotFound => Reply::NotKnown,

@@ -81,6 +81,9 @@ pub struct Item {
     /// The coin in which it is owed.
     #[schema(required = true, example = "btc")]
     pub owed_coin: Option<String>,
+    /// The provider's own reason, where it gave one.
+    #[schema(required = true, example = "AMOUNT_MINIMAL_ERROR: amountTo is too small")]
+    pub detail: Option<String>,
     /// How often it was raised while it was open.
     #[schema(minimum = 1)]
     pub count: i64,
@@ -237,6 +240,7 @@ fn shown(item: AttentionItem) -> Item {
         payment: item.payment.as_ref().map(numbers),
         owed: item.owed.as_ref().map(ToString::to_string),
         owed_coin: item.owed_coin.as_ref().map(ToString::to_string),
+        detail: item.detail,
         count: item.count,
         first_at: item.first_at,
         last_at: item.last_at,

@@ -161,7 +161,8 @@ fn read(mut fields: Fields, key: &[u8], buyer: &Buyer<'_>) -> Result<CheckoutReq
     fields.finish()?;
     let asked = Asked { product, price_cents, price_currency };
     report_other_price(&asked, buyer);
-    Ok(CheckoutRequest { account_id: buyer.customer.account_id, asked, pay_currency, customer_note, key })
+    let Customer { account_id, tier } = buyer.customer;
+    Ok(CheckoutRequest { account_id, tier, asked, pay_currency, customer_note, key })
 }
 
 /// The product's code, which the catalogue must know.
@@ -246,6 +247,8 @@ mod tests {
     use serde_json::{Value, json};
     use uuid::Uuid;
 
+    use crate::domain::access::Tier;
+
     use super::*;
     use crate::domain::ids::AccountId;
     use crate::domain::lifecycle::{LatePayments, Rules, ZeroReceived};
@@ -264,7 +267,7 @@ mod tests {
                 zero_received: ZeroReceived::Short,
             },
         };
-        let customer = Customer { account_id: AccountId::new(Uuid::nil()) };
+        let customer = Customer { account_id: AccountId::new(Uuid::nil()), tier: Tier::Free };
         let Value::Object(object) = body else { panic!("{body} is no object") };
         read(Fields::new(object), key, &Buyer { customer, settings: &settings })
     }

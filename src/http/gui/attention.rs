@@ -35,6 +35,7 @@ struct Row {
     order: Option<String>,
     payment: Option<String>,
     amounts: Option<String>,
+    detail: Option<String>,
     count: i64,
     first: Moment,
     last: Moment,
@@ -61,6 +62,7 @@ impl Row {
                 .payment
                 .as_ref()
                 .map(|payment| amounts(payment, item.owed.as_deref(), item.owed_coin.as_deref())),
+            detail: item.detail,
             payment: item.payment_id.map(|id| id.as_str().to_owned()),
             count: item.count,
             first: Moment::new(item.first_at, now),

@@ -34,6 +34,9 @@ pub struct AttentionRow {
     pub resolved_at: Option<i64>,
     pub resolved_by: Option<String>,
     pub resolution_note: Option<String>,
+    // Items of older archives have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 impl From<RaisedRow> for AttentionRow {
@@ -49,6 +52,7 @@ impl From<RaisedRow> for AttentionRow {
             resolved_at: None,
             resolved_by: None,
             resolution_note: None,
+            detail: row.detail,
         }
     }
 }

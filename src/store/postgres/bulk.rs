@@ -384,10 +384,15 @@ pub async fn attention_raise(conn: &mut Conn, rows: Vec<RaisedRow>) -> QueryResu
         conn,
         rows,
         AttentionRaise,
-        "insert into attention_items as a (id, kind, order_id, payment_id, count, first_at, last_at) select * from",
-        [text id, text kind, text order_id, text payment_id, bigint count, bigint first_at, bigint last_at],
+        "insert into attention_items as a (id, kind, order_id, payment_id, count, first_at, last_at, detail) \
+         select * from",
+        [
+            text id, text kind, text order_id, text payment_id, bigint count, bigint first_at, bigint last_at,
+            text_or_null detail,
+        ],
         "on conflict (kind, order_id, payment_id) where resolved_at is null \
-         do update set count = a.count + excluded.count, last_at = excluded.last_at returning id"
+         do update set count = a.count + excluded.count, last_at = excluded.last_at, \
+         detail = coalesce(excluded.detail, a.detail) returning id"
     );
     Ok(())
 }

@@ -32,6 +32,7 @@ struct ItemRow {
     resolved_at: Option<i64>,
     resolved_by: Option<String>,
     resolution_note: Option<String>,
+    detail: Option<String>,
 }
 
 /// What an order owes, and by which payment.
@@ -120,6 +121,7 @@ impl ItemRow {
             payment: numbers.payment(&self).map(PaymentRow::into_payment).transpose()?,
             owed: numbers.owed(&self),
             owed_coin: numbers.owed_coin(&self),
+            detail: self.detail.clone(),
             count: self.count,
             first_at: Timestamp::from_micros(self.first_at),
             last_at: Timestamp::from_micros(self.last_at),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{BEGIN, Conn, bulk, endpoints, idempotency, records, work};
+use super::{BEGIN, Conn, bulk, endpoints, idempotency, records, unaddressed, work};
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::AccountId;
 use crate::domain::order::Order;
@@ -274,6 +274,12 @@ async fn write_effects(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), Store
     looks.sort_by_key(|(id, _)| *id);
     for (id, at) in looks {
         work::work_hasten(conn, id, at).await?;
+    }
+    // After the rows: whoever raises an order holds its row meanwhile.
+    let mut addressed: Vec<_> = sets.iter().filter_map(|set| Some((set.addressed?, set.at))).collect();
+    addressed.sort_by_key(|(id, _)| *id);
+    for (id, at) in addressed {
+        unaddressed::unaddressed_resolve(conn, id, at).await?;
     }
     count_key_uses(conn, sets).await
 }

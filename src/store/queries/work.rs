@@ -36,6 +36,8 @@ struct WorkRow {
     claimed_until: i64,
     asked_at: Option<i64>,
     tries: i64,
+    last_error: Option<String>,
+    raise_at: Option<i64>,
 }
 
 impl WorkRow {
@@ -47,6 +49,8 @@ impl WorkRow {
             claimed_until: work.claim.as_ref().map_or(0, |claim| claim.until.micros()),
             asked_at: work.asked_at.map(Timestamp::micros),
             tries: work.tries,
+            last_error: work.last_error.clone(),
+            raise_at: work.raise_at.map(Timestamp::micros),
         }
     }
 
@@ -58,6 +62,8 @@ impl WorkRow {
             claim: (self.claimed_until > 0).then_some(claim),
             asked_at: self.asked_at.map(Timestamp::from_micros),
             tries: self.tries,
+            last_error: self.last_error,
+            raise_at: self.raise_at.map(Timestamp::from_micros),
         }
     }
 }
@@ -81,7 +87,7 @@ pub async fn work_hasten(conn: &mut Conn, id: OrderId, at: Timestamp) -> Result<
     let later = w::table.find(id.to_string()).filter(w::due_at.gt(at.micros()));
     if diesel::update(later).set(w::due_at.eq(at.micros())).execute(conn).await? == 0 {
         // It is due before, or nothing was to be asked any more.
-        let fresh = ProviderWork { order_id: id, due_at: at, claim: None, asked_at: None, tries: 0 };
+        let fresh = ProviderWork::idle(id, at);
         diesel::insert_into(w::table).values(WorkRow::of(&fresh)).on_conflict_do_nothing().execute(conn).await?;
     }
     Ok(())
@@ -95,7 +101,7 @@ pub async fn work_claim(
     claim: &Claim,
     now: Timestamp,
 ) -> Result<Option<ProviderWork>, StoreError> {
-    let fresh = ProviderWork { order_id: id, due_at: now, claim: None, asked_at: None, tries: 0 };
+    let fresh = ProviderWork::idle(id, now);
     diesel::insert_into(w::table).values(WorkRow::of(&fresh)).on_conflict_do_nothing().execute(conn).await?;
     let free = w::table.find(id.to_string()).filter(free_at!(now));
     let taken = diesel::update(free)

@@ -305,7 +305,8 @@ pub async fn attention_raise(conn: &mut Conn, rows: Vec<RaisedRow>) -> QueryResu
             .filter(a::order_id.eq(&row.order_id))
             .filter(a::payment_id.eq(&row.payment_id))
             .filter(a::resolved_at.is_null());
-        let again = (a::count.eq(a::count + row.count), a::last_at.eq(row.last_at));
+        let detail = row.detail.as_ref().map(|detail| a::detail.eq(detail));
+        let again = (a::count.eq(a::count + row.count), a::last_at.eq(row.last_at), detail);
         if diesel::update(open).set(again).execute(conn)? == 0 {
             diesel::insert_into(a::table).values(&row).execute(conn)?;
         }
