@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::domain::access::Tier;
-use crate::domain::lifecycle::{LatePayments, Rules, ZeroReceived};
+use crate::domain::lifecycle::{LatePayments, LateRate, Rules, ZeroReceived};
 use crate::domain::money::Coin;
 use crate::domain::time::Span;
 
@@ -284,8 +284,19 @@ impl Reader {
             Provider::Sandbox => ZeroReceived::Unknown,
             Provider::None | Provider::Simulator | Provider::Live => ZeroReceived::Short,
         };
-        let rules =
-            Rules { tolerance_basis_points: tolerance_basis_points?, late_payments: late_payments?, zero_received };
+        let late_rate = self.read("late_rate", |text| match text {
+            "check" => Some(LateRate::Check),
+            "accept" => Some(LateRate::Accept),
+            _ => None,
+        });
+        let late_rate_basis_points = self.read("late_rate_percent", values::basis_points);
+        let rules = Rules {
+            tolerance_basis_points: tolerance_basis_points?,
+            late_payments: late_payments?,
+            zero_received,
+            late_rate: late_rate?,
+            late_rate_basis_points: late_rate_basis_points?,
+        };
         Some(OrderSettings { catalogue: catalogue?, pay_window: pay_window?, pay_currency: pay_currency?, rules })
     }
 

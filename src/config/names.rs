@@ -181,6 +181,18 @@ pub const SETTINGS: &[Setting] = &[
         "what money does to an order that only the clock failed: reopen it, or be recorded without moving it",
     ),
     one(
+        "late_rate",
+        "check",
+        "check or accept",
+        "what a late payment does that is known to be worth too much less than the price: leave the order partial (check), or pay it (accept)",
+    ),
+    one(
+        "late_rate_percent",
+        "5",
+        "a percentage from 0 to 100 with at most two decimals such as 5 or 2.5",
+        "by how much a late payment may be worth less than the price",
+    ),
+    one(
         "idempotency.on_mismatch",
         "replay",
         "replay or reject",

@@ -3,6 +3,10 @@
 //! The IPN, the provider's poll and an operator's manual replay are three witnesses of one payment; all
 //! become an [`Evidence`] and go through the same `lifecycle::decide` (contract, section 2).
 
+mod worth;
+
+pub use worth::{PaymentWorth, ProviderFees};
+
 use super::ids::{KeyId, OrderId, PaymentId};
 use super::money::{Coin, CoinAmount};
 use super::time::{Span, Timestamp};
@@ -70,20 +74,48 @@ impl ProviderWord {
         }
     }
 
-    /// How far along a payment with this word is; evidence of a lower rank than what is known came late.
+    /// How far along the way to money a payment with this word is; none of words that are not on that way.
     #[must_use]
-    pub fn rank(&self) -> u8 {
+    pub fn progress_rank(&self) -> Option<u8> {
         match self {
-            Self::Unknown(_) => 0,
-            Self::Waiting => 1,
-            Self::Confirming => 2,
-            Self::Confirmed => 3,
-            Self::Sending => 4,
-            Self::PartiallyPaid | Self::Failed | Self::Expired => 5,
-            Self::Finished => 6,
-            // What went back is gone, whatever is repeated of its arrival.
-            Self::Refunded => 7,
+            Self::Waiting => Some(1),
+            Self::Confirming => Some(2),
+            Self::Confirmed => Some(3),
+            Self::Sending => Some(4),
+            Self::PartiallyPaid => Some(5),
+            Self::Finished => Some(6),
+            Self::Failed | Self::Expired | Self::Refunded | Self::Unknown(_) => None,
         }
+    }
+
+    /// How final a failure is; none of words that are no failure.
+    #[must_use]
+    pub fn failure_rank(&self) -> Option<u8> {
+        match self {
+            Self::Expired => Some(1),
+            Self::Failed => Some(2),
+            // What went back is gone, whatever is repeated of its arrival.
+            Self::Refunded => Some(3),
+            Self::Waiting
+            | Self::Confirming
+            | Self::Confirmed
+            | Self::Sending
+            | Self::PartiallyPaid
+            | Self::Finished
+            | Self::Unknown(_) => None,
+        }
+    }
+
+    /// True for `failed`, `expired` and `refunded`.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.failure_rank().is_some()
+    }
+
+    /// True for the words that the provider documents.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !matches!(self, Self::Unknown(_))
     }
 }
 
@@ -174,6 +206,8 @@ pub struct Evidence {
     pub coin: Option<Coin>,
     /// The provider's own time of this state, where it gives one.
     pub provider_at: Option<Timestamp>,
+    /// What the provider says that the money was worth.
+    pub worth: PaymentWorth,
 }
 
 /// How long after the provider's own time of a state its IPN may be on the way.

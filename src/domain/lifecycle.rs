@@ -10,27 +10,32 @@ mod decision;
 #[cfg(test)]
 mod histories;
 mod input;
+mod late;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod ranking;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod table;
+mod transitions;
 mod worth;
 
 use super::attention::AttentionKind;
-use super::evidence::{Evidence, Outcome, Ownership, ProviderWord, Witness};
+use super::evidence::{Evidence, Outcome, Ownership, Witness};
 use super::ids::PaymentId;
 use super::ledger::Role;
 use super::order::{AmountCheck, CONFIRMING_STALLS_AFTER, FailureReason, Order, PARTIAL_STALLS_AFTER, Source, Status};
 use super::time::Timestamp;
 use decision::Move;
+use transitions::{Verdict, verdict};
 use worth::{Worth, weigh};
 
 pub use decision::Decision;
-pub use input::{Input, LatePayments, Made, Moment, Refusal, Rules, ZeroReceived};
+pub use input::{Input, LatePayments, LateRate, Made, Moment, Refusal, Rules, ZeroReceived};
 
 /// Judges one input.
 ///
@@ -41,9 +46,10 @@ pub fn decide(order: &Order, input: &Input, moment: &Moment) -> Result<Decision,
     let moment = &Moment { now: order.events.last().map_or(moment.now, |last| moment.now.max(last.at)), ..*moment };
     match input {
         Input::Evidence(evidence, ownership) => {
-            Ok(once_only(hear(order, evidence, *ownership, moment), order, evidence).noticing_silence(evidence, moment))
+            let heard = once_only(hear(order, evidence, *ownership, moment), order, evidence);
+            Ok(heard.noticing_silence(evidence, moment).announcing_more(order, moment.now))
         }
-        Input::Made(made, ownership) => Ok(adopt(order, made, *ownership, moment)),
+        Input::Made(made, ownership) => Ok(adopt(order, made, *ownership, moment).announcing_more(order, moment.now)),
         Input::Tick => Ok(tick(order, moment.now)),
         Input::Sweep { created_until, actor } => Ok(commands::sweep(order, *created_until, *actor, moment.now)),
         Input::Accept { payment, actor } => commands::accept(order, payment.as_ref(), *actor, moment.now),
@@ -66,14 +72,14 @@ fn hear(order: &Order, evidence: &Evidence, ownership: Ownership, moment: &Momen
     if !belongs(order, evidence, ownership) {
         return unmoved(Outcome::Mismatch, AttentionKind::PaymentMismatch);
     }
-    if let ProviderWord::Unknown(_) = evidence.word {
-        return hear_unknown(order, evidence, moment);
-    }
-    if let Some(parent) = child_of(order, evidence) {
+    if let Some(parent) = child_of(order, evidence).filter(|_| evidence.word.is_known()) {
         return hear_child(order, evidence, parent, moment);
     }
-    if order.ledger.bound().is_none() && !names_our_price(order, evidence) {
+    if order.ledger.bound().is_none() && !names_our_price(order, evidence) && evidence.word.is_known() {
         return unmoved(Outcome::Mismatch, AttentionKind::PriceMismatch);
+    }
+    if !evidence.word.is_known() {
+        return hear_unknown(order, evidence, moment);
     }
     settle(order, informed(order, evidence, Role::Bound, moment.now), evidence, moment)
 }
@@ -108,7 +114,7 @@ fn adopt(order: &Order, made: &Made, ownership: Ownership, moment: &Moment) -> D
         return unmoved(AttentionKind::PriceMismatch);
     }
     let role = if unbound { Role::Bound } else { Role::Own };
-    if let ProviderWord::Unknown(_) = evidence.word {
+    if !evidence.word.is_known() {
         // It is kept all the same, or nobody could be shown where to pay; but a word that is known stays.
         let known = order.ledger.find(&evidence.payment_id).is_some();
         let mut after = if known { order.clone() } else { informed(order, evidence, role, moment.now) };
@@ -121,8 +127,8 @@ fn adopt(order: &Order, made: &Made, ownership: Ownership, moment: &Moment) -> D
     settle(order, after, evidence, moment)
 }
 
-/// A word that nobody knows moves nothing. What it tells of a further deposit, or of money in another coin, is
-/// recorded all the same: a wrong asset is raised with its numbers, and an operator can settle it.
+/// A word that is not known moves nothing. An amount that it names is recorded all the same, unsettled: it is raised
+/// with its numbers, and an operator can accept it. An order without a payment is bound by it as by any other report.
 fn hear_unknown(order: &Order, evidence: &Evidence, moment: &Moment) -> Decision {
     let payment = &evidence.payment_id;
     let raised = |after: Order| {
@@ -133,9 +139,13 @@ fn hear_unknown(order: &Order, evidence: &Evidence, moment: &Moment) -> Decision
         let after = informed(order, evidence, Role::Child(parent.clone()), moment.now);
         return raised(after).raising(AttentionKind::ChildPayment, payment);
     }
-    let mut after = order.clone();
-    after.ledger.record_other(evidence);
-    raised(after)
+    let joins = order.ledger.find(payment).is_some() || (has_amount(evidence) && names_our_price(order, evidence));
+    raised(if joins { informed(order, evidence, Role::Bound, moment.now) } else { order.clone() })
+}
+
+/// True if the evidence says that something arrived.
+fn has_amount(evidence: &Evidence) -> bool {
+    evidence.actually_paid.as_ref().is_some_and(|paid| !paid.is_zero())
 }
 
 /// True unless the payment or its parent is another order's, or a stranger to an order that has its own.
@@ -152,7 +162,7 @@ fn belongs(order: &Order, evidence: &Evidence, ownership: Ownership) -> bool {
 fn informed(order: &Order, evidence: &Evidence, role: Role, now: Timestamp) -> Order {
     let mut after = order.clone();
     after.ledger.record(evidence, role, now);
-    if after.ledger != order.ledger {
+    if after.ledger != order.ledger && !is_overtaken(order, evidence) {
         after.due_at = stalls_at(&after.status, now).or(after.due_at);
     }
     if after.owed.is_none() {
@@ -170,21 +180,39 @@ fn child_of<'a>(order: &'a Order, evidence: &'a Evidence) -> Option<&'a PaymentI
     }
 }
 
-/// A further deposit never binds and never goes through the table; but what arrived is counted, and an
-/// order that lacked just that is complete.
+/// True for a report that others of the same payment have overtaken. An order that was called paid without amounts
+/// is looked at all the same: the amounts may say otherwise.
+fn is_overtaken(order: &Order, evidence: &Evidence) -> bool {
+    let trusted = matches!(order.status, Status::Paid { check: AmountCheck::Unchecked, .. });
+    let is_checked = trusted && !evidence.word.is_failure();
+    let known = order.ledger.find(&evidence.payment_id);
+    !is_checked && known.is_some_and(|payment| payment.has_overtaken(evidence))
+}
+
+/// A further deposit never binds and never goes through the table. What arrived is counted all the same: an order
+/// that lacked just that is complete, and one that nobody had paid is partial once money in another coin is settled.
 fn hear_child(order: &Order, evidence: &Evidence, parent: &PaymentId, moment: &Moment) -> Decision {
     let after = informed(order, evidence, Role::Child(parent.clone()), moment.now);
     let payment = &evidence.payment_id;
-    let sum = worth::of_sum(&after, moment.rules);
-    let counts = after.ledger.counts(payment);
-    let completes = order.status == Status::Partial && counts && matches!(sum, Worth::Paid { .. });
-    let decision = if completes {
-        let step = Move::on(evidence, sum.status(moment.now));
-        Decision::moved(order, after, step, moment.now).raising_any(sum.attention(), payment)
-    } else {
-        Decision::to(order, after, Outcome::Child, moment.now)
+    if is_overtaken(order, evidence) {
+        return Decision::to(order, after, Outcome::Child, moment.now);
+    }
+    let in_another_coin = after.ledger.is_settled_in_another_coin(payment);
+    let wrong_coin = in_another_coin.then_some(AttentionKind::CurrencyMismatch);
+    let sum = late::judge(order, &after, worth::of_sum(&after, moment.rules), moment.rules);
+    let decision = match &order.status {
+        Status::Pending { .. } if in_another_coin => {
+            Decision::moved(order, after, Move::on(evidence, Status::Partial), moment.now)
+        }
+        Status::Partial if after.ledger.counts(payment) && matches!(sum, Worth::Paid { .. }) => {
+            let late = late::attention(order, &sum);
+            let step = Move::on(evidence, sum.status(moment.now));
+            let decision = Decision::moved(order, after, step, moment.now);
+            decision.raising_any(sum.attention(), payment).raising_any(late, payment)
+        }
+        _ => Decision::to(order, after, Outcome::Child, moment.now),
     };
-    decision.raising(AttentionKind::ChildPayment, payment)
+    decision.raising(AttentionKind::ChildPayment, payment).raising_any(wrong_coin, payment)
 }
 
 /// An order that evidence would bind first must be asked for at its own price, where a price is named.
@@ -196,88 +224,49 @@ fn names_our_price(order: &Order, evidence: &Evidence) -> bool {
     amount && currency
 }
 
-/// What the table says of a status and a worth.
-enum Verdict {
-    /// The order moves.
-    Apply,
-    /// It already stands there.
-    Refresh,
-    /// Nothing moves.
-    Ignore,
-    /// Nothing moves, and the operator is told.
-    Raise(AttentionKind),
-}
-
-/// The table of contract section 2, row by row.
-fn verdict(status: &Status, worth: Worth, late: LatePayments) -> Verdict {
-    use FailureReason::{Expired, Ipn, IpnExpired, Swept};
-    match (status, worth) {
-        (Status::Pending { .. }, Worth::Pending) => Verdict::Refresh,
-        (
-            Status::Pending { .. },
-            Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. } | Worth::Failed { .. },
-        ) => Verdict::Apply,
-
-        (Status::Confirming, Worth::Pending) => Verdict::Ignore,
-        (Status::Confirming, Worth::Confirming) => Verdict::Refresh,
-        (Status::Confirming, Worth::Partial { .. } | Worth::Paid { .. } | Worth::Failed { .. }) => Verdict::Apply,
-
-        (Status::Partial, Worth::Pending | Worth::Confirming) => Verdict::Ignore,
-        (Status::Partial, Worth::Partial { .. }) => Verdict::Refresh,
-        (Status::Partial, Worth::Paid { .. } | Worth::Failed { .. }) => Verdict::Apply,
-
-        (Status::Paid { .. }, Worth::Pending | Worth::Confirming) => Verdict::Ignore,
-        // It was called paid on trust; now the amounts say otherwise.
-        (Status::Paid { check: AmountCheck::Unchecked, .. }, Worth::Partial { .. }) => {
-            Verdict::Raise(AttentionKind::Underpaid)
-        }
-        (Status::Paid { check: AmountCheck::Checked | AmountCheck::Accepted, .. }, Worth::Partial { .. }) => {
-            Verdict::Ignore
-        }
-        (Status::Paid { .. }, Worth::Paid { .. }) => Verdict::Refresh,
-        (Status::Paid { .. }, Worth::Failed { .. }) => Verdict::Raise(AttentionKind::PaidThenFailed),
-
-        (Status::Failed { .. }, Worth::Pending) => Verdict::Ignore,
-        (Status::Failed { .. }, Worth::Failed { .. }) => Verdict::Refresh,
-        (Status::Failed { reason: Ipn }, Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. }) => {
-            Verdict::Raise(AttentionKind::LatePayment)
-        }
-        // That nobody paid was only a guess, ours or the provider's; the money says otherwise.
-        (
-            Status::Failed { reason: Expired | Swept | IpnExpired },
-            Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. },
-        ) => match late {
-            LatePayments::Reopen => Verdict::Apply,
-            LatePayments::Record => Verdict::Raise(AttentionKind::LatePayment),
-        },
-
-        (Status::Cancelled, Worth::Pending | Worth::Failed { .. }) => Verdict::Ignore,
-        (Status::Cancelled, Worth::Confirming | Worth::Partial { .. } | Worth::Paid { .. }) => {
-            Verdict::Raise(AttentionKind::LatePayment)
-        }
-    }
-}
-
 /// Weighs the evidence and does what the table says. `after` is the order with its ledger already told.
 fn settle(order: &Order, after: Order, evidence: &Evidence, moment: &Moment) -> Decision {
-    let worth = weigh(&after, evidence, moment.rules);
+    if is_overtaken(order, evidence) {
+        return Decision::to(order, after, Outcome::Ignored, moment.now);
+    }
     let payment = &evidence.payment_id;
+    let late_payments = moment.rules.late_payments;
+    let weighed = weigh(&after, evidence, moment.rules);
+    let worth = match verdict_on(&after, evidence, weighed, late_payments) {
+        Verdict::Apply => late::judge(order, &after, weighed, moment.rules),
+        Verdict::Refresh | Verdict::Ignore | Verdict::Raise(_) => weighed,
+    };
     let lost = lost_money(order, &after, evidence, worth);
-    let decision = match verdict_on(&after, evidence, worth, moment.rules.late_payments) {
-        Verdict::Apply => Decision::moved(order, after, Move::on(evidence, worth.status(moment.now)), moment.now),
+    let is_news = tells_news(order, &after, payment);
+    let decision = match verdict_on(&after, evidence, worth, late_payments) {
+        Verdict::Apply => {
+            let late = late::attention(order, &worth);
+            let step = Move::on(evidence, worth.status(moment.now));
+            Decision::moved(order, after, step, moment.now).raising_any(late, payment)
+        }
         Verdict::Refresh => Decision::to(order, confirmed(after, worth), Outcome::Refreshed, moment.now),
         Verdict::Ignore => Decision::to(order, after, Outcome::Ignored, moment.now),
         Verdict::Raise(kind) => Decision::to(order, after, Outcome::Ignored, moment.now).raising(kind, payment),
     };
-    let of_amounts = worth.attention().filter(|_| !is_looked_at(order, worth));
+    // Amounts that were raised when they came are no news when they are repeated.
+    let of_amounts = worth.attention().filter(|_| is_news && !is_looked_at(order, worth));
     decision.raising_any(of_amounts, payment).raising_any(lost, payment)
+}
+
+/// True if the ledger knows more of the payment's money than before; another date alone is no news.
+fn tells_news(before: &Order, after: &Order, payment: &PaymentId) -> bool {
+    let money = |order: &Order| {
+        let known = order.ledger.find(payment);
+        known.map(|known| (known.word.clone(), known.received.clone(), known.other.clone()))
+    };
+    money(before) != money(after)
 }
 
 /// True of amounts that fall short for an order that an operator accepted as it is. Money in another coin is
 /// told all the same: it may be new.
 fn is_looked_at(order: &Order, worth: Worth) -> bool {
     let accepted = matches!(order.status, Status::Paid { check: AmountCheck::Accepted, .. });
-    accepted && matches!(worth, Worth::Partial { why: None | Some(AttentionKind::Underpaid) })
+    accepted && matches!(worth, Worth::Partial { why: AttentionKind::Underpaid })
 }
 
 /// The table, where it is read at all: a top-up or a twin that comes to nothing says nothing of the

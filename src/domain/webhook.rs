@@ -1,4 +1,4 @@
-//! What the merchant is told: one event per transition to `paid` or `failed`.
+//! What the merchant is told: one event per transition to `paid` or `failed`, and per larger sum of a `partial` one.
 //!
 //! The row is written in the transition's own transaction, whether or not anybody listens, with the
 //! bytes every later attempt sends (contract, section 6). Who is told is in [`endpoint`], how it gets there in
@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::ids::WebhookId;
+use super::money::Coin;
 use super::order::{FailureReason, Order};
 use super::time::Timestamp;
+use super::topup;
 use endpoint::EventType;
 
 /// Which story an event tells. Cancelling tells none.
@@ -24,6 +26,11 @@ pub enum Announcement {
     Paid {
         /// When.
         paid_at: Timestamp,
+    },
+    /// The order became `partial`, or more arrived for one that was.
+    Partial {
+        /// When.
+        partial_at: Timestamp,
     },
     /// The order became `failed`.
     Failed {
@@ -40,6 +47,7 @@ impl Announcement {
     pub fn event_type(self) -> EventType {
         match self {
             Self::Paid { .. } => EventType::OrderPaid,
+            Self::Partial { .. } => EventType::OrderPartial,
             Self::Failed { .. } => EventType::OrderFailed,
         }
     }
@@ -69,6 +77,12 @@ impl WebhookEvent {
         ];
         let ending = match announcement {
             Announcement::Paid { paid_at } => vec![("paid_at", json!(paid_at))],
+            Announcement::Partial { partial_at } => vec![
+                ("pay_currency", json!(order.ledger.coin().map(Coin::as_str))),
+                ("received", json!(order.ledger.received().to_string())),
+                ("missing", json!(topup::missing(order).map(|missing| missing.to_string()))),
+                ("partial_at", json!(partial_at)),
+            ],
             Announcement::Failed { reason, failed_at } => {
                 vec![("reason", json!(reason.as_str())), ("failed_at", json!(failed_at))]
             }

@@ -246,7 +246,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::lifecycle::{Input, LatePayments, Moment, Rules, ZeroReceived, decide};
+    use crate::domain::lifecycle::{Input, Moment, Rules, decide};
     use crate::domain::money::{Currency, Price};
     use crate::domain::order::NewOrder;
     use crate::domain::time::Span;
@@ -265,11 +265,7 @@ mod tests {
     }
 
     fn swept() -> Order {
-        let rules = Rules {
-            tolerance_basis_points: 100,
-            late_payments: LatePayments::Reopen,
-            zero_received: ZeroReceived::Short,
-        };
+        let rules = Rules::SHIPPED;
         let now = Timestamp::from_millis(1_778_594_400_000);
         let sweep = Input::Sweep { created_until: now, actor: Some(KeyId::new(Uuid::nil())) };
         decide(&placed(), &sweep, &Moment { now, rules }).unwrap().order

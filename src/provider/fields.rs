@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use super::canonical::Form;
 use super::json::{Document, Text, Value};
-use crate::domain::evidence::{Evidence, NamedPrice, ProviderWord, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, PaymentWorth, ProviderFees, ProviderWord, Witness};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::ledger::PayTo;
 use crate::domain::money::{Coin, CoinAmount};
@@ -78,7 +78,35 @@ impl<'d> Fields<'d> {
             actually_paid: self.amount("actually_paid")?,
             coin: self.coin("pay_currency")?,
             provider_at: self.time("updated_at"),
+            worth: self.worth(),
         })
+    }
+
+    /// What the money was worth. Nothing is refused for it: what cannot be read is as good as absent.
+    fn worth(&self) -> PaymentWorth {
+        let amount = |name| self.amount(name).ok().flatten();
+        PaymentWorth {
+            paid_at_fiat: amount("actually_paid_at_fiat"),
+            outcome_amount: amount("outcome_amount"),
+            outcome_currency: self.coin("outcome_currency").ok().flatten(),
+            fees: self.fees(),
+        }
+    }
+
+    /// The provider's fees of the payment, summed; none where one of them cannot be read.
+    fn fees(&self) -> Option<ProviderFees> {
+        let told = |name| self.document.field_in("fee", name).filter(|value| *value != Value::Null);
+        let currency = match told("currency")? {
+            Value::Text(text) => Coin::parse(&text.decode()?)?,
+            Value::Null | Value::Bool | Value::Number(_) | Value::Container => return None,
+        };
+        let mut total = CoinAmount::zero();
+        for name in ["depositFee", "withdrawalFee", "serviceFee"] {
+            if let Some(fee) = told(name) {
+                total = total.plus(&amount_in(fee)?);
+            }
+        }
+        Some(ProviderFees { currency, total })
     }
 
     /// The field's value, `null` being as good as absent.
@@ -104,12 +132,7 @@ impl<'d> Fields<'d> {
     /// to say nothing.
     pub(super) fn amount(&self, name: &'static str) -> Result<Option<CoinAmount>, Unreadable> {
         let told = self.told(name).filter(|value| !matches!(value, Value::Text(text) if text.is("null")));
-        let read = |value| match value {
-            Value::Number(lexeme) => amount_of(lexeme),
-            Value::Text(text) => amount_of(&text.decode()?),
-            Value::Null | Value::Bool | Value::Container => None,
-        };
-        readable(name, told.map(read))
+        readable(name, told.map(amount_in))
     }
 
     /// A coin's code.
@@ -208,6 +231,15 @@ impl<'d> Fields<'d> {
             // A time held at the edge of the calendar would make every later report look old.
             (EPOCH_MILLIS_MIN..=EPOCH_MILLIS_MAX).contains(&millis).then(|| Timestamp::from_millis(millis))
         })
+    }
+}
+
+/// An amount in a value: the digits of a number, or of a string.
+fn amount_in(value: Value<'_>) -> Option<CoinAmount> {
+    match value {
+        Value::Number(lexeme) => amount_of(lexeme),
+        Value::Text(text) => amount_of(&text.decode()?),
+        Value::Null | Value::Bool | Value::Container => None,
     }
 }
 

@@ -105,6 +105,13 @@ impl<'a> Document<'a> {
         self.index_of(name).map(|value| self.value(value))
     }
 
+    /// The value of a field of an object that stands in a field of the outermost object.
+    #[must_use]
+    pub fn field_in(&self, object: &str, name: &str) -> Option<Value<'a>> {
+        let object = self.index_of(object)?;
+        self.index_in(object, name).map(|value| self.value(value))
+    }
+
     /// The values of an array in a field of the outermost object; none if something else stands there.
     #[must_use]
     pub fn list(&self, name: &str) -> Option<Vec<Value<'a>>> {
@@ -113,10 +120,14 @@ impl<'a> Document<'a> {
     }
 
     fn index_of(&self, name: &str) -> Option<usize> {
-        if !self.is_object() {
+        self.index_in(0, name)
+    }
+
+    fn index_in(&self, object: usize, name: &str) -> Option<usize> {
+        if self.node(object).kind != Kind::Object {
             return None;
         }
-        let key = self.keys(0).find(|key| self.text(*key).is(name))?;
+        let key = self.keys(object).find(|key| self.text(*key).is(name))?;
         Some(key.saturating_add(1))
     }
 

@@ -20,6 +20,7 @@ mod migrate;
 mod move_rows;
 mod name_calls;
 mod open;
+mod payment_rows;
 mod postgres;
 pub mod records;
 pub mod resend;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::{ProviderWord, WitnessKind};
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
-use crate::domain::ledger::{Ledger, OtherMoney, PayTo, Payment, Role};
+use crate::domain::ledger::Ledger;
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
 use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Source, Status, StatusName};
 use crate::domain::time::Timestamp;
@@ -16,7 +16,8 @@ use crate::domain::time::Timestamp;
 use super::StoreError;
 use super::archive::iso;
 use super::filter::OrderLine;
-use super::schema::{order_events, order_payments, orders};
+use super::payment_rows::PaymentRow;
+use super::schema::{order_events, orders};
 
 /// A row of `orders`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
@@ -70,33 +71,6 @@ pub(super) struct EventRow {
     // Lines of an older archive have none.
     #[serde(default, with = "iso::or_null")]
     pub provider_at: Option<i64>,
-}
-
-/// A row of `order_payments`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = order_payments, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PaymentRow {
-    pub payment_id: String,
-    #[serde(skip)]
-    pub order_id: String,
-    pub role: String,
-    pub parent_payment_id: Option<String>,
-    pub provider_status: String,
-    pub coin: Option<String>,
-    pub pay_amount: Option<String>,
-    pub received: Option<String>,
-    #[serde(with = "iso::or_null")]
-    pub provider_at: Option<i64>,
-    #[serde(with = "iso")]
-    pub first_seen_at: i64,
-    pub other_coin: Option<String>,
-    pub other_received: Option<String>,
-    pub pay_address: Option<String>,
-    pub payin_extra_id: Option<String>,
-    pub network: Option<String>,
-    pub purchase_id: Option<String>,
-    pub decimals: Option<i64>,
 }
 
 impl OrderRow {
@@ -243,70 +217,8 @@ impl EventRow {
     }
 }
 
-impl PaymentRow {
-    /// The row of one payment of an order.
-    pub fn of(order: OrderId, payment: &Payment) -> Self {
-        let pay_to = payment.pay_to.as_ref();
-        let parent = match &payment.role {
-            Role::Bound | Role::Own => None,
-            Role::Child(parent) => Some(parent.to_string()),
-        };
-        Self {
-            payment_id: payment.id.to_string(),
-            order_id: order.to_string(),
-            role: payment.role.as_str().to_owned(),
-            parent_payment_id: parent,
-            provider_status: payment.word.as_str().to_owned(),
-            coin: payment.coin.as_ref().map(ToString::to_string),
-            pay_amount: payment.pay_amount.as_ref().map(ToString::to_string),
-            received: payment.received.as_ref().map(ToString::to_string),
-            provider_at: payment.provider_at.map(Timestamp::micros),
-            first_seen_at: payment.first_seen_at.micros(),
-            other_coin: payment.other.as_ref().map(|other| other.coin.to_string()),
-            other_received: payment.other.as_ref().map(|other| other.received.to_string()),
-            pay_address: pay_to.map(|pay_to| pay_to.address.clone()),
-            payin_extra_id: pay_to.and_then(|pay_to| pay_to.extra_id.clone()),
-            network: pay_to.and_then(|pay_to| pay_to.network.clone()),
-            purchase_id: pay_to.and_then(|pay_to| pay_to.purchase_id.clone()),
-            decimals: pay_to.and_then(|pay_to| pay_to.decimals).map(i64::from),
-        }
-    }
-
-    /// The payment of this row.
-    pub fn into_payment(self) -> Result<Payment, StoreError> {
-        let parent = self.parent_payment_id.as_deref().and_then(PaymentId::parse);
-        let role = match (self.role.as_str(), parent) {
-            ("bound", _) => Role::Bound,
-            ("own", _) => Role::Own,
-            ("child", Some(parent)) => Role::Child(parent),
-            _ => return Err(broken("payment role", &self.order_id)),
-        };
-        let other_coin = self.other_coin.as_deref().and_then(Coin::parse);
-        let other = match (other_coin, amount(self.other_received.as_deref(), &self.order_id)?) {
-            (Some(coin), Some(received)) => Some(OtherMoney { coin, received }),
-            (None, None) => None,
-            _ => return Err(broken("money in another coin", &self.order_id)),
-        };
-        let decimals = self.decimals.map(u32::try_from).transpose();
-        let decimals = decimals.map_err(|_| broken("decimals", &self.order_id))?;
-        let (extra_id, network, purchase_id) = (self.payin_extra_id, self.network, self.purchase_id);
-        let pay_to = self.pay_address.map(|address| PayTo { address, extra_id, network, purchase_id, decimals });
-        Ok(Payment {
-            id: PaymentId::parse(&self.payment_id).ok_or_else(|| broken("payment_id", &self.order_id))?,
-            role,
-            word: ProviderWord::parse(&self.provider_status),
-            coin: self.coin.as_deref().and_then(Coin::parse),
-            pay_amount: amount(self.pay_amount.as_deref(), &self.order_id)?,
-            received: amount(self.received.as_deref(), &self.order_id)?,
-            other,
-            provider_at: self.provider_at.map(Timestamp::from_micros),
-            first_seen_at: Timestamp::from_micros(self.first_seen_at),
-            pay_to,
-        })
-    }
-}
-
-fn amount(text: Option<&str>, order: &str) -> Result<Option<CoinAmount>, StoreError> {
+/// The amount of a column.
+pub(super) fn amount(text: Option<&str>, order: &str) -> Result<Option<CoinAmount>, StoreError> {
     text.map(|text| CoinAmount::parse(text).ok_or_else(|| broken("amount", order))).transpose()
 }
 

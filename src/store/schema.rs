@@ -87,6 +87,16 @@ diesel::table! {
         network -> Nullable<Text>,
         purchase_id -> Nullable<Text>,
         decimals -> Nullable<BigInt>,
+        paid_at_fiat -> Nullable<Text>,
+        outcome_amount -> Nullable<Text>,
+        outcome_currency -> Nullable<Text>,
+        fee_amount -> Nullable<Text>,
+        fee_currency -> Nullable<Text>,
+        unclear_status -> Nullable<Text>,
+        unclear_coin -> Nullable<Text>,
+        unclear_received -> Nullable<Text>,
+        ended_status -> Nullable<Text>,
+        ended_at -> Nullable<BigInt>,
     }
 }
 

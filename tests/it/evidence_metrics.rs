@@ -32,8 +32,7 @@ on_both_engines![
 ];
 on_postgres![what_several_nodes_have_counted_is_summed];
 
-const RULES: Rules =
-    Rules { tolerance_basis_points: 100, late_payments: LatePayments::Reopen, zero_received: ZeroReceived::Short };
+const RULES: Rules = Rules::SHIPPED;
 const DAY: i64 = 86_400_000;
 
 /// A node without a timer: orders stay pending until a test says otherwise.

@@ -53,13 +53,23 @@ impl Decision {
         let announcement = match step.status {
             Status::Paid { paid_at, .. } => Some(Announcement::Paid { paid_at }),
             Status::Failed { reason } => Some(Announcement::Failed { reason, failed_at: now }),
-            Status::Pending { .. } | Status::Confirming | Status::Partial | Status::Cancelled => None,
+            Status::Partial => Some(Announcement::Partial { partial_at: now }),
+            Status::Pending { .. } | Status::Confirming | Status::Cancelled => None,
         };
         after.due_at = stalls_at(&step.status, now);
         after.status = step.status;
         after.events.push(event.clone());
         let decision = Self::to(before, after, Outcome::Applied, now);
         Self { event: Some(event), announcement, ..decision }
+    }
+
+    /// An order that is partial and stays so tells the merchant of each larger sum.
+    pub(super) fn announcing_more(mut self, before: &Order, now: Timestamp) -> Self {
+        let stays = before.status == Status::Partial && self.order.status == Status::Partial;
+        if stays && before.ledger.received() < self.order.ledger.received() {
+            self.announcement = Some(Announcement::Partial { partial_at: now });
+        }
+        self
     }
 
     pub(super) fn raising(self, kind: AttentionKind, payment: &PaymentId) -> Self {

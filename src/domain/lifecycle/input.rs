@@ -93,6 +93,15 @@ pub enum ZeroReceived {
     Unknown,
 }
 
+/// What a late payment does whose worth is known to be too far below the price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateRate {
+    /// The order becomes partial, and an operator decides.
+    Check,
+    /// It is taken as if it had come in time.
+    Accept,
+}
+
 /// The settings that decisions depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -102,6 +111,21 @@ pub struct Rules {
     pub late_payments: LatePayments,
     /// What a received zero means.
     pub zero_received: ZeroReceived,
+    /// What a late payment does that is worth less than the price.
+    pub late_rate: LateRate,
+    /// By how much a late payment's worth may be below the price, in basis points.
+    pub late_rate_basis_points: u32,
+}
+
+impl Rules {
+    /// The rules where no setting says otherwise, on the live provider.
+    pub const SHIPPED: Self = Self {
+        tolerance_basis_points: 100,
+        late_payments: LatePayments::Reopen,
+        zero_received: ZeroReceived::Short,
+        late_rate: LateRate::Check,
+        late_rate_basis_points: 500,
+    };
 }
 
 /// The moment and the settings under which an input is judged.

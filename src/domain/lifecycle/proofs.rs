@@ -8,6 +8,7 @@ use crate::domain::evidence::{Evidence, Outcome, Ownership, ProviderWord};
 use crate::domain::ledger::{PayTo, Role};
 use crate::domain::order::{AmountCheck, FailureReason, Order, Source, Status, StatusName};
 use crate::domain::time::Span;
+use crate::domain::webhook::Announcement;
 
 fn tick(order: &Order, time: &str) -> super::Decision {
     decide(order, &Input::Tick, &moment(time)).unwrap()
@@ -99,7 +100,9 @@ fn the_tolerance_holds_to_the_last_digit() {
 fn nothing_owed_is_never_settled_by_nothing() {
     let free_of_charge = Evidence { pay_amount: Some(btc("0")), ..paying("finished", "0") };
     let decision = hearing(&placed(), free_of_charge);
-    assert_eq!((decision.order.status, decision.announcement), (Status::Partial, None));
+    let partial_at = at("13:00");
+    assert_eq!(decision.announcement, Some(Announcement::Partial { partial_at }));
+    assert_eq!(decision.order.status, Status::Partial);
 }
 
 #[test]
@@ -225,16 +228,12 @@ fn of_two_reports_that_nothing_else_tells_apart_the_greater_total_is_the_newer()
 }
 
 #[test]
-fn an_older_total_never_takes_the_place_of_a_newer_one() {
+fn the_largest_total_counts_whatever_its_date() {
     let older = Evidence { provider_at: Some(at("12:50")), ..paying("partially_paid", "70") };
     let after = after_all(half_paid(), &[paying("partially_paid", "60"), older]);
-    assert_eq!(after.ledger.received(), btc("60"));
-}
-
-#[test]
-fn a_newer_total_is_taken_even_where_it_is_less() {
-    let after = after_all(half_paid(), &[paying("partially_paid", "40")]);
-    assert_eq!(after.ledger.received(), btc("40"));
+    assert_eq!(after.ledger.received(), btc("70"));
+    let less = after_all(half_paid(), &[paying("partially_paid", "40")]);
+    assert_eq!(less.ledger.received(), btc("50"));
 }
 
 #[test]
@@ -302,12 +301,13 @@ fn a_wrong_asset_is_recorded_with_its_numbers_and_no_sum_knows_it() {
     let usdt = |evidence: Evidence| Evidence { coin: coin("usdtbsc"), ..evidence };
     let further = hearing(&half_paid(), usdt(child("wrong_asset_confirmed", "100"))).order;
     let deposit = further.ledger.find(&payment_id("child")).unwrap();
-    assert_eq!((&deposit.received, &deposit.coin), (&Some(btc("100")), &coin("usdtbsc")));
+    let unclear = deposit.unclear.as_ref().unwrap();
+    assert_eq!((&unclear.received, &unclear.coin, &deposit.received), (&btc("100"), &coin("usdtbsc"), &None));
     assert_eq!(further.ledger.received(), btc("50"));
     // In the bound coin too: a word that nobody knows settles nothing.
     assert_eq!(hearing(&half_paid(), child("wrong_asset_confirmed", "50")).order.ledger.received(), btc("50"));
     let same_payment = hearing(&half_paid(), usdt(paying("wrong_asset_confirmed", "13"))).order;
     let bound = same_payment.ledger.bound().unwrap();
-    assert_eq!(bound.other.as_ref().map(|other| &other.received), Some(&btc("13")));
+    assert_eq!(bound.unclear.as_ref().map(|unclear| &unclear.received), Some(&btc("13")));
     assert_eq!((&bound.word, &bound.received), (&ProviderWord::PartiallyPaid, &Some(btc("50"))));
 }

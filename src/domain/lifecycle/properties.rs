@@ -92,15 +92,21 @@ proptest! {
     }
 
     #[test]
-    fn each_step_to_paid_or_failed_is_announced_once_and_no_other((order, steps) in any_history()) {
+    fn each_step_to_paid_failed_or_partial_and_each_larger_sum_is_announced_once_and_nothing_else((order, steps) in any_history()) {
         let mut paid_steps = 0;
-        walk(order, &steps, |_, _, decision| {
+        walk(order, &steps, |before, _, decision| {
             let reached = decision.event.as_ref().map(|event| event.status);
             let announced = decision.announcement.map(|announcement| match announcement.event_type() {
                 EventType::OrderPaid => StatusName::Paid,
+                EventType::OrderPartial => StatusName::Partial,
                 EventType::OrderFailed | EventType::TestPing => StatusName::Failed,
             });
-            assert_eq!(announced, reached.filter(|status| matches!(status, StatusName::Paid | StatusName::Failed)));
+            let told = [StatusName::Paid, StatusName::Failed, StatusName::Partial];
+            let of_a_step = reached.filter(|status| told.contains(status));
+            let grew = before.ledger.received() < decision.order.ledger.received();
+            let of_a_sum = (before.status == Status::Partial && decision.order.status == Status::Partial && grew)
+                .then_some(StatusName::Partial);
+            assert_eq!(announced, of_a_step.or(of_a_sum));
             paid_steps += usize::from(announced == Some(StatusName::Paid));
         });
         assert!(paid_steps <= 1);

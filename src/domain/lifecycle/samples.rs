@@ -5,10 +5,10 @@
 
 use uuid::Uuid;
 
-use super::{Decision, Input, LatePayments, Made, Moment, Rules, ZeroReceived, decide};
+use super::{Decision, Input, Made, Moment, Rules, decide};
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
-use crate::domain::evidence::{Evidence, NamedPrice, Ownership, ProviderWord, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, Ownership, PaymentWorth, ProviderWord, Witness};
 use crate::domain::ids::{AccountId, OrderId, PaymentId};
 use crate::domain::ledger::{Ledger, PayTo, Payment, Role};
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
@@ -16,8 +16,7 @@ use crate::domain::order::{NewOrder, Order, Status};
 use crate::domain::time::{Span, Timestamp};
 
 /// The rules as they are shipped, on the live provider.
-pub(super) const SHIPPED: Rules =
-    Rules { tolerance_basis_points: 100, late_payments: LatePayments::Reopen, zero_received: ZeroReceived::Short };
+pub(super) const SHIPPED: Rules = Rules::SHIPPED;
 
 /// A time of the day of all samples: `at("13:00")`, `at("13:29:59.999")`.
 pub(super) fn at(time: &str) -> Timestamp {
@@ -96,7 +95,10 @@ pub(super) fn payment(id: &str, role: Role, word: ProviderWord) -> Payment {
         pay_amount: Some(btc("100")),
         received: Some(btc("0")),
         other: None,
+        unclear: None,
+        worth: PaymentWorth::default(),
         provider_at: Some(at("12:45")),
+        before_failure: None,
         first_seen_at: at("12:30"),
         pay_to: None,
     }
@@ -115,12 +117,18 @@ pub(super) fn says(word: &str) -> Evidence {
         actually_paid: Some(btc("0")),
         coin: coin("BTC"),
         provider_at: Some(at("13:00")),
+        worth: PaymentWorth::default(),
     }
 }
 
 /// The same with an amount received.
 pub(super) fn paying(word: &str, received: &str) -> Evidence {
     Evidence { actually_paid: Some(btc(received)), ..says(word) }
+}
+
+/// The provider says this of a payment for which it reports nothing at all.
+pub(super) fn unpaid(word: &str) -> Evidence {
+    paying(word, "0")
 }
 
 /// A further deposit to the address of `ours`; the provider repeats what arrived as its `pay_amount`.

@@ -168,11 +168,6 @@ const INPUTS: &[(&str, Staging)] = &[
     ("internal note", |scene| scene.meets(Input::SetInternalNote(Some("Called twice.".to_owned())))),
 ];
 
-/// The provider says this of a payment for which it reports nothing at all.
-fn unpaid(word: &str) -> Evidence {
-    paying(word, "0")
-}
-
 fn about(payment: &str, evidence: Evidence) -> Evidence {
     Evidence { payment_id: payment_id(payment), ..evidence }
 }
@@ -275,6 +270,7 @@ fn written(before: &Order, answer: &Result<Decision, Refusal>) -> String {
     let announces = match decision.announcement {
         Some(Announcement::Paid { .. }) => "paid",
         Some(Announcement::Failed { .. }) => "failed",
+        Some(Announcement::Partial { .. }) => "partial",
         None => "-",
     };
     let ledger = match (before.payment_id(), after.payment_id()) {
@@ -359,8 +355,14 @@ fn every_kind_that_an_order_can_raise_stands_in_the_table() {
         .filter_map(|expected| expected.split(' ').next_back().map(str::to_owned))
         .flat_map(|kinds| kinds.split(',').map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    // These two are raised where no order is judged: by the intake and the checkout.
-    let elsewhere = [AttentionKind::UnmatchedIpn, AttentionKind::CreateRefused];
+    // These are raised where no evidence is judged; what a late payment was worth is judged in `ranking.rs`.
+    let elsewhere = [
+        AttentionKind::UnmatchedIpn,
+        AttentionKind::CreateRefused,
+        AttentionKind::OrderWithoutAddress,
+        AttentionKind::ForcedReplay,
+        AttentionKind::WorthLess,
+    ];
     for kind in AttentionKind::ALL.into_iter().filter(|kind| !elsewhere.contains(kind)) {
         assert!(raised.contains(kind.as_str()), "{}", kind.as_str());
     }

@@ -13,14 +13,14 @@ use crate::domain::time::Timestamp;
 use super::{Rules, ZeroReceived};
 
 /// One part in ten thousand is a basis point.
-const WHOLE_BASIS_POINTS: u32 = 10_000;
+pub(super) const WHOLE_BASIS_POINTS: u32 = 10_000;
 
 /// The column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Worth {
     Pending,
     Confirming,
-    Partial { why: Option<AttentionKind> },
+    Partial { why: AttentionKind },
     Paid { check: AmountCheck, over: Overpayment },
     Failed { reason: FailureReason },
 }
@@ -48,7 +48,7 @@ impl Worth {
     /// What the operator is told of the amounts.
     pub(super) fn attention(self) -> Option<AttentionKind> {
         match self {
-            Self::Partial { why } => why,
+            Self::Partial { why } => Some(why),
             Self::Paid { over: Overpayment::Beyond, .. } => Some(AttentionKind::Overpaid),
             Self::Paid { over: Overpayment::None, .. } | Self::Pending | Self::Confirming | Self::Failed { .. } => None,
         }
@@ -57,7 +57,7 @@ impl Worth {
 
 /// Weighs evidence that `order` has already recorded in its ledger.
 pub(super) fn weigh(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
-    match evidence.word {
+    match highest_word(order, evidence) {
         ProviderWord::Waiting | ProviderWord::Unknown(_) => Worth::Pending,
         ProviderWord::Confirming | ProviderWord::Confirmed | ProviderWord::Sending => Worth::Confirming,
         ProviderWord::PartiallyPaid => weigh_partially_paid(order, evidence, rules),
@@ -67,12 +67,25 @@ pub(super) fn weigh(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
     }
 }
 
+/// The word under which the evidence counts: the highest-ranked one of its payment. Of an order that was called paid
+/// without amounts, the evidence's own.
+fn highest_word<'a>(order: &'a Order, evidence: &'a Evidence) -> &'a ProviderWord {
+    let trusted = matches!(order.status, Status::Paid { check: AmountCheck::Unchecked, .. });
+    let known = order.ledger.find(&evidence.payment_id).filter(|_| !trusted).and_then(Payment::progress);
+    let higher =
+        known.filter(|word| evidence.word.progress_rank().is_some_and(|rank| Some(rank) < word.progress_rank()));
+    higher.unwrap_or(&evidence.word)
+}
+
 /// The provider's word stands, unless other payments of the order complete the sum.
 fn weigh_partially_paid(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
+    if is_in_another_coin(order, evidence) {
+        return Worth::Partial { why: AttentionKind::CurrencyMismatch };
+    }
     let others = order.ledger.counted().any(|payment| payment.id != evidence.payment_id);
     let sum = of_sum(order, rules);
     let completed = others && matches!(sum, Worth::Paid { .. });
-    if completed { sum } else { Worth::Partial { why: None } }
+    if completed { sum } else { Worth::Partial { why: AttentionKind::Underpaid } }
 }
 
 fn weigh_finished(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
@@ -80,19 +93,21 @@ fn weigh_finished(order: &Order, evidence: &Evidence, rules: Rules) -> Worth {
     if evidence.actually_paid.as_ref().filter(|paid| !unknown_zero(paid)).is_none() {
         return Worth::Paid { check: AmountCheck::Unchecked, over: Overpayment::None };
     }
-    let bound_coin = order.ledger.bound().and_then(|bound| bound.coin.as_ref());
-    if let (Some(bound), Some(told)) = (bound_coin, &evidence.coin)
-        && bound != told
-    {
-        return Worth::Partial { why: Some(AttentionKind::CurrencyMismatch) };
+    if is_in_another_coin(order, evidence) {
+        return Worth::Partial { why: AttentionKind::CurrencyMismatch };
     }
     of_sum(order, rules)
+}
+
+/// True if the evidence names another coin than the bound one.
+fn is_in_another_coin(order: &Order, evidence: &Evidence) -> bool {
+    order.ledger.coin().zip(evidence.coin.as_ref()).is_some_and(|(bound, told)| bound != told)
 }
 
 /// What the sum over the ledger is worth against what is owed. An order that owes nothing in its coin is
 /// one whose amount is not known: nothing at all must never settle it.
 pub(super) fn of_sum(order: &Order, rules: Rules) -> Worth {
-    let short = Worth::Partial { why: Some(AttentionKind::Underpaid) };
+    let short = Worth::Partial { why: AttentionKind::Underpaid };
     let Some(owed) = order.owed.as_ref().filter(|owed| !owed.is_zero()) else { return short };
     let received = order.ledger.received();
     let tolerance = rules.tolerance_basis_points.min(WHOLE_BASIS_POINTS);

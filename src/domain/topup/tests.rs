@@ -5,16 +5,15 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::catalogue::ProductCode;
-use crate::domain::evidence::{Evidence, NamedPrice, Ownership, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, Ownership, PaymentWorth, Witness};
 use crate::domain::ids::{AccountId, OrderId, PaymentId};
 use crate::domain::ledger::PayTo;
-use crate::domain::lifecycle::{Input, LatePayments, Made, Moment, Rules, ZeroReceived, decide};
+use crate::domain::lifecycle::{Input, Made, Moment, Rules, decide};
 use crate::domain::money::{Coin, Currency, Price};
 use crate::domain::order::NewOrder;
 use crate::domain::time::Span;
 
-const RULES: Rules =
-    Rules { tolerance_basis_points: 0, late_payments: LatePayments::Reopen, zero_received: ZeroReceived::Short };
+const RULES: Rules = Rules { tolerance_basis_points: 0, ..Rules::SHIPPED };
 
 fn amount(text: &str) -> CoinAmount {
     CoinAmount::parse(text).unwrap()
@@ -42,6 +41,7 @@ fn says(id: &str, word: &str, asked: &CoinAmount, received: Option<CoinAmount>) 
         actually_paid: received,
         coin: Coin::parse("eth"),
         provider_at: None,
+        worth: PaymentWorth::default(),
     }
 }
 

@@ -27,13 +27,17 @@ pub enum EventType {
     OrderPaid,
     /// An order became `failed`.
     OrderFailed,
+    /// An order became `partial`, or more arrived for one that was.
+    OrderPartial,
     /// Asked for by the merchant, to see that an endpoint works.
     TestPing,
 }
 
 impl EventType {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::OrderPaid, Self::OrderFailed, Self::OrderPartial, Self::TestPing];
     /// Those that can be subscribed to; a ping comes only when it is asked for.
-    pub const SUBSCRIBED: [Self; 2] = [Self::OrderPaid, Self::OrderFailed];
+    pub const SUBSCRIBED: [Self; 3] = [Self::OrderPaid, Self::OrderFailed, Self::OrderPartial];
 
     /// The name on the wire.
     #[must_use]
@@ -41,6 +45,7 @@ impl EventType {
         match self {
             Self::OrderPaid => "crypto.order.paid",
             Self::OrderFailed => "crypto.order.failed",
+            Self::OrderPartial => "crypto.order.partial",
             Self::TestPing => "test.ping",
         }
     }
@@ -48,7 +53,7 @@ impl EventType {
     /// Reads a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::OrderPaid, Self::OrderFailed, Self::TestPing].into_iter().find(|event| event.as_str() == text)
+        Self::ALL.into_iter().find(|event| event.as_str() == text)
     }
 }
 

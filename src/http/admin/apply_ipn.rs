@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::actors::order::{Heard, Told};
-use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, ProviderWord, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, PaymentWorth, ProviderWord, Witness};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::replay::confirms;
 use crate::http::envelope::{AdminOrder, for_admin};
@@ -212,6 +212,7 @@ fn evidence(said: &Said, answered: Answered, (witness, order): (Witness, OrderId
         actually_paid: None,
         coin: None,
         provider_at: None,
+        worth: PaymentWorth::default(),
     };
     match answered {
         Answered::Nothing | Answered::Unknown => alone,

@@ -251,7 +251,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::AccountId;
-    use crate::domain::lifecycle::{LatePayments, Rules, ZeroReceived};
+    use crate::domain::lifecycle::Rules;
     use crate::domain::money::{Currency, Price};
     use crate::domain::time::Span;
 
@@ -261,11 +261,7 @@ mod tests {
             catalogue: Catalogue::new(BTreeMap::from([(ProductCode::parse("solo_manual").unwrap(), price)])),
             pay_window: Span::minutes(60),
             pay_currency: Coin::parse("btc"),
-            rules: Rules {
-                tolerance_basis_points: 100,
-                late_payments: LatePayments::Reopen,
-                zero_received: ZeroReceived::Short,
-            },
+            rules: Rules::SHIPPED,
         };
         let customer = Customer { account_id: AccountId::new(Uuid::nil()), tier: Tier::Free };
         let Value::Object(object) = body else { panic!("{body} is no object") };

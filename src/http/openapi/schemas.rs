@@ -243,6 +243,6 @@ shaped! {
     AttentionKind => words("What was raised to the operator.", AttentionKind::ALL.map(AttentionKind::as_str));
     AttentionState => words("Whether it waits, or was disposed of.", AttentionState::ALL.map(AttentionState::as_str));
     DeliveryStatus => words("Where a delivery stands.", DeliveryStatus::ALL.map(DeliveryStatus::as_str));
-    EventType => words("What an event tells.", ["crypto.order.paid", "crypto.order.failed", "test.ping"]);
+    EventType => words("What an event tells.", EventType::ALL.map(EventType::as_str));
     Outcome => words("What became of a piece of evidence.", Outcome::ALL.map(Outcome::as_str));
 }

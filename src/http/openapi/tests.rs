@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::examples::resolve;
 use crate::config::OrderSettings;
 use crate::domain::catalogue::{Catalogue, ProductCode};
-use crate::domain::lifecycle::{LatePayments, Rules, ZeroReceived};
+use crate::domain::lifecycle::Rules;
 use crate::domain::money::{Currency, Price};
 use crate::domain::time::Span;
 use crate::http::routes::table;
@@ -19,11 +19,7 @@ fn orders(pay_window: Span) -> OrderSettings {
         catalogue: Catalogue::new(BTreeMap::from([(ProductCode::parse("solo_manual").unwrap(), price)])),
         pay_window,
         pay_currency: None,
-        rules: Rules {
-            tolerance_basis_points: 100,
-            late_payments: LatePayments::Reopen,
-            zero_received: ZeroReceived::Short,
-        },
+        rules: Rules::SHIPPED,
     }
 }
 

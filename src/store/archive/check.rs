@@ -20,9 +20,11 @@ use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{AccountId, KeyId, PaymentId};
 use crate::domain::order::{Order, StatusName};
 use crate::domain::pay_link::PayKey;
+use crate::domain::webhook::endpoint::EventType;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow};
-use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::payment_rows::PaymentRow;
+use crate::store::rows::{EventRow, OrderRow};
 use crate::store::secrets::SecretRow;
 
 pub(super) type Checked = Result<(), Misfit>;
@@ -115,7 +117,7 @@ fn claim(row: &KeyClaimRow, order: &OrderRow) -> Checked {
 fn webhook_event(row: &OutboxRow, order: &OrderRow) -> Checked {
     holds(Uuid::try_parse(&row.id).is_ok_and(|id| id.to_string() == row.id), "a webhook event's id is no UUID")?;
     holds(row.account_id == order.account_id, "a webhook event is another account's")?;
-    let known = ["crypto.order.paid", "crypto.order.failed"].contains(&row.event_type.as_str());
+    let known = EventType::SUBSCRIBED.iter().any(|event| event.as_str() == row.event_type);
     holds(known, "there is no such webhook event")?;
     holds(is_json(&row.body), "the body of a webhook event is no JSON")
 }

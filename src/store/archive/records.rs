@@ -14,7 +14,8 @@ use crate::store::IdempotencyTotals;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::changeset::{AuditEntry, Changeset, KeyUseKind, ReceivedIpn};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_use_counts, raised_of};
-use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::payment_rows::PaymentRow;
+use crate::store::rows::{EventRow, OrderRow};
 use crate::store::secrets::SecretRow;
 use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
 

@@ -7,16 +7,15 @@ use super::batch::Batches;
 use super::records::{Kind, Record};
 use crate::domain::access::{Account, Tier};
 use crate::domain::catalogue::ProductCode;
-use crate::domain::evidence::{Evidence, NamedPrice, Ownership, ProviderWord, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, Ownership, PaymentWorth, ProviderWord, Witness};
 use crate::domain::ids::{AccountId, OrderId, PaymentId};
-use crate::domain::lifecycle::{Input, LatePayments, Moment, Rules, ZeroReceived, decide};
+use crate::domain::lifecycle::{Input, Moment, Rules, decide};
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
 use crate::domain::order::{NewOrder, Order};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::changeset::{Changeset, OrderChange};
 
-const RULES: Rules =
-    Rules { tolerance_basis_points: 100, late_payments: LatePayments::Reopen, zero_received: ZeroReceived::Short };
+const RULES: Rules = Rules::SHIPPED;
 
 fn account() -> Account {
     let at = Timestamp::from_millis(1_765_000_000_000);
@@ -48,6 +47,7 @@ fn report((word, payment, amount): &(&'static str, String, String)) -> Evidence 
         actually_paid: CoinAmount::parse(amount),
         coin: Coin::parse("btc"),
         provider_at: None,
+        worth: PaymentWorth::default(),
     }
 }
 

@@ -13,10 +13,11 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
+pub use super::bulk_payments::{ledger_insert, payments_put};
 use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::move_rows::WitnessTotalRow;
-use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::rows::{EventRow, OrderRow};
 use crate::store::schema::{orders, webhook_deliveries};
 use crate::store::webhook_rows::DeliveryRow;
 
@@ -146,51 +147,6 @@ pub async fn deliveries_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<V
     use webhook_deliveries as d;
     let rows = d::table.filter(d::id.eq_any(ids)).order(d::id).select(DeliveryRow::as_select());
     rows.for_update().load(conn).await
-}
-
-/// Inserts payments, or brings known ones of the same order up to date; answers those written.
-pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<HashSet<String>> {
-    let written = unnest!(
-        conn,
-        rows,
-        PaymentsPut,
-        "insert into order_payments as p (payment_id, order_id, role, parent_payment_id, provider_status, coin, \
-         pay_amount, received, provider_at, first_seen_at, other_coin, other_received, pay_address, payin_extra_id, \
-         network, purchase_id, decimals) select * from",
-        [
-            text payment_id, text order_id, text role, text_or_null parent_payment_id, text provider_status,
-            text_or_null coin, text_or_null pay_amount, text_or_null received, bigint_or_null provider_at,
-            bigint first_seen_at, text_or_null other_coin, text_or_null other_received, text_or_null pay_address,
-            text_or_null payin_extra_id, text_or_null network, text_or_null purchase_id, bigint_or_null decimals,
-        ],
-        "on conflict (payment_id) do update set provider_status = excluded.provider_status, coin = excluded.coin, \
-         pay_amount = excluded.pay_amount, received = excluded.received, provider_at = excluded.provider_at, \
-         other_coin = excluded.other_coin, other_received = excluded.other_received, \
-         pay_address = excluded.pay_address, payin_extra_id = excluded.payin_extra_id, network = excluded.network, \
-         purchase_id = excluded.purchase_id, decimals = excluded.decimals \
-         where p.order_id = excluded.order_id returning payment_id"
-    );
-    Ok(written.into_iter().collect())
-}
-
-/// Inserts payments that are all new.
-pub async fn ledger_insert(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<()> {
-    unnest!(
-        conn,
-        rows,
-        LedgerInsert,
-        "insert into order_payments (payment_id, order_id, role, parent_payment_id, provider_status, coin, \
-         pay_amount, received, provider_at, first_seen_at, other_coin, other_received, pay_address, payin_extra_id, \
-         network, purchase_id, decimals) select * from",
-        [
-            text payment_id, text order_id, text role, text_or_null parent_payment_id, text provider_status,
-            text_or_null coin, text_or_null pay_amount, text_or_null received, bigint_or_null provider_at,
-            bigint first_seen_at, text_or_null other_coin, text_or_null other_received, text_or_null pay_address,
-            text_or_null payin_extra_id, text_or_null network, text_or_null purchase_id, bigint_or_null decimals,
-        ],
-        "returning payment_id"
-    );
-    Ok(())
 }
 
 /// Reads orders.

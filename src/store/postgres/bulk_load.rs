@@ -12,7 +12,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use super::{APPLICATION, Conn, archive, bulk};
 use crate::store::StoreError;
 use crate::store::archive::load::LoadError;
-use crate::store::rows::PaymentRow;
+use crate::store::payment_rows::PaymentRow;
 
 /// The tables that a load writes, and those that must not change meanwhile.
 const TABLES: &str = "accounts, api_keys, orders, order_events, order_payments, idempotency_keys, \

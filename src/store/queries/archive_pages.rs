@@ -18,7 +18,8 @@ use crate::store::archive::rows::{AttentionRow, CountersRow};
 use crate::store::archive::{Beside, BesidePage, OrdersPage, Window};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow};
 use crate::store::filter::Position;
-use crate::store::rows::{EventRow, OrderRow, PaymentRow, broken};
+use crate::store::payment_rows::PaymentRow;
+use crate::store::rows::{EventRow, OrderRow, broken};
 use crate::store::schema::{
     accounts, api_keys, attention_items, audit_log, idempotency_keys, idempotency_totals, order_events, order_payments,
     orders, outbox_events, received_ipns,

@@ -15,8 +15,9 @@ use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::changeset::AuditEntry;
+use crate::store::payment_rows::PaymentRow;
 use crate::store::records::{AttentionFilter, AttentionItem, AttentionState, Resolution, Resolved, Stretch};
-use crate::store::rows::{PaymentRow, broken};
+use crate::store::rows::broken;
 use crate::store::schema::{attention_items, order_payments, orders};
 
 #[derive(Queryable, Selectable)]

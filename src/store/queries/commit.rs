@@ -19,7 +19,8 @@ use crate::store::StoreError;
 use crate::store::changeset::{Changeset, KeyClaim, KeyRecord, OrderChange};
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_totals_of, key_use_counts, raised_of, totals_of};
 use crate::store::move_rows::moves_of;
-use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::payment_rows::PaymentRow;
+use crate::store::rows::{EventRow, OrderRow};
 use crate::store::schema::{idempotency_keys, received_ipns};
 use crate::store::writer::{GroupError, Verdict};
 

@@ -11,7 +11,8 @@ use crate::domain::order::{Order, StatusName};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::filter::{Due, DueOrder, DuePage, DuePlace};
-use crate::store::rows::{EventRow, OrderRow, PaymentRow, broken};
+use crate::store::payment_rows::PaymentRow;
+use crate::store::rows::{EventRow, OrderRow, broken};
 use crate::store::schema::{order_events, order_payments, orders};
 
 /// These orders, as far as there are any, each with its log and payments.

@@ -16,7 +16,8 @@ use super::Conn;
 use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
 use crate::store::move_rows::WitnessTotalRow;
-use crate::store::rows::{EventRow, OrderRow, PaymentRow};
+use crate::store::payment_rows::PaymentRow;
+use crate::store::rows::{EventRow, OrderRow};
 use crate::store::schema::{
     attention_items, idempotency_keys, idempotency_totals, order_events, order_payments, order_totals, orders,
     outbox_events, received_ipns, search_queue, webhook_deliveries, witness_totals,
@@ -101,6 +102,16 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
                     p::network.eq(&row.network),
                     p::purchase_id.eq(&row.purchase_id),
                     p::decimals.eq(row.decimals),
+                    p::paid_at_fiat.eq(&row.paid_at_fiat),
+                    p::outcome_amount.eq(&row.outcome_amount),
+                    p::outcome_currency.eq(&row.outcome_currency),
+                    p::fee_amount.eq(&row.fee_amount),
+                    p::fee_currency.eq(&row.fee_currency),
+                    p::unclear_status.eq(&row.unclear_status),
+                    p::unclear_coin.eq(&row.unclear_coin),
+                    p::unclear_received.eq(&row.unclear_received),
+                    p::ended_status.eq(&row.ended_status),
+                    p::ended_at.eq(row.ended_at),
                 );
                 count = diesel::update(known).set(news).execute(conn)?;
             }

@@ -13,7 +13,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use super::{Conn, archive};
 use crate::store::StoreError;
 use crate::store::archive::load::LoadError;
-use crate::store::rows::PaymentRow;
+use crate::store::payment_rows::PaymentRow;
 use crate::store::schema::order_payments;
 
 /// What a load keeps of the file in memory: rows whose keys are random fall all over it.

@@ -5,7 +5,7 @@
 //! order may change; then `actions.rs` refuses the deed, whatever it would come to by now, and the page is drawn anew.
 
 use crate::actors::OrderError;
-use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, ProviderWord, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, PaymentWorth, ProviderWord, Witness};
 use crate::domain::ids::{KeyId, PaymentId};
 use crate::domain::lifecycle::{Decision, Input, LatePayments, Moment, Refusal, decide};
 use crate::domain::money_facts::MoneyFacts;
@@ -93,6 +93,7 @@ fn heard(order: &Order, asker: &Asker, (payment_id, word): (PaymentId, ProviderW
         actually_paid: None,
         coin: None,
         provider_at: None,
+        worth: PaymentWorth::default(),
     };
     let decision = decide(order, &Input::Evidence(Box::new(evidence), Ownership::Free), &asker.moment);
     decision.map_or_else(|error| error.to_string(), |decision| effect(&decision))

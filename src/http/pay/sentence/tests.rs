@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::catalogue::ProductCode;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::{Ledger, OtherMoney, PayTo, Role};
-use crate::domain::lifecycle::{Rules, ZeroReceived};
+use crate::domain::lifecycle::Rules;
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
 use crate::domain::money_facts::samples::ledgers;
 use crate::domain::order::{NewOrder, OrderEvent, Source, StatusName};
@@ -17,7 +17,7 @@ fn at(minutes: i64) -> Timestamp {
 }
 
 pub fn moment(minutes: i64, late_payments: LatePayments) -> Moment {
-    let rules = Rules { tolerance_basis_points: 100, late_payments, zero_received: ZeroReceived::Short };
+    let rules = Rules { late_payments, ..Rules::SHIPPED };
     Moment { now: at(minutes), rules }
 }
 
@@ -35,6 +35,9 @@ fn payment(id: &str, role: Role, word: &str, received: Option<&str>) -> Payment 
         pay_amount: Some(amount("0.5")),
         received: received.map(amount),
         other: None,
+        unclear: None,
+        worth: crate::domain::evidence::PaymentWorth::default(),
+        before_failure: None,
         provider_at: None,
         first_seen_at: at(0),
         pay_to: Some(PayTo {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::catalogue::ProductCode;
 use crate::domain::ids::{AccountId, OrderId};
-use crate::domain::lifecycle::{Rules, ZeroReceived};
+use crate::domain::lifecycle::Rules;
 use crate::domain::money::{Currency, Price};
 use crate::domain::order::{FailureReason, NewOrder};
 use crate::domain::time::Timestamp;
@@ -24,8 +24,7 @@ fn placed() -> Order {
 }
 
 fn asker(minutes: i64) -> Asker {
-    let rules =
-        Rules { tolerance_basis_points: 100, late_payments: LatePayments::Reopen, zero_received: ZeroReceived::Short };
+    let rules = Rules::SHIPPED;
     Asker {
         key: KeyId::new(Uuid::nil()),
         moment: Moment { now: Timestamp::from_millis(0).after(Span::minutes(minutes)), rules },

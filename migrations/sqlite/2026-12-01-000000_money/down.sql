@@ -1,0 +1,10 @@
+alter table order_payments drop column ended_at;
+alter table order_payments drop column ended_status;
+alter table order_payments drop column unclear_received;
+alter table order_payments drop column unclear_coin;
+alter table order_payments drop column unclear_status;
+alter table order_payments drop column fee_currency;
+alter table order_payments drop column fee_amount;
+alter table order_payments drop column outcome_currency;
+alter table order_payments drop column outcome_amount;
+alter table order_payments drop column paid_at_fiat;
