@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crypto_orders::domain::evidence::{Evidence, NamedPrice, Ownership, ProviderWord, Witness};
+use crypto_orders::domain::evidence::{Evidence, NamedPrice, Ownership, PaymentWorth, ProviderWord, Witness};
 use crypto_orders::domain::ids::{OrderId, PaymentId};
-use crypto_orders::domain::lifecycle::{Input, LatePayments, Moment, Rules, ZeroReceived, decide};
+use crypto_orders::domain::lifecycle::{Input, Moment, Rules, decide};
 use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::store::changeset::{Changeset, Committed, OrderChange};
 use proptest::prelude::*;
@@ -67,6 +67,7 @@ pub async fn poll(app: &TestApp, order: &str, word: &str, provider_at: Option<Ti
         actually_paid: None,
         coin: None,
         provider_at,
+        worth: PaymentWorth::default(),
     };
     let input = Input::Evidence(Box::new(evidence), Ownership::Free);
     let decision = decide(&before, &input, &Moment { now, rules: RULES }).expect("evidence is never refused");

@@ -48,6 +48,7 @@ mod docs;
 mod doctor;
 mod doctor_signature;
 mod evidence_metrics;
+mod evidence_order;
 mod fuzz;
 mod gui_actions;
 mod gui_order;

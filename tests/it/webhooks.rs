@@ -141,7 +141,7 @@ async fn what_breaks_a_rule_is_told_field_by_field(engine: Engine) {
                 "url": ["url must begin with https://."],
                 "events": [
                     "events must not hold test.ping; it comes when it is asked for, whatever they hold.",
-                    "events may hold crypto.order.paid and crypto.order.failed, and nothing else.",
+                    "events may hold crypto.order.paid, crypto.order.failed, crypto.order.partial, and nothing else.",
                 ],
                 "description": ["description must be a string, not a number."],
             },

@@ -199,7 +199,7 @@ fn events(fields: &mut Fields) -> Vec<EventType> {
             Some(event) if events.contains(&event) => {}
             Some(event) => events.push(event),
             None => {
-                let sentence = format!("events may hold {}, and nothing else.", known_events().join(" and "));
+                let sentence = format!("events may hold {}, and nothing else.", known_events().join(", "));
                 fields.wrong("events", sentence);
                 break;
             }
