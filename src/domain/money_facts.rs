@@ -6,7 +6,7 @@
 
 use super::evidence::ProviderWord;
 use super::ledger::{Ledger, Payment};
-use super::money::{Coin, CoinAmount};
+use super::money::{Coin, CoinAmount, Currency};
 use super::order::{Order, OrderEvent, StatusName};
 use super::topup;
 
@@ -50,6 +50,10 @@ pub struct SeenAmount<'a> {
     pub amount: &'a CoinAmount,
     /// In which coin, where the provider named one.
     pub coin: Option<&'a Coin>,
+    /// The provider's word under which it was reported, or that came since.
+    pub word: &'a ProviderWord,
+    /// What it was worth in the price's currency, where that is known.
+    pub worth: Option<CoinAmount>,
     /// What became of it.
     pub standing: AmountStanding,
 }
@@ -69,6 +73,8 @@ pub struct MoneyFacts<'a> {
     pub over: Option<CoinAmount>,
     /// Every amount that was reported, oldest payment first.
     pub amounts: Vec<SeenAmount<'a>>,
+    /// The currency of the price, and of each worth.
+    pub currency: Currency,
     /// True if the provider has ever said that money is on its way or there, with an amount or without one.
     pub was_reported: bool,
     has_money: bool,
@@ -91,7 +97,8 @@ impl<'a> MoneyFacts<'a> {
             over: owed.map(|owed| settled.minus(owed)),
             owed,
             settled,
-            amounts: ledger.iter().flat_map(|payment| amounts_of(ledger, payment)).collect(),
+            amounts: ledger.iter().flat_map(|payment| amounts_of(order, payment)).collect(),
+            currency: order.price.currency,
             was_reported: ledger.has_money() || order.events.iter().any(moved),
             has_money: ledger.has_money(),
         }
@@ -122,37 +129,39 @@ impl<'a> MoneyFacts<'a> {
     }
 }
 
-/// Returns what one payment says: an amount in its own coin, one in another, both or neither.
-fn amounts_of<'a>(ledger: &Ledger, payment: &'a Payment) -> impl Iterator<Item = SeenAmount<'a>> {
+/// Returns what one payment says: an amount in its own coin, one in another, and one under a word that is not known.
+/// What it was worth is told of one amount as a whole, so of several it is told of none.
+fn amounts_of<'a>(order: &'a Order, payment: &'a Payment) -> Vec<SeenAmount<'a>> {
+    let seen = |amount, coin, word, standing| SeenAmount { payment, amount, coin, word, worth: None, standing };
+    let came_to_nothing = payment.word.is_failure();
+    let apart = |standing| if came_to_nothing { AmountStanding::Returned } else { standing };
     let own = payment.received.as_ref().filter(|received| !received.is_zero());
-    let own = own.map(|amount| SeenAmount {
-        payment,
-        amount,
-        coin: payment.coin.as_ref(),
-        standing: standing_of(ledger, payment),
+    let own = own.map(|amount| seen(amount, payment.coin.as_ref(), &payment.word, standing_of(&order.ledger, payment)));
+    let other = payment
+        .other
+        .as_ref()
+        .map(|other| seen(&other.received, Some(&other.coin), &payment.word, apart(AmountStanding::OtherCoin)));
+    let unclear = payment.unclear.as_ref().map(|unclear| {
+        let word = if came_to_nothing { &payment.word } else { &unclear.word };
+        seen(&unclear.received, unclear.coin.as_ref(), word, apart(AmountStanding::Unsettled))
     });
-    let came_to_nothing = is_failure(&payment.word);
-    let other = payment.other.as_ref().map(|other| SeenAmount {
-        payment,
-        amount: &other.received,
-        coin: Some(&other.coin),
-        standing: if came_to_nothing { AmountStanding::Returned } else { AmountStanding::OtherCoin },
-    });
-    own.into_iter().chain(other)
+    // Once it is reported under a word that is known, an amount is no longer unclear.
+    let unclear = unclear.filter(|unclear| own.as_ref().is_none_or(|own| own.amount < unclear.amount));
+    let mut amounts: Vec<_> = [own, other, unclear].into_iter().flatten().collect();
+    if let [only] = amounts.as_mut_slice() {
+        only.worth = payment.worth.in_currency(order.price.currency);
+    }
+    amounts
 }
 
 fn standing_of(ledger: &Ledger, payment: &Payment) -> AmountStanding {
     if ledger.counts(&payment.id) {
         AmountStanding::Counted
-    } else if is_failure(&payment.word) {
+    } else if payment.word.is_failure() {
         AmountStanding::Returned
     } else if payment.is_settled() {
         AmountStanding::OtherCoin
     } else {
         AmountStanding::Unsettled
     }
-}
-
-fn is_failure(word: &ProviderWord) -> bool {
-    matches!(word, ProviderWord::Failed | ProviderWord::Expired | ProviderWord::Refunded)
 }

@@ -1,8 +1,8 @@
 //! Every kind of ledger that an order of 0.5 ether can have, for the tests of whoever tells what came.
 
-use crate::domain::evidence::ProviderWord;
+use crate::domain::evidence::{PaymentWorth, ProviderWord};
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::{OtherMoney, Payment, Role};
+use crate::domain::ledger::{OtherMoney, Payment, Role, UnclearMoney};
 use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::time::Timestamp;
 
@@ -34,7 +34,10 @@ pub fn payment(word: &str, received: Option<&str>) -> Payment {
         pay_amount: Some(amount("0.5")),
         received: received.map(amount),
         other: None,
+        unclear: None,
+        worth: PaymentWorth::default(),
         provider_at: None,
+        before_failure: None,
         first_seen_at: Timestamp::from_millis(1_778_590_860_000),
         pay_to: None,
     }
@@ -55,6 +58,11 @@ pub fn other(coin: &str, received: &str) -> Option<OtherMoney> {
     Some(OtherMoney { coin: Coin::parse(coin).unwrap(), received: amount(received) })
 }
 
+/// So much of ether, under a word that is not known.
+pub fn unclear(received: &str) -> Option<UnclearMoney> {
+    Some(UnclearMoney { word: ProviderWord::parse("on_hold"), coin: Coin::parse("eth"), received: amount(received) })
+}
+
 /// Every ledger of the kinds that differ in what can be told of it.
 pub fn ledgers() -> Vec<Vec<Payment>> {
     let mut ledgers = vec![Vec::new()];
@@ -63,6 +71,7 @@ pub fn ledgers() -> Vec<Vec<Payment>> {
             ledgers.push(vec![payment(word, received)]);
             ledgers.push(vec![Payment { other: other("btc", "0.01"), ..payment(word, received) }]);
             ledgers.push(vec![payment(word, received), child("finished", "usdtbsc", Some("7"))]);
+            ledgers.push(vec![Payment { unclear: unclear("0.7"), ..payment(word, received) }]);
         }
         ledgers.push(vec![Payment { coin: None, ..payment(word, Some("0.4")) }]);
         for waiting in ["waiting", "partially_paid", "refunded"] {

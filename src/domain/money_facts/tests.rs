@@ -41,7 +41,9 @@ fn every_amount_of_a_ledger_is_told_once_and_the_counted_ones_are_the_sum() {
         let facts = MoneyFacts::of(&order);
         let own = ledger.iter().filter_map(|payment| payment.received.as_ref());
         let apart = ledger.iter().filter_map(|payment| payment.other.as_ref().map(|other| &other.received));
-        let mut reported: Vec<&CoinAmount> = own.chain(apart).filter(|amount| !amount.is_zero()).collect();
+        let unclear = ledger.iter().filter_map(|payment| payment.unclear.as_ref().map(|unclear| &unclear.received));
+        let mut reported: Vec<&CoinAmount> =
+            own.chain(apart).chain(unclear).filter(|amount| !amount.is_zero()).collect();
         let mut told: Vec<&CoinAmount> = facts.amounts.iter().map(|seen| seen.amount).collect();
         reported.sort();
         told.sort();

@@ -63,6 +63,9 @@ pub struct UncountedAmount<'a> {
     /// The provider's newest word for its payment.
     #[schema(example = "finished")]
     pub provider_status: &'a str,
+    /// What it was worth in the price's currency; null where the provider did not say.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    pub worth: Option<String>,
     /// `other_coin`: in another coin than the order's, or in one not known to be the same. `unsettled`: the provider's
     /// word does not settle it, or is not known. `returned`: the provider calls its payment failed, expired or
     /// refunded.
@@ -76,7 +79,8 @@ impl<'a> UncountedAmount<'a> {
             payment_id: &seen.payment.id,
             amount: seen.amount.to_string(),
             coin: seen.coin.map(Coin::as_str),
-            provider_status: seen.payment.word.as_str(),
+            provider_status: seen.word.as_str(),
+            worth: seen.worth.as_ref().map(ToString::to_string),
             standing: seen.standing.as_str(),
         }
     }

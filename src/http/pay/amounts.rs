@@ -35,13 +35,21 @@ pub fn beside_wrong_coin(facts: &MoneyFacts) -> Option<String> {
 pub fn in_wrong_coin(facts: &MoneyFacts) -> Option<String> {
     let is_alike = facts.in_wrong_coin().any(|(_, [came, owed])| ticker(came) == ticker(owed));
     let name = |coin: &Coin| if is_alike { on_its_network(coin) } else { ticker(coin) };
-    let wrong: Vec<String> =
-        facts.in_wrong_coin().map(|(seen, [came, _])| format!("{} {}", seen.amount, name(came))).collect();
+    let wrong: Vec<String> = facts
+        .in_wrong_coin()
+        .map(|(seen, [came, _])| format!("{} {}{}", seen.amount, name(came), worth(facts, seen)))
+        .collect();
     let owed = facts.coin.filter(|_| !wrong.is_empty())?;
     let settled = (!facts.settled.is_zero()).then(|| format!("{} {}", facts.settled, name(owed)));
     let came: Vec<String> = settled.into_iter().chain(wrong).collect();
     let verb = if came.len() == 1 { "has" } else { "have" };
     Some(format!("{} {verb} arrived, but this order is in {}", came.join(" and "), name(owed)))
+}
+
+/// Returns ` (worth about 78.99 USD)`; empty where it is not known.
+fn worth(facts: &MoneyFacts, seen: &SeenAmount) -> String {
+    let worth = seen.worth.as_ref().map(|worth| worth.as_money(facts.currency));
+    worth.map_or_else(String::new, |worth| format!(" (worth about {worth} {})", facts.currency))
 }
 
 fn sentence(parts: impl Iterator<Item = String>) -> Option<String> {
@@ -60,7 +68,7 @@ fn became(seen: &SeenAmount) -> String {
 }
 
 fn was_refunded(seen: &SeenAmount) -> bool {
-    seen.standing == AmountStanding::Returned && seen.payment.word == ProviderWord::Refunded
+    seen.standing == AmountStanding::Returned && *seen.word == ProviderWord::Refunded
 }
 
 fn in_coin(amount: &CoinAmount, coin: Option<&Coin>) -> String {

@@ -35,7 +35,7 @@ pub fn uncounted(facts: &MoneyFacts) -> Vec<String> {
 
 /// Returns what came in another coin than the order's: `79 USDTBSC and 0.1 BNB`; none where nothing did.
 pub fn in_wrong_coin(facts: &MoneyFacts) -> Option<String> {
-    let amounts: Vec<String> = facts.in_wrong_coin().map(|(seen, _)| shown(seen)).collect();
+    let amounts: Vec<String> = facts.in_wrong_coin().map(|(seen, _)| shown(facts, seen)).collect();
     (!amounts.is_empty()).then(|| amounts.join(" and "))
 }
 
@@ -54,7 +54,7 @@ pub fn coin(facts: &MoneyFacts) -> String {
 }
 
 fn told(facts: &MoneyFacts, seen: &SeenAmount) -> String {
-    let (amount, word) = (shown(seen), &seen.payment.word);
+    let (amount, word) = (shown(facts, seen), seen.word);
     match seen.standing {
         AmountStanding::Counted => format!("{amount} has arrived"),
         AmountStanding::OtherCoin => other_coin(facts, seen, &amount),
@@ -77,8 +77,13 @@ fn other_coin(facts: &MoneyFacts, seen: &SeenAmount, amount: &str) -> String {
     }
 }
 
-fn shown(seen: &SeenAmount) -> String {
-    amount(seen.amount, seen.coin)
+/// Returns `79 USDTBSC`, and what it was worth where that is known.
+fn shown(facts: &MoneyFacts, seen: &SeenAmount) -> String {
+    let amount = amount(seen.amount, seen.coin);
+    match &seen.worth {
+        Some(worth) => format!("{amount} (worth {worth} {})", facts.currency),
+        None => amount,
+    }
 }
 
 fn amount(amount: &CoinAmount, coin: Option<&Coin>) -> String {
