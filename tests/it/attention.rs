@@ -115,10 +115,13 @@ async fn an_item_is_shown_with_the_numbers_of_its_payment(engine: Engine) {
     for item in &items {
         assert_eq!([&item["owed"], &item["owed_coin"]], ["0.500000000000000001", "eth"], "{item}");
     }
-    let shown =
-        |kind: &str| &items.iter().find(|item| item["kind"] == kind).unwrap_or_else(|| panic!("{kind}"))["payment"];
-    assert_eq!([shown("underpaid"), shown("currency_mismatch"), shown("child_payment")], [&bound, &bound, &further]);
-    assert_eq!((shown("payment_mismatch"), items.len()), (&Value::Null, 4));
+    let shown = |kind: &str, payment: &str| {
+        let item = items.iter().find(|item| item["kind"] == kind && item["payment_id"] == payment);
+        &item.unwrap_or_else(|| panic!("{kind}"))["payment"]
+    };
+    assert_eq!([shown("underpaid", "1001"), shown("currency_mismatch", "1001")], [&bound, &bound]);
+    assert_eq!([shown("currency_mismatch", "1003"), shown("child_payment", "1003")], [&further, &further]);
+    assert_eq!((shown("payment_mismatch", "1002"), items.len()), (&Value::Null, 5));
     let id = text(&items[0], "id");
     assert_eq!(resolve(&app, &id, &done()).await.json()["payment"], items[0]["payment"]);
     assert_eq!(app.look(&other).await["status"], "paid");

@@ -118,7 +118,7 @@ async fn a_child_completes_a_partial_order(engine: Engine) {
     assert_eq!(told(&app, &order, ["1002", "finished"], child("0.2949")).await, "partial");
     assert_eq!(told(&app, &order, ["1003", "finished"], child("0.0001")).await, "paid");
     assert_eq!(app.steps(&order).await, ["pending/create", "partial/ipn", "paid/ipn"]);
-    assert_eq!(app.raised(&order).await, ["child_payment 1002 2", "child_payment 1003 1"]);
+    assert_eq!(app.raised(&order).await, ["child_payment 1002 2", "child_payment 1003 1", "underpaid 1001 1"]);
     assert_eq!(app.look(&order).await["payment_id"], "1001");
     assert_eq!(app.payments(&order).await, ["1001 bound 0.2", "1002 child 0.2949", "1003 child 0.0001"]);
 }
@@ -197,7 +197,7 @@ async fn money_in_a_failed_payment_is_raised(engine: Engine) {
     assert_eq!(app.raised(&rich).await, ["failed_with_money 1002 1"]);
     told(&app, &half, ["1003", "partially_paid"], json!({ "actually_paid": 0.3 })).await;
     assert_eq!(told(&app, &half, ["1003", "refunded"], json!({ "actually_paid": null })).await, "failed");
-    assert_eq!(app.raised(&half).await, ["failed_with_money 1003 1"]);
+    assert_eq!(app.raised(&half).await, ["failed_with_money 1003 1", "underpaid 1003 1"]);
     let look = app.look(&half).await;
     assert_eq!((&look["failure_reason"], &look["status"]), (&json!("ipn"), &json!("failed")));
 }

@@ -72,7 +72,10 @@ async fn topped_up(app: TestApp, order: &str, top_ups: &[[&str; 2]]) -> TestApp 
 
 /// The amounts that are no part of the sum: one in another coin, one that is on its way.
 fn apart_and_on_its_way() -> Value {
-    let uncounted = |id: &str, [amount, coin]: [&str; 2], word: &str, standing: &str| json!({ "payment_id": id, "amount": amount, "coin": coin, "provider_status": word, "standing": standing });
+    let uncounted = |id: &str, [amount, coin]: [&str; 2], word: &str, standing: &str| {
+        json!({ "payment_id": id, "amount": amount, "coin": coin, "provider_status": word, "worth": null,
+        "standing": standing })
+    };
     json!([
         uncounted("1001", ["0.01", "btc"], "partially_paid", "other_coin"),
         uncounted("1003", ["0.1", "eth"], "sending", "unsettled"),
@@ -205,7 +208,8 @@ async fn a_deposit_in_another_coin_never_completes_the_sum(engine: Engine) {
         assert_eq!(told(&app, &order, [&parent, "partially_paid"], fields).await, "partial");
         assert_eq!(app.ipn(&child).await.json()["order_state"], "partial", "{word}");
         assert_eq!(sums(&app, &order).await, "0.12 0.1 0.02 bnbbsc");
-        assert_eq!(raised(&app, &order).await, [format!("child_payment {id}")]);
+        let kinds = [format!("child_payment {id}"), format!("currency_mismatch {id}"), format!("underpaid {parent}")];
+        assert_eq!(raised(&app, &order).await, kinds);
         let items = app.walk(&format!("/v1/admin/crypto-orders/attention?order_id={order}"), 9).await;
         let numbers = json!({ "role": "child", "provider_status": word, "coin": "usdtbsc", "pay_amount": "13",
             "received": "13", "other_coin": null, "other_received": null });
@@ -222,12 +226,14 @@ async fn a_wrong_asset_is_raised_with_its_numbers_and_can_be_accepted(engine: En
     let order = partial(&app, "1001").await;
     // In the bound coin and enough: even so a word that nobody knows settles nothing.
     assert_eq!(told(&app, &order, ["1002", "wrong_asset_confirmed"], deposit("1001", "0.3")).await, "partial");
-    assert_eq!(raised(&app, &order).await, ["child_payment 1002", "unknown_status 1002"]);
+    assert_eq!(raised(&app, &order).await, ["child_payment 1002", "underpaid 1001", "unknown_status 1002"]);
     assert_eq!(sums(&app, &order).await, "0.5 0.2 0.3 eth");
     let shown = ledger(&app, &order).await["data"].clone();
     let newest =
         shown.as_array().and_then(|rows| rows.iter().find(|row| row["payment_id"] == "1002")).expect("a child");
-    assert_eq!([&newest["provider_status"], &newest["received"]], ["wrong_asset_confirmed", "0.3"]);
+    assert_eq!([&newest["provider_status"], &newest["received"]], [&json!("wrong_asset_confirmed"), &Value::Null]);
+    let unclear = ledger(&app, &order).await["uncounted"][0].clone();
+    assert_eq!([&unclear["amount"], &unclear["standing"]], ["0.3", "unsettled"]);
     let ipns = app.admin(&format!("/{order}/ipns?limit=1")).await.json();
     assert_eq!(ipns["data"].as_array().map(Vec::len), Some(1));
     assert_eq!(app.sql("select outcome from received_ipns where payment_id = '1002'").await, "unknown_status");
@@ -251,7 +257,7 @@ async fn a_further_deposit_in_the_same_coin_completes_a_partial_order(engine: En
     assert_eq!(told(&app, &order, ["1002", "finished"], deposit("1001", "0.3")).await, "paid");
     assert_eq!(sums(&app, &order).await, "0.5 0.5 0 eth");
     assert_eq!(app.steps(&order).await, ["pending/create", "partial/ipn", "paid/ipn"]);
-    assert_eq!(raised(&app, &order).await, ["child_payment 1002"]);
+    assert_eq!(raised(&app, &order).await, ["child_payment 1002", "underpaid 1001"]);
 }
 
 async fn a_top_up_completes_and_so_do_two(engine: Engine) {
@@ -262,7 +268,10 @@ async fn a_top_up_completes_and_so_do_two(engine: Engine) {
     let part = |amount: f64| json!({ "pay_amount": 0.3, "actually_paid": amount, "price_amount": 47.4 });
     assert_eq!(told(&app, &one, ["1002", "confirming"], part(0.3)).await, "partial");
     assert_eq!(told(&app, &one, ["1002", "finished"], part(0.3)).await, "paid");
-    assert_eq!((sums(&app, &one).await, raised(&app, &one).await), ("0.5 0.5 0 eth".to_owned(), vec![]));
+    assert_eq!(
+        (sums(&app, &one).await, raised(&app, &one).await),
+        ("0.5 0.5 0 eth".to_owned(), vec!["underpaid 1001".to_owned()])
+    );
     // The first of two brings a part of the rest, and the second the rest of it.
     assert_eq!(told(&app, &two, ["2002", "partially_paid"], part(0.2)).await, "partial");
     assert_eq!(sums(&app, &two).await, "0.5 0.4 0.1 eth");
@@ -273,7 +282,8 @@ async fn a_top_up_completes_and_so_do_two(engine: Engine) {
         assert_eq!(app.steps(order).await, ["pending/create", "partial/ipn", "paid/ipn"]);
     }
     let bodies = app.outbox(&two).await;
-    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    let types: Vec<_> = bodies.iter().map(|body| &body["type"]).collect();
+    assert_eq!(types, ["crypto.order.partial", "crypto.order.partial", "crypto.order.paid"]);
 }
 
 async fn a_top_up_that_is_short_of_the_rest_leaves_the_order_partial(engine: Engine) {
@@ -282,7 +292,7 @@ async fn a_top_up_that_is_short_of_the_rest_leaves_the_order_partial(engine: Eng
     let app = topped_up(app, &order, &[["1002", "0.3"]]).await;
     let short = json!({ "pay_amount": 0.3, "actually_paid": 0.29 });
     assert_eq!(told(&app, &order, ["1002", "finished"], short).await, "partial");
-    assert_eq!(raised(&app, &order).await, ["underpaid 1002"]);
+    assert_eq!(raised(&app, &order).await, ["underpaid 1001", "underpaid 1002"]);
     assert_eq!(sums(&app, &order).await, "0.5 0.49 0.01 eth");
     // Within the tolerance it is complete.
     assert_eq!(told(&app, &order, ["1003", "finished"], deposit("1002", "0.005")).await, "paid");
@@ -296,7 +306,7 @@ async fn a_top_up_beyond_the_rest_is_raised(engine: Engine) {
     assert_eq!(told(&app, &order, ["1002", "finished"], over).await, "paid");
     assert_eq!(
         (raised(&app, &order).await, sums(&app, &order).await),
-        (vec!["overpaid 1002".to_owned()], "0.5 0.51 0 eth".to_owned())
+        (vec!["overpaid 1002".to_owned(), "underpaid 1001".to_owned()], "0.5 0.51 0 eth".to_owned())
     );
 }
 
@@ -311,7 +321,7 @@ async fn a_partial_order_is_completed_by_its_own_payment_later(engine: Engine) {
         told(&app, &order, ["1002", "finished"], json!({ "pay_amount": 0.3, "actually_paid": 0.3 })).await,
         "paid"
     );
-    assert_eq!(raised(&app, &order).await, ["overpaid 1002"]);
+    assert_eq!(raised(&app, &order).await, ["overpaid 1002", "underpaid 1001"]);
 }
 
 async fn a_top_up_that_came_to_nothing_says_nothing_of_the_order(engine: Engine) {
@@ -321,5 +331,6 @@ async fn a_top_up_that_came_to_nothing_says_nothing_of_the_order(engine: Engine)
     for (id, word) in [("1002", "expired"), ("1003", "failed")] {
         assert_eq!(told(&app, &order, [id, word], json!({ "pay_amount": 0.3, "actually_paid": 0 })).await, "partial");
     }
-    assert_eq!((raised(&app, &order).await, sums(&app, &order).await), (vec![], "0.5 0.2 0.3 eth".to_owned()));
+    assert_eq!(raised(&app, &order).await, ["underpaid 1001"]);
+    assert_eq!(sums(&app, &order).await, "0.5 0.2 0.3 eth");
 }

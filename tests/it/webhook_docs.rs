@@ -91,6 +91,14 @@ impl Shop {
         assert_eq!(self.app.ipn(&payment(&order, payment_id, "finished")).await.code(), 200);
     }
 
+    /// An order of which a part is paid.
+    async fn pay_in_part(&self, payment_id: &str) {
+        let order = self.app.order().await;
+        let mut part = payment(&order, payment_id, "partially_paid");
+        part["actually_paid"] = json!(0.2);
+        assert_eq!(self.app.ipn(&part).await.code(), 200);
+    }
+
     /// The newest delivery, once it is in this status.
     async fn newest(&self, status: &str) -> Value {
         eventually(status, || async {
@@ -152,9 +160,10 @@ async fn the_examples_are_what_is_sent(engine: Engine) {
     shop.app.advance(Span::minutes(61)).await;
     assert_eq!(shop.app.look(&expired).await["status"], "failed");
     shop.pay("5077125051").await;
+    shop.pay_in_part("5077125052").await;
     shop.paste("Start", "/test").await;
     let examples = blocks(section("Events"), "json");
-    assert_eq!(examples.len(), 3);
+    assert_eq!(examples.len(), 4);
     for example in examples {
         let shown: Value = serde_json::from_str(&example).unwrap_or_else(|error| panic!("{error}: {example}"));
         let kind = shown["type"].as_str().expect("a type");
