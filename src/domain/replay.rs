@@ -14,22 +14,15 @@ pub fn confirms(answered: &ProviderWord, replayed: &ProviderWord) -> bool {
         | ProviderWord::Confirmed
         | ProviderWord::Sending
         | ProviderWord::PartiallyPaid
-        | ProviderWord::Finished => {
-            // The ranks of the words of failure say nothing about money on its way.
-            !is_failure(answered) && replayed.rank() <= answered.rank()
-        }
+        | ProviderWord::Finished => replayed.progress_rank() <= answered.progress_rank(),
         // The provider's `expired` is only its guess, from which an order can come back.
         ProviderWord::Failed | ProviderWord::Refunded => {
             matches!(answered, ProviderWord::Failed | ProviderWord::Refunded)
         }
-        ProviderWord::Expired => is_failure(answered),
+        ProviderWord::Expired => answered.is_failure(),
         // It moves nothing, whatever the provider says.
         ProviderWord::Unknown(_) => true,
     }
-}
-
-fn is_failure(word: &ProviderWord) -> bool {
-    matches!(word, ProviderWord::Failed | ProviderWord::Expired | ProviderWord::Refunded)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::IpnRefusal;
 use super::canonical::{self, Form};
 use super::fields::{Fields, Unreadable};
 use super::signature::Verified;
-use crate::domain::evidence::{Evidence, NamedPrice, Witness};
+use crate::domain::evidence::{Evidence, NamedPrice, PaymentWorth, Witness};
 use crate::domain::ids::PaymentId;
 use crate::domain::money::{Coin, CoinAmount};
 use crate::domain::time::Timestamp;
@@ -86,13 +86,15 @@ impl Ipn {
             actually_paid,
             coin,
             provider_at,
+            worth: PaymentWorth { paid_at_fiat, outcome_amount, outcome_currency, fees },
         } = &self.evidence;
         let order = match self.order {
             OrderReference::None => None,
             OrderReference::Ours(id) => Some(id.to_string()),
             OrderReference::Foreign => Some("foreign".to_owned()),
         };
-        let amounts = [price_amount, pay_amount, actually_paid].map(|told| told.as_ref().map(CoinAmount::shortest));
+        let amounts = [price_amount, pay_amount, actually_paid, paid_at_fiat, outcome_amount]
+            .map(|told| told.as_ref().map(CoinAmount::shortest));
         let text = json!([
             payment_id.as_str(),
             parent_payment_id.as_ref().map(PaymentId::as_str),
@@ -102,6 +104,8 @@ impl Ipn {
             currency.as_ref().map(|code| code.to_ascii_lowercase()),
             coin.as_ref().map(Coin::as_str),
             provider_at.map(Timestamp::micros),
+            outcome_currency.as_ref().map(Coin::as_str),
+            fees.as_ref().map(|fees| (fees.currency.as_str(), fees.total.shortest())),
         ]);
         sha256(&text.to_string())
     }

@@ -26,7 +26,7 @@ fn dated(app: &TestApp, millis: i64) -> Value {
 }
 
 fn with(mut fields: Value, more: &Value) -> Value {
-    let (fields_of, more) = (fields.as_object_mut().unwrap(), more.as_object().unwrap());
+    let (fields_of, more) = (fields.as_object_mut().expect("fields"), more.as_object().expect("fields"));
     fields_of.extend(more.clone());
     fields
 }
@@ -119,7 +119,7 @@ async fn a_short_payment_is_raised_and_announced_at_once_and_per_larger_sum(engi
     assert_eq!(app.raised(&order).await, ["underpaid 1001 2"]);
     let query = "select body from outbox_events order by created_at, id";
     let bodies = sql::lines(app.engine(), &app.database.url, query);
-    let told: Vec<Value> = bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    let told: Vec<Value> = bodies.iter().map(|body| serde_json::from_str(body).expect("JSON")).collect();
     let sums: Vec<_> = told.iter().map(|event| [&event["data"]["received"], &event["data"]["missing"]]).collect();
     assert_eq!(sums, [[&json!("0.2"), &json!("0.3")], [&json!("0.3"), &json!("0.2")]]);
     let data = &told[0]["data"];
