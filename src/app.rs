@@ -3,7 +3,6 @@
 //! `cli/serve.rs` starts it, and so do the tests. At the end it stops taking requests, lets the mailboxes
 //! and the writer finish, and only then lets go of the database.
 
-use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -41,6 +40,7 @@ const THREADS_MAX: usize = 8;
 /// The running service.
 pub struct App {
     local_addr: SocketAddr,
+    shared: Arc<Shared>,
     server: ServerHandle,
     ended: JoinHandle<io::Result<()>>,
     sweeping: Addr<SweeperActor>,
@@ -122,13 +122,13 @@ impl App {
             courier: actors.bell.clone(),
             names: names.clone(),
         }));
-        let server = http::serve(listener, shared)?;
-        let handle = server.handle();
-        let ended = actix::spawn(server);
+        let serving = http::serve(listener, shared.clone())?;
+        let (server, ended) = (serving.handle(), actix::spawn(serving));
         let retiring = actix::spawn(retire_idle(actors.directory.clone()));
         Ok(Self {
             local_addr,
-            server: handle,
+            shared,
+            server,
             ended,
             sweeping,
             polling,
@@ -194,10 +194,22 @@ impl App {
         }
     }
 
-    /// Serves until `stop` resolves, then ends in an orderly way.
-    pub async fn run_until(self, stop: impl Future<Output = ()>) {
-        stop.await;
+    /// Serves until the first sign to stop, and on for this delay, which a further sign ends; then ends in an orderly
+    /// way.
+    pub async fn run_until(self, mut signs: impl AsyncFnMut(), delay: Duration) {
+        signs().await;
+        if !delay.is_zero() {
+            tracing::info!("about to stop: requests are served on while balancers take notice");
+            self.drain();
+            drop(tokio::time::timeout(delay, signs()).await);
+        }
         self.stop().await;
+    }
+
+    /// Says that this node is about to stop, and serves on: `/readyz` answers 503, and no connection is kept after its
+    /// answer.
+    pub fn drain(&self) {
+        self.shared.drain();
     }
 
     /// Stops taking requests, finishes what is in the mailboxes, flushes the writer.
@@ -248,7 +260,7 @@ impl Actors {
             store: store.clone(),
             clock: clock.clone(),
             rules: settings.orders.rules,
-            changes: ChangeBoard::new(store.clone()),
+            changes: ChangeBoard::new(store.clone(), &settings.descriptors),
             provider: if client.is_some() { Asked::FromTimeToTime } else { Asked::Never },
             courier: bell.clone(),
         };
@@ -304,6 +316,7 @@ impl Actors {
             store: self.sweeper.store.clone(),
             clock: self.sweeper.clock.clone(),
             settings: settings.webhooks,
+            places: settings.descriptors.deliveries_max(),
             bell: self.bell.clone(),
         }
     }

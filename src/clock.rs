@@ -1,11 +1,12 @@
 //! Time and randomness: the only file that reads the system's clock or draws from its entropy.
 //!
 //! Everything else is handed a [`Clock`] or a value, so that tests move time by hand
-//! (`Clock::manual`) and a decision can be replayed.
+//! (`Clock::manual`) and a decision can be replayed. What is stored or shown is a [`Timestamp`], which jumps when the
+//! machine's clock is set; how long something lasts inside the process is measured by [`MonotonicTime`], which never does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::{Builder, Uuid};
 
@@ -15,7 +16,48 @@ use crate::domain::time::{Span, Timestamp};
 
 /// A handle to the time; clones share it.
 #[derive(Debug, Clone)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock(Option<Arc<ManualTime>>);
+
+/// A time that is moved by hand, in milliseconds.
+#[derive(Debug)]
+struct ManualTime {
+    wall: AtomicI64,
+    monotonic: AtomicI64,
+}
+
+/// A point in time of this process alone, in milliseconds since some moment: good for intervals, and for nothing that
+/// is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MonotonicTime(i64);
+
+impl MonotonicTime {
+    /// From milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// The time `span` later.
+    #[must_use]
+    pub const fn after(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.as_millis()))
+    }
+
+    /// How long after `earlier` this is; nothing if it is not after.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Span {
+        Span::millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// When this process first asked for the time.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock {
     /// The system's time.
@@ -27,7 +69,8 @@ impl Clock {
     /// A time that stands until it is moved.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(start.millis()))))
+        let [wall, monotonic] = [start.millis(), 0].map(AtomicI64::new);
+        Self(Some(Arc::new(ManualTime { wall, monotonic })))
     }
 
     /// True for a time that only moves by hand.
@@ -40,17 +83,34 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(match &self.0 {
-            Some(millis) => millis.load(Ordering::Acquire),
+            Some(manual) => manual.wall.load(Ordering::Acquire),
             None => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
         })
     }
 
+    /// The time by which intervals are measured.
+    #[must_use]
+    pub fn monotonic(&self) -> MonotonicTime {
+        MonotonicTime(match &self.0 {
+            Some(manual) => manual.monotonic.load(Ordering::Acquire),
+            None => i64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(i64::MAX),
+        })
+    }
+
     /// Moves a manual clock on; the system's own goes by itself.
     pub fn advance(&self, span: Span) {
-        if let Some(millis) = &self.0 {
-            millis.fetch_add(span.as_millis(), Ordering::AcqRel);
+        if let Some(manual) = &self.0 {
+            manual.wall.fetch_add(span.as_millis(), Ordering::AcqRel);
+            manual.monotonic.fetch_add(span.as_millis(), Ordering::AcqRel);
+        }
+    }
+
+    /// Sets a manual clock back, as an administrator or NTP does with the machine's: intervals go on.
+    pub fn set_back(&self, span: Span) {
+        if let Some(manual) = &self.0 {
+            manual.wall.fetch_sub(span.as_millis(), Ordering::AcqRel);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! a raw string of configuration. Secrets never show in `Debug`, and no error repeats one.
 
 mod catalogue;
+mod descriptors;
 mod file;
 mod load;
 mod names;
@@ -23,6 +24,7 @@ use crate::domain::lifecycle::Rules;
 use crate::domain::money::Coin;
 use crate::domain::time::Span;
 
+pub use descriptors::Descriptors;
 pub use load::{ConfigError, Sources, load};
 pub use names::{CONFIG_VARIABLE, Form, SETTINGS, Setting};
 pub use production::{SECRET_CHARS_MIN, unfit_for_production};
@@ -51,6 +53,12 @@ pub struct Settings {
     pub nowpayments: NowpaymentsSettings,
     /// How often the provider is asked on our own account.
     pub poller: PollerSettings,
+    /// How long a connection is kept that waits for its next request.
+    pub keep_alive: Span,
+    /// How long requests are still served after the signal to stop, so that balancers see it coming.
+    pub shutdown_delay: Span,
+    /// How many files and connections the process may hold open. A server raises its limit, and writes it here.
+    pub descriptors: Descriptors,
     /// Refuses development defaults.
     pub production: bool,
     /// Whose `X-Forwarded-For` counts.
@@ -158,6 +166,8 @@ impl fmt::Debug for Settings {
             .field("provider", &self.provider)
             .field("nowpayments", &self.nowpayments)
             .field("poller", &self.poller)
+            .field("keep_alive", &self.keep_alive)
+            .field("shutdown_delay", &self.shutdown_delay)
             .field("production", &self.production)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("cors_origins", &self.cors_origins)

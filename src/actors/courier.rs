@@ -28,7 +28,7 @@ use crate::webhooks::send::Sender;
 
 pub use recorder::Recorder;
 use sending::Ended;
-use windows::{PLACES, Windows};
+use windows::Windows;
 
 /// How often it looks without having been rung: retries become due, and other nodes queue and die.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -94,6 +94,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Whether anything is sent.
     pub settings: WebhookSettings,
+    /// How many deliveries may be under way at a time.
+    pub places: usize,
     /// What rings when something was queued.
     pub bell: Bell,
 }
@@ -102,10 +104,10 @@ impl Courier {
     /// A courier that sends by this sender, and its recorder.
     #[must_use]
     pub fn new(surroundings: Surroundings, sender: Sender) -> (Self, Recorder) {
-        let Surroundings { store, clock, settings, bell } = surroundings;
-        let (ended, results) = mpsc::channel(PLACES);
+        let Surroundings { store, clock, settings, places, bell } = surroundings;
+        let (ended, results) = mpsc::channel(places);
         let memory = Memory {
-            windows: Mutex::default(),
+            windows: Mutex::new(Windows::new(places)),
             begins_after: Mutex::default(),
             freed: watch::Sender::new(0),
             stopping: AtomicBool::new(false),

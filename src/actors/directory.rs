@@ -15,6 +15,7 @@ use dashmap::DashMap;
 use super::OrderError;
 use super::order::{Command, Heard, ORDER_MAILBOX_MAX, OrderActor, Place, Placed, Surroundings, Take, Told};
 use super::waiting::Watch;
+use crate::clock::MonotonicTime;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::time::{Span, Timestamp};
@@ -44,7 +45,7 @@ struct Directory {
 struct Live {
     addr: Addr<OrderActor>,
     waiting: AtomicUsize,
-    used_at: AtomicI64,
+    used_at_millis: AtomicI64,
 }
 
 impl OrderDirectory {
@@ -100,16 +101,16 @@ impl OrderDirectory {
     ///
     /// # Errors
     /// [`OrderError::Busy`] past the bound of waiters.
-    pub async fn wait(&self, id: OrderId, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
-        self.0.surroundings.changes.wait(id, since, at_most).await
+    pub async fn wait(&self, order: &Order, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
+        self.0.surroundings.changes.wait(order, since, at_most).await
     }
 
     /// Takes a place from which an order is watched.
     ///
     /// # Errors
     /// [`OrderError::Busy`] past the bound of watchers.
-    pub fn watch(&self, id: OrderId) -> Result<Watch, OrderError> {
-        self.0.surroundings.changes.watch(id)
+    pub fn watch(&self, order: &Order) -> Result<Watch, OrderError> {
+        self.0.surroundings.changes.watch(order)
     }
 
     /// Answers everybody who waits for a change; at shutdown.
@@ -120,10 +121,11 @@ impl OrderDirectory {
     /// Lets go of actors that have been idle for long; past the bound, of every one that has nothing to do.
     pub fn retire_idle(&self) {
         let crowded = self.0.live.len() > LIVE_ORDERS_MAX;
-        let idle_since = self.0.surroundings.clock.now().before(IDLE_AFTER).millis();
+        let now = self.0.surroundings.clock.monotonic();
         self.0.live.retain(|_, live| {
             let busy = live.waiting.load(Ordering::Acquire) > 0;
-            busy || (!crowded && live.used_at.load(Ordering::Acquire) > idle_since)
+            let used_at = MonotonicTime::from_millis(live.used_at_millis.load(Ordering::Acquire));
+            busy || (!crowded && now.since(used_at) < IDLE_AFTER)
         });
     }
 
@@ -150,7 +152,7 @@ impl OrderDirectory {
     fn visit(&self, id: OrderId) -> Result<Visit, OrderError> {
         let directory = &self.0;
         let live = directory.live.entry(id).or_insert_with(|| Arc::new(directory.start(id))).clone();
-        live.used_at.store(directory.surroundings.clock.now().millis(), Ordering::Release);
+        live.used_at_millis.store(directory.surroundings.clock.monotonic().millis(), Ordering::Release);
         let visit = Visit { live };
         if visit.live.waiting.fetch_add(1, Ordering::AcqRel) >= ORDER_MAILBOX_MAX {
             return Err(OrderError::Busy("too many requests for this order"));
@@ -173,7 +175,7 @@ impl Directory {
             Some(arbiter) => OrderActor::start_in_arbiter(arbiter, move |_| actor),
             None => actor.start(),
         };
-        Live { addr, waiting: AtomicUsize::new(0), used_at: AtomicI64::new(0) }
+        Live { addr, waiting: AtomicUsize::new(0), used_at_millis: AtomicI64::new(0) }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod intake;
 pub mod order;
 pub mod payments;
 pub mod poller;
+pub mod seats;
 pub mod sweeper;
 pub mod waiting;
 

@@ -211,7 +211,7 @@ impl PaymentDesk {
     async fn wait_for_others(&self, order: Order, due: Instant) -> Order {
         let (id, mut known) = (order.id, order);
         while self.lacks_payment(&known) {
-            let change = self.directory.wait(id, known.updated_at, ANSWER_WITHIN);
+            let change = self.directory.wait(&known, known.updated_at, ANSWER_WITHIN);
             match timeout_at(due, change).await {
                 Ok(Ok(newer)) if known.updated_at < newer.updated_at => known = newer,
                 // Too many wait, or nobody may any more: a checkout is answered all the same.

@@ -18,6 +18,7 @@ use futures_util::{StreamExt, stream};
 
 use super::payments::{PaymentDesk, Tried};
 use super::sweeper::Wake;
+use crate::clock::MonotonicTime;
 use crate::config::PollerSettings;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Order, Status};
@@ -78,7 +79,7 @@ pub struct Poller {
 /// What a node's poller remembers from one pass to the next.
 #[derive(Debug, Default)]
 pub struct PollMemory {
-    /// When orders without a row are looked for next, in milliseconds.
+    /// When orders without a row are looked for next, in milliseconds of the monotonic time.
     adopts_at: AtomicI64,
     /// Questions in a row without an answer.
     unanswered: AtomicU64,
@@ -196,13 +197,13 @@ impl Poller {
     }
 
     async fn walk(&self) -> Result<(), StoreError> {
-        let ends_at = self.now().after(PASS_LASTS);
+        let ends_at = self.monotonic().after(PASS_LASTS);
         self.memory.unanswered.store(0, Ordering::Relaxed);
         let (errors, mut free) = (self.counters.errors.load(Ordering::Relaxed), 0);
         for _ in 0..PAGES_MAX {
             let now = self.now();
             let mut due = self.payments.store.work_due(now, PAGE_ORDERS).await?;
-            if due.is_empty() || ends_at < now || self.is_interrupted() {
+            if due.is_empty() || ends_at < self.monotonic() || self.is_interrupted() {
                 break;
             }
             let wanted = i64::try_from(due.len()).unwrap_or(0).saturating_sub(free);
@@ -348,6 +349,10 @@ impl Poller {
 
     fn now(&self) -> Timestamp {
         self.payments.clock.now()
+    }
+
+    fn monotonic(&self) -> MonotonicTime {
+        self.payments.clock.monotonic()
     }
 
     /// Whether asking on makes no sense in this pass.

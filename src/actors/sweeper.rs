@@ -157,7 +157,7 @@ impl Sweeper {
 
     /// One pass over everything that is due.
     async fn pass(&self) {
-        let looks = self.lookout.begin(self.clock.now());
+        let looks = self.lookout.begin(&self.clock);
         let mut after = None;
         while let Some(last) = self.page(after, &looks).await {
             after = Some(last);

@@ -1,10 +1,10 @@
 //! Who waits for an order's next change: requests for one (`?wait=`), and pages that watch an order.
 //!
 //! A change on this node is told at once; one on another node is found by looking again. Waiters and watchers are
-//! bounded apart, so that open pages keep no program waiting, and all of them are let go at shutdown.
+//! bounded apart, so that open pages keep no program waiting, and by account. All of them are let go at shutdown.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -12,21 +12,23 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::OrderError;
-use crate::domain::ids::OrderId;
+use super::seats::{Seat, Seats};
+use crate::config::Descriptors;
+use crate::domain::ids::{AccountId, OrderId};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::store::Store;
 
-/// How many may wait on this node at once (contract, section 3).
-const WAITERS_MAX: usize = 1_000;
-/// How many pages may watch an order on this node at once.
-const WATCHERS_MAX: usize = 1_000;
-/// How many of them may watch the same one: whoever has its link takes no more, and leaves the others theirs.
+/// Which part of all places one account may take.
+const ACCOUNT_SHARE: usize = 8;
+/// How many pages may watch the same order: whoever has its link takes no more, and leaves the others theirs.
 const WATCHERS_OF_ORDER_MAX: usize = 16;
 /// How often a waiter looks for a change that another node made; the contract allows 2 s.
 const LOOK_AGAIN: Duration = Duration::from_millis(1_500);
 /// How often a watcher asks whether another node made a change.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+const FULL: OrderError = OrderError::Busy("too many requests wait for a change");
 
 /// The board on which changes are announced. Clones share it.
 #[derive(Clone)]
@@ -35,8 +37,9 @@ pub struct ChangeBoard(Arc<Board>);
 struct Board {
     store: Store,
     orders: DashMap<OrderId, Arc<Spot>>,
-    waiters: Arc<AtomicUsize>,
-    watchers: Arc<AtomicUsize>,
+    waiters: Seats<AccountId>,
+    watchers: Seats<AccountId>,
+    watchers_of_order: Seats<OrderId>,
     closed: AtomicBool,
 }
 
@@ -44,15 +47,21 @@ struct Board {
 #[derive(Default)]
 struct Spot {
     changed: Notify,
-    watchers: Arc<AtomicUsize>,
 }
 
 impl ChangeBoard {
-    /// A board over the orders of this store.
+    /// A board over the orders of this store, for as many as there are descriptors for.
     #[must_use]
-    pub fn new(store: Store) -> Self {
-        let (waiters, watchers) = (Arc::default(), Arc::default());
-        Self(Arc::new(Board { store, orders: DashMap::new(), waiters, watchers, closed: AtomicBool::new(false) }))
+    pub fn new(store: Store, descriptors: &Descriptors) -> Self {
+        let shared_out = |seats_max: usize| Seats::new(seats_max, seats_max.div_ceil(ACCOUNT_SHARE));
+        Self(Arc::new(Board {
+            store,
+            orders: DashMap::new(),
+            waiters: shared_out(descriptors.waiters_max()),
+            watchers: shared_out(descriptors.streams_max()),
+            watchers_of_order: Seats::new(usize::MAX, WATCHERS_OF_ORDER_MAX),
+            closed: AtomicBool::new(false),
+        }))
     }
 
     /// Tells everybody who waits for this order.
@@ -73,28 +82,27 @@ impl ChangeBoard {
     /// Waits until the order is newer than `since`, at most so long, and answers it as it then is.
     ///
     /// # Errors
-    /// [`OrderError::Busy`] past the bound of waiters; not found; not read.
-    pub async fn wait(&self, id: OrderId, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
-        let seat = Seat::take(&self.0.waiters, WAITERS_MAX)?;
-        Place::take(&self.0, id, seat).newer(since, at_most).await
+    /// [`OrderError::Busy`] past the bound of waiters, of its account or of all; not found; not read.
+    pub async fn wait(&self, order: &Order, since: Timestamp, at_most: Duration) -> Result<Order, OrderError> {
+        let seat = self.0.waiters.take(order.account_id).ok_or(FULL)?;
+        Place::take(&self.0, order.id, seat).newer(since, at_most).await
     }
 
     /// Takes a place from which an order is watched.
     ///
     /// # Errors
-    /// [`OrderError::Busy`] past the bound of watchers, of this order or of all.
-    pub fn watch(&self, id: OrderId) -> Result<Watch, OrderError> {
-        let seat = Seat::take(&self.0.watchers, WATCHERS_MAX)?;
-        let place = Place::take(&self.0, id, seat);
-        let seat = Seat::take(&place.spot.watchers, WATCHERS_OF_ORDER_MAX)?;
-        Ok(Watch { place, _seat: seat })
+    /// [`OrderError::Busy`] past the bound of watchers, of this order, of its account or of all.
+    pub fn watch(&self, order: &Order) -> Result<Watch, OrderError> {
+        let of_order = self.0.watchers_of_order.take(order.id).ok_or(FULL)?;
+        let seat = self.0.watchers.take(order.account_id).ok_or(FULL)?;
+        Ok(Watch { place: Place::take(&self.0, order.id, seat), _of_order: of_order })
     }
 }
 
 /// A place from which an order is watched, change by change; given back when it goes.
 pub struct Watch {
     place: Place,
-    _seat: Seat,
+    _of_order: Seat<OrderId>,
 }
 
 /// What a watcher is told.
@@ -138,34 +146,16 @@ impl Board {
     }
 }
 
-/// One of a bounded number; given back when it goes.
-struct Seat(Arc<AtomicUsize>);
-
-impl Seat {
-    fn take(taken: &Arc<AtomicUsize>, at_most: usize) -> Result<Self, OrderError> {
-        // Dropped again at once where there are too many.
-        let seat = Self(taken.clone());
-        let free = taken.fetch_add(1, Ordering::AcqRel) < at_most;
-        if free { Ok(seat) } else { Err(OrderError::Busy("too many requests wait for a change")) }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
 /// Who waits for one order; no longer when it goes.
 struct Place {
     board: Arc<Board>,
     id: OrderId,
     spot: Arc<Spot>,
-    _seat: Seat,
+    _seat: Seat<AccountId>,
 }
 
 impl Place {
-    fn take(board: &Arc<Board>, id: OrderId, seat: Seat) -> Self {
+    fn take(board: &Arc<Board>, id: OrderId, seat: Seat<AccountId>) -> Self {
         let spot = board.orders.entry(id).or_default().clone();
         Self { board: board.clone(), id, spot, _seat: seat }
     }
@@ -194,23 +184,5 @@ impl Drop for Place {
     fn drop(&mut self) {
         // Two holders are left when nobody else waits: the board itself and this place.
         self.board.orders.remove_if(&self.id, |_, spot| Arc::strong_count(spot) <= 2);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seats_are_bounded_and_free_again_when_they_are_given_back() {
-        let taken = Arc::default();
-        let mut seats: Vec<Seat> = (0..3).map(|_| Seat::take(&taken, 3).unwrap()).collect();
-        for _ in 0..2 {
-            assert!(matches!(Seat::take(&taken, 3), Err(OrderError::Busy(_))), "a refusal takes no seat");
-        }
-        seats.pop();
-        assert!(Seat::take(&taken, 3).is_ok());
-        drop(seats);
-        assert_eq!(taken.load(Ordering::Acquire), 0);
     }
 }

@@ -69,8 +69,8 @@ async fn check(doctor: &Doctor, shell: &mut Shell<'_>) -> Result<(), CliError> {
     let (clock, public_url, account) =
         tokio::join!(machine::clock(settings, &shell.clock), public::url(settings), account::findings(settings),);
     let mut findings = vec![Finding::ok("settings", "read: each is known, and its value makes sense".to_owned())];
-    findings.push(machine::database(&opened, settings).await);
-    findings.extend([clock, machine::ipn_secret(settings), public_url, public::callback(settings)]);
+    findings.extend([machine::database(&opened, settings).await, machine::open_files(), clock]);
+    findings.extend([machine::ipn_secret(settings), public_url, public::callback(settings)]);
     findings.extend(account);
     findings.extend(stored(opened.as_ref().ok(), shell).await);
     if settings.production {

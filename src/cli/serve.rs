@@ -8,11 +8,16 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
-use crate::config::{IpnSecretOrigin, Provider, SETTINGS, Settings, settle_ipn_secret, unfit_for_production};
+use crate::config::{
+    Descriptors, IpnSecretOrigin, Provider, SETTINGS, Settings, settle_ipn_secret, unfit_for_production,
+};
 use crate::store::{Opener, Store};
 
 use super::error::CliError;
 use super::{Shell, first_start, output};
+
+/// How many descriptors a process usually has.
+const DESCRIPTORS_USUAL: usize = 1_024;
 
 pub(super) const HELP: &str = "\
 Examples:
@@ -36,18 +41,37 @@ pub(super) fn long_help() -> String {
 }
 
 pub(super) async fn run(shell: &mut Shell<'_>) -> Result<(), CliError> {
+    let deaf = |error| CliError::Failed(format!("signals cannot be listened for: {error}"));
+    ignore_other_signals().map_err(deaf)?;
     let store = open_fit_store(shell).await?;
     let origin = settle_ipn_secret(&mut shell.settings)?;
-    let signs = StopSigns::listen()
-        .map_err(|error| CliError::Failed(format!("signals to stop cannot be listened for: {error}")))?;
+    shell.settings.descriptors = raised_descriptors();
+    let mut signs = StopSigns::listen().map_err(deaf)?;
     let app = App::start(shell.settings.clone(), shell.clock.clone(), store.clone())
         .map_err(|error| start_failed(&error, &shell.settings))?;
     let settings = shell.settings.clone().listening_on(app.local_addr());
     tell(&settings, &origin);
     // Only now: keys that are shown once are not spent on a start that fails.
     welcome(store, &settings, &origin, shell).await?;
-    app.run_until(signs.received()).await;
+    app.run_until(async || signs.received().await, settings.shutdown_delay.as_duration()).await;
     Ok(())
+}
+
+/// The descriptors of this process, as many as it may have.
+fn raised_descriptors() -> Descriptors {
+    let raised = Descriptors::raise().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files cannot be read; {DESCRIPTORS_USUAL} are assumed");
+        Descriptors::new(DESCRIPTORS_USUAL)
+    });
+    tracing::info!(
+        limit = raised.limit(),
+        connections = raised.connections_max(),
+        pages = raised.streams_max(),
+        waiting = raised.waiters_max(),
+        webhooks = raised.deliveries_max(),
+        "open files are shared out"
+    );
+    raised
 }
 
 /// Shows what a first start made.
@@ -155,7 +179,7 @@ impl StopSigns {
         Ok(Self {})
     }
 
-    async fn received(mut self) {
+    async fn received(&mut self) {
         #[cfg(unix)]
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -164,4 +188,31 @@ impl StopSigns {
         #[cfg(not(unix))]
         let _heard = tokio::signal::ctrl_c().await;
     }
+}
+
+/// Goes on at signals that would end the process by default: a terminal that closes and a script that rotates logs send
+/// them.
+#[cfg(unix)]
+fn ignore_other_signals() -> io::Result<()> {
+    for (kind, name) in [
+        (SignalKind::hangup(), "SIGHUP"),
+        (SignalKind::user_defined1(), "SIGUSR1"),
+        (SignalKind::user_defined2(), "SIGUSR2"),
+    ] {
+        let mut signals = signal(kind)?;
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                tracing::info!(
+                    signal = name,
+                    "a signal was ignored; SIGTERM stops the server, and a start reads settings"
+                );
+            }
+        });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn ignore_other_signals() -> io::Result<()> {
+    Ok(())
 }

@@ -15,7 +15,7 @@ use crate::domain::time::Span;
 
 use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting, VARIABLE_PREFIX, nearest};
 use super::{
-    Bucket, IdempotencySettings, LogFormat, LogSettings, Login, Network, NowpaymentsSettings, OnMismatch,
+    Bucket, Descriptors, IdempotencySettings, LogFormat, LogSettings, Login, Network, NowpaymentsSettings, OnMismatch,
     OrderSettings, PollerSettings, Provider, RateLimits, Reach, Secret, Settings, SweeperSettings, WebhookSettings,
     catalogue, file, local_url, values,
 };
@@ -30,6 +30,9 @@ pub struct Sources {
     /// Flags: the key of the setting and its value.
     pub flags: Vec<(&'static str, String)>,
 }
+
+/// How long a server in production is drained before it stops.
+const DRAINED_FOR: Span = Span::seconds(5);
 
 /// Everything that is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +160,10 @@ impl Reader {
         let database_url = self.read("database_url", values::database_url);
         let ipn_secrets = self.ipn_secrets();
         let production = self.read("production", values::switch);
+        let keep_alive =
+            self.read("http.keep_alive", |text| values::span_within(text, Span::seconds(1), Span::hours(1)));
+        let shutdown_delay =
+            self.read_optional("shutdown.delay", |text| values::span_within(text, Span::seconds(0), Span::minutes(5)));
         let provider = self.provider(listen, production);
         let nowpayments = self.nowpayments(provider);
         let poller = self.poller();
@@ -176,6 +183,9 @@ impl Reader {
             provider: provider?,
             nowpayments: nowpayments?,
             poller: poller?,
+            keep_alive: keep_alive?,
+            shutdown_delay: shutdown_delay?.unwrap_or(if production? { DRAINED_FOR } else { Span::seconds(0) }),
+            descriptors: Descriptors::default(),
             production: production?,
             trusted_proxies: trusted_proxies?,
             cors_origins: cors_origins?,

@@ -45,6 +45,9 @@ fn nothing_given_is_a_service_on_this_machine() {
     assert_eq!(settings.data_folder(), Some(PathBuf::from("data")));
     assert!(settings.ipn_secrets.is_empty() && settings.trusted_proxies.is_empty() && settings.cors_origins.is_empty());
     assert_eq!(settings.provider, Provider::Simulator);
+    assert_eq!((settings.keep_alive, settings.shutdown_delay), (Span::seconds(75), Span::seconds(0)));
+    let production = from_environment(&[("CRYPTO_ORDERS_PRODUCTION", "on")]).unwrap();
+    assert_eq!(production.shutdown_delay, Span::seconds(5));
     assert!(!settings.production && settings.sweeper.automatic && settings.rate_limits.enabled);
     assert_eq!(settings.rate_limits.buckets.len(), Tier::ALL.len());
     assert_eq!(settings.rate_limits.buckets[&Tier::Enterprise], Bucket { capacity: 60_000, refill_per_second: 1000 });

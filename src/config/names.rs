@@ -83,6 +83,18 @@ pub const SETTINGS: &[Setting] = &[
         "a URL such as https://pay.example.com, without user, query or fragment",
         "the base of every URL that is handed out; made of the listener's address without it",
     ),
+    one(
+        "http.keep_alive",
+        "75s",
+        "a length of time from 1s to 1h such as 75s",
+        "how long a connection waits for its next request; more than a proxy in front keeps it idle",
+    ),
+    one(
+        "shutdown.delay",
+        "",
+        "a length of time from 0s to 5m such as 5s",
+        "how long requests are still served after the signal to stop, with /readyz at 503; unset: 5s in production, else 0s",
+    ),
     secret(
         "database_url",
         "sqlite://data/crypto-orders.db",

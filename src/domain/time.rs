@@ -4,6 +4,7 @@
 //! clock inside would make `since=<updated_at>` miss. Nothing here reads a clock; `clock.rs` does.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -123,6 +124,12 @@ impl Span {
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
+    }
+
+    /// The length as timers take it.
+    #[must_use]
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_millis(self.0.unsigned_abs())
     }
 }
 

@@ -3,7 +3,7 @@
 //! `X-Forwarded-For` is a claim that anybody can write: it counts only as far as proxies that the
 //! operator trusts have written it (contract, section 4; setting `trusted_proxies`).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use actix_web::HttpRequest;
 
@@ -15,6 +15,24 @@ pub fn client_ip(request: &HttpRequest, trusted: &[Network]) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     let claims = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
     Some(walk(peer, &claims.collect::<Vec<_>>().join(","), trusted))
+}
+
+/// The same where something must be counted against it; the unspecified one where a request has none, as in tests.
+#[must_use]
+pub fn client_address(request: &HttpRequest, trusted: &[Network]) -> IpAddr {
+    client_ip(request, trusted).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+/// The network of an address, by which clients are told apart: who has one address of version 6 has 2^64 of them.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+    }
 }
 
 /// From the peer leftwards through the claims, as long as the one who made the claim is trusted.

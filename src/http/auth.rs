@@ -12,7 +12,7 @@ use lru::LruCache;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, MonotonicTime};
 use crate::domain::access::{ApiKey, PlaintextKey, Tier};
 use crate::domain::ids::KeyId;
 use crate::domain::time::{Span, Timestamp};
@@ -44,7 +44,7 @@ pub struct VerifiedKey {
     pub owner: Owner,
     /// The tier of that bucket.
     pub tier: Tier,
-    verified_at: Timestamp,
+    verified_at: MonotonicTime,
     noted_at_millis: AtomicI64,
 }
 
@@ -71,7 +71,7 @@ pub struct Keyring {
 #[derive(Clone, Copy)]
 struct BadKey {
     refusal: KeyRefusal,
-    known_at: Timestamp,
+    known_at: MonotonicTime,
 }
 
 impl Keyring {
@@ -104,7 +104,7 @@ impl Keyring {
     pub async fn verify_key(&self, plaintext: &PlaintextKey) -> Result<Arc<VerifiedKey>, ApiError> {
         let hash = plaintext.hash();
         let now = self.clock.now();
-        let verified = match self.remembered(&hash, now)? {
+        let verified = match self.remembered(&hash)? {
             Some(verified) => verified,
             None => self.look_up(plaintext, hash).await?,
         };
@@ -127,7 +127,8 @@ impl Keyring {
         }
     }
 
-    fn remembered(&self, hash: &str, now: Timestamp) -> Result<Option<Arc<VerifiedKey>>, ApiError> {
+    fn remembered(&self, hash: &str) -> Result<Option<Arc<VerifiedKey>>, ApiError> {
+        let now = self.clock.monotonic();
         let fresh = |known_at| now.since(known_at) < REMEMBERED_FOR;
         if let Some(verified) = locked(&self.good).get(hash).filter(|known| fresh(known.verified_at)) {
             return Ok(Some(Arc::clone(verified)));
@@ -141,7 +142,7 @@ impl Keyring {
     async fn look_up(&self, plaintext: &PlaintextKey, hash: String) -> Result<Arc<VerifiedKey>, ApiError> {
         let _permit = self.lookups.acquire().await.map_err(|_| ApiError::Busy("key look-ups"))?;
         let generation = self.forgotten.load(Ordering::Acquire);
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let found = self.store.keys_by_prefix(plaintext.prefix().to_owned()).await?;
         // Every row is compared, so that the time tells nothing of which one came close.
         let matches = |key: &ApiKey| bool::from(key.key_hash.as_bytes().ct_eq(hash.as_bytes()));
@@ -167,7 +168,11 @@ impl Keyring {
     }
 
     /// Adds whose bucket a good key draws from: its account's, or as an operator's key its own.
-    async fn with_bucket(&self, key: ApiKey, now: Timestamp) -> Result<Result<Arc<VerifiedKey>, KeyRefusal>, ApiError> {
+    async fn with_bucket(
+        &self,
+        key: ApiKey,
+        now: MonotonicTime,
+    ) -> Result<Result<Arc<VerifiedKey>, KeyRefusal>, ApiError> {
         let (owner, tier) = match key.account_id {
             None => (Owner::Operator(key.id), Tier::Enterprise),
             Some(id) => match self.store.account_load(id).await? {
@@ -182,7 +187,9 @@ impl Keyring {
     /// Notes the use at most once a minute, without making the request wait.
     fn note_use(&self, verified: &VerifiedKey, now: Timestamp) {
         let noted = verified.noted_at_millis.load(Ordering::Relaxed);
-        if now.since(Timestamp::from_millis(noted)) < NOTED_EVERY {
+        let noted_at = Timestamp::from_millis(noted);
+        // A use that was noted later than now was noted by a clock that has been set back.
+        if noted_at <= now && now.since(noted_at) < NOTED_EVERY {
             return;
         }
         let mine = verified.noted_at_millis.compare_exchange(noted, now.millis(), Ordering::Relaxed, Ordering::Relaxed);

@@ -1,15 +1,21 @@
 //! Reads request bodies: bounded, of one content type, as one JSON object.
 //!
-//! What the fields of the object must be is said in `fields.rs`.
+//! How slowly they may arrive is said in `incoming_body.rs`, what the fields of the object must be in `fields.rs`.
+
+use std::io::ErrorKind;
+use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::error::ApiError;
 use super::fields::Fields;
+use super::incoming_body::late;
 use super::problem::Issues;
 
 /// The longest body that is read.
@@ -49,7 +55,7 @@ async fn json_bytes(request: &HttpRequest, payload: Payload) -> Result<Bytes, Ap
 /// Reads a whole body of any type.
 ///
 /// # Errors
-/// 413 past [`BODY_BYTES_MAX`], 400 if it breaks off.
+/// 413 past [`BODY_BYTES_MAX`], 400 if it breaks off or takes too long.
 pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, ApiError> {
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > BODY_BYTES_MAX)) {
@@ -57,7 +63,7 @@ pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, 
     }
     let mut whole = Bytes::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| ApiError::BadRequest("The request body could not be read to its end.".into()))?;
+        let chunk = chunk.map_err(unread)?;
         if whole.len().saturating_add(chunk.len()) > BODY_BYTES_MAX {
             return Err(ApiError::TooLarge(BODY_BYTES_MAX));
         }
@@ -65,6 +71,22 @@ pub async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, 
         whole = if whole.is_empty() { chunk } else { joined(whole, &chunk) };
     }
     Ok(whole)
+}
+
+/// Reads a body that must be there sooner than others.
+///
+/// # Errors
+/// As `reading`; 400 if it takes longer than so many seconds.
+pub async fn within<T>(seconds: u64, reading: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+    let in_time = timeout(Duration::from_secs(seconds), reading).await;
+    in_time.unwrap_or_else(|_| Err(ApiError::BadRequest(late(seconds).into())))
+}
+
+fn unread(error: PayloadError) -> ApiError {
+    ApiError::BadRequest(match error {
+        PayloadError::Io(error) if error.kind() == ErrorKind::TimedOut => error.to_string().into(),
+        _ => "The request body could not be read to its end.".into(),
+    })
 }
 
 fn joined(head: Bytes, tail: &[u8]) -> Bytes {

@@ -7,20 +7,23 @@ use std::future::{Future, Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, MonotonicTime};
 use crate::domain::time::Timestamp;
 use crate::provider::simulator::AsItIs;
 
+use super::connection::{Connection, Connections};
 use super::error::ApiError;
+use super::incoming_body::{Arrival, IncomingBody};
 use super::limits::Standing;
 use super::pages::AsPage;
 use super::problem::Problem;
@@ -31,7 +34,12 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// The layer; one per application.
-pub struct Frame(pub Clock);
+pub struct Frame {
+    /// The time.
+    pub clock: Clock,
+    /// Whether connections are kept after their answers.
+    pub connections: Arc<Connections>,
+}
 
 impl<S, B> Transform<S, ServiceRequest> for Frame
 where
@@ -45,7 +53,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Framed { service: Rc::new(service), clock: self.0.clone() }))
+        let (clock, connections) = (self.clock.clone(), self.connections.clone());
+        ready(Ok(Framed { service: Rc::new(service), clock, connections }))
     }
 }
 
@@ -53,6 +62,7 @@ where
 pub struct Framed<S> {
     service: Rc<S>,
     clock: Clock,
+    connections: Arc<Connections>,
 }
 
 impl<S, B> Service<ServiceRequest> for Framed<S>
@@ -66,13 +76,22 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let service = Rc::clone(&self.service);
-        let visit = Visit::begin(&request, &self.clock);
-        let clock = self.clock.clone();
+        let mut visit = Visit::begin(&request, &self.clock);
+        let (clock, connections) = (self.clock.clone(), self.connections.clone());
+        let connection = Connection::of(request.request());
+        connection.begin();
+        let body = IncomingBody::of(&mut request, &connection);
         Box::pin(async move {
             // A panic ends this request only; whatever it held is dropped here.
             let served = AssertUnwindSafe(async { service.call(request).await }).catch_unwind().await;
+            let arrival = match body {
+                Some(body) => body.finish().await,
+                None => Arrival::Whole,
+            };
+            connection.end(arrival);
+            visit.is_last = arrival == Arrival::Incomplete || !connections.are_kept();
             match served {
                 Ok(Ok(response)) => {
                     let (request, response) = response.into_parts();
@@ -96,7 +115,14 @@ where
 pub fn last_words(error: &ApiError, clock: &Clock) -> Vec<u8> {
     let began_at = clock.now();
     let id = fresh_id(began_at);
-    let visit = Visit { id, method: Method::GET, cacheable: Cacheable::Never, began_at };
+    let visit = Visit {
+        id,
+        method: Method::GET,
+        cacheable: Cacheable::Never,
+        began_at,
+        began: clock.monotonic(),
+        is_last: false,
+    };
     let id = visit.id.to_str().unwrap_or_default();
     tracing::info!(request.id = id, "a request could not be read");
     let body = error.problem().document(id);
@@ -116,6 +142,9 @@ struct Visit {
     method: Method,
     cacheable: Cacheable,
     began_at: Timestamp,
+    began: MonotonicTime,
+    /// True if no other request is taken on its connection.
+    is_last: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,11 +162,16 @@ impl Visit {
             method: request.method().clone(),
             cacheable: if api { Cacheable::Never } else { Cacheable::AsSaid },
             began_at,
+            began: clock.monotonic(),
+            is_last: false,
         }
     }
 
     /// Gives an answer what every answer has, and a refusal its body.
     fn dress(&self, mut response: HttpResponse, standing: Option<Standing>) -> HttpResponse {
+        if self.is_last {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
         // The simulated provider speaks for itself: in its own shapes, without our headers.
         if response.extensions().contains::<AsItIs>() {
             return response;
@@ -206,7 +240,7 @@ impl Visit {
                 method = self.method.as_str(),
                 route = route.as_deref().unwrap_or("-"),
                 status,
-                elapsed_ms = clock.now().since(self.began_at).as_millis(),
+                elapsed_ms = clock.monotonic().since(self.began).as_millis(),
                 request.id = self.id.to_str().unwrap_or_default(),
                 "served"
             );

@@ -17,6 +17,7 @@ use super::{Shared, answer};
 const PROBE_MILLIS_MAX: u64 = 2_000;
 
 const NOT_READY: ApiError = ApiError::NotReady("The database cannot be written.");
+const STOPPING: ApiError = ApiError::NotReady("This node is about to stop.");
 
 /// Probes of the database, one at a time: callers that came before a probe began share its result.
 #[derive(Default)]
@@ -52,11 +53,14 @@ pub async fn alive() -> Result<HttpResponse, ApiError> {
 #[utoipa::path(get, path = "/readyz", operation_id = "show_readiness", tag = "Service",
     responses(
         (status = 200, description = "The database can be written.", body = Health, example = json!({"status": "ready"})),
-        (status = 503, description = "The database cannot be written.", body = ProblemDocument,
+        (status = 503, description = "The database cannot be written, or this node is about to stop.", body = ProblemDocument,
             example = json!(example(&NOT_READY))),
     ),
 )]
 pub async fn ready(shared: web::Data<Shared>) -> Result<HttpResponse, ApiError> {
+    if shared.connections.are_draining() {
+        return Err(STOPPING);
+    }
     if shared.is_ready().await { answer::ok(&Health { status: "ready" }) } else { Err(NOT_READY) }
 }
 

@@ -6,6 +6,9 @@
 //! might be lost; that is why every failure past the checks is a 503. The story goes on in
 //! `actors/intake.rs`.
 
+mod lane;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderName;
@@ -28,21 +31,20 @@ use crate::provider::wire::{Ipn, Notice};
 use crate::store::RefusedIpn;
 use crate::store::changeset::ReceivedIpn;
 
-use super::address::client_ip;
+use super::address::{client_address, client_ip};
 use super::error::ApiError;
 use super::openapi::problems::{self, example};
 use super::openapi::samples;
 use super::openapi::schemas::{Amount, ParentId, ProviderId};
 use super::problem::ProblemDocument;
 use super::{Shared, answer, body};
+use lane::Lane;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-nowpayments-sig");
 /// How long a body may take to arrive.
-const BODY_MILLIS_MAX: u64 = 2_000;
+const BODY_SECONDS_MAX: u64 = 2;
 /// How long the whole may take: the provider gives up after three seconds.
 const ANSWER_MILLIS_MAX: u64 = 2_800;
-/// How many bodies may be arriving at once.
-const ARRIVING_MAX: usize = 1_024;
 /// How many verified IPNs may wait for their commit; forgeries never come here.
 const VERIFIED_MAX: usize = 1_024;
 /// How much of a refused body is kept.
@@ -52,7 +54,7 @@ const REFUSED_BYTES_MAX: usize = 4_096;
 pub struct Gate {
     /// None while no secret is configured: then the route does not exist.
     verifier: Option<Verifier>,
-    arriving: Semaphore,
+    arriving: Lane,
     verified: Semaphore,
 }
 
@@ -60,11 +62,7 @@ impl Gate {
     /// Opens the way to whoever signs with one of these secrets, newest first.
     #[must_use]
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
-        Self {
-            verifier: Verifier::new(secrets),
-            arriving: Semaphore::new(ARRIVING_MAX),
-            verified: Semaphore::new(VERIFIED_MAX),
-        }
+        Self { verifier: Verifier::new(secrets), arriving: Lane::new(), verified: Semaphore::new(VERIFIED_MAX) }
     }
 }
 
@@ -133,10 +131,14 @@ struct IpnBody {
 pub async fn receive(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let Some(verifier) = &shared.gate.verifier else { return super::routes::no_route(request).await };
     let in_time = timeout(Duration::from_millis(ANSWER_MILLIS_MAX), async {
-        let body = arrived(&request, payload, &shared.gate).await?;
+        let address = client_address(&request, &shared.settings.trusted_proxies);
+        let body = arrived(&request, payload, &shared.gate, address).await?;
         let signature = request.headers().get(SIGNATURE).ok_or(NO_SIGNATURE)?;
         match read(verifier, signature.as_bytes(), &body) {
-            Ok(read) => settle(&shared, read, &body).await,
+            Ok(read) => {
+                shared.gate.arriving.remember(address);
+                settle(&shared, read, &body).await
+            }
             Err(refusal) => {
                 keep_refused(&shared, &request, &body, refusal);
                 Err(ApiError::Ipn(refusal))
@@ -149,14 +151,12 @@ pub async fn receive(request: HttpRequest, payload: Payload, shared: Data<Shared
 const NO_SIGNATURE: ApiError = ApiError::Unauthorized("x-nowpayments-sig header missing.");
 
 /// The whole body of a request that at least claims to be signed.
-async fn arrived(request: &HttpRequest, payload: Payload, gate: &Gate) -> Result<Bytes, ApiError> {
+async fn arrived(request: &HttpRequest, payload: Payload, gate: &Gate, address: IpAddr) -> Result<Bytes, ApiError> {
     if !request.headers().contains_key(SIGNATURE) {
         return Err(NO_SIGNATURE);
     }
-    let _permit = gate.arriving.try_acquire().map_err(|_| ApiError::Busy("bodies of IPNs"))?;
-    let whole = timeout(Duration::from_millis(BODY_MILLIS_MAX), body::read(request, payload));
-    let late = |_| ApiError::BadRequest("The request body was not complete within 2 seconds.".into());
-    let body = whole.await.map_err(late)??;
+    let _place = gate.arriving.enter(address).ok_or(ApiError::Busy("bodies of IPNs"))?;
+    let body = body::within(BODY_SECONDS_MAX, body::read(request, payload)).await?;
     if body.is_empty() { Err(ApiError::BadRequest("Empty request body.".into())) } else { Ok(body) }
 }
 

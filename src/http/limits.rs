@@ -1,7 +1,7 @@
 //! How often an account may call: one token bucket each, sized by its tier.
 //!
-//! Buckets are per node and run on our own clock, so that tests fill them by moving it. Where a request
-//! stands is shown on its answer by `frame.rs`.
+//! Buckets are per node and run on our own clock, so that tests fill them by moving it, and on its monotonic time, so
+//! that setting the machine's clock empties or fills none. Where a request stands is shown on its answer by `frame.rs`.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -65,7 +65,7 @@ impl governor::clock::Clock for BucketClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        Nanos::new(u64::try_from(self.0.now().millis()).unwrap_or(0).saturating_mul(1_000_000))
+        Nanos::new(u64::try_from(self.0.monotonic().millis()).unwrap_or(0).saturating_mul(1_000_000))
     }
 }
 

@@ -11,6 +11,7 @@ mod answer;
 mod auth;
 mod billing;
 mod body;
+mod connection;
 pub mod csv;
 mod cursor;
 mod envelope;
@@ -18,8 +19,10 @@ mod error;
 mod extract;
 mod fields;
 mod frame;
+mod guarded_stream;
 mod gui;
 mod health;
+mod incoming_body;
 mod ipn;
 mod keys;
 mod limits;
@@ -59,6 +62,7 @@ use crate::store::Store;
 use crate::webhooks::names::Names;
 
 use auth::Keyring;
+use connection::Connections;
 use frame::Frame;
 use gui::sign_in_limiter::SignInLimiter;
 use health::Readiness;
@@ -106,6 +110,7 @@ pub struct Shared {
     simulator: Option<Simulator>,
     courier: Bell,
     names: Names,
+    connections: Arc<Connections>,
     gate: Gate,
     keyring: Keyring,
     limits: Limits,
@@ -127,6 +132,7 @@ impl Shared {
             sign_in_limiter: SignInLimiter::new(&parts.clock),
             gate: Gate::new(parts.settings.ipn_secrets.iter().map(Secret::reveal)),
             readiness: Readiness::default(),
+            connections: Arc::new(Connections::new(parts.settings.descriptors.connections_max())),
             pay_links: pay::Links::default(),
             docs: pages::docs::render(&document, &parts.settings.public_url),
             document,
@@ -142,6 +148,11 @@ impl Shared {
             courier: parts.courier,
             names: parts.names,
         }
+    }
+
+    /// From now on the node says that it is about to stop, and keeps no connection after its answer.
+    pub fn drain(&self) {
+        self.connections.drain();
     }
 
     /// Forgets that this key was good: call it after its revocation on this node.
@@ -163,7 +174,7 @@ pub fn application(
         .configure(|config| shared.simulator.iter().for_each(|simulator| simulator.configure(config)))
         .configure(routes::configure)
         .wrap(Condition::new(!origins.is_empty(), cors(origins)))
-        .wrap(Frame(shared.clock.clone()))
+        .wrap(Frame { clock: shared.clock.clone(), connections: shared.connections.clone() })
 }
 
 /// The order's id as the path has it, whether or not it is one.

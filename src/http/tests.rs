@@ -1,5 +1,7 @@
 //! What every answer has, through the routes and the frame, without anything behind them.
 
+use std::sync::Arc;
+
 use actix_web::body::to_bytes;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderValue};
@@ -9,6 +11,7 @@ use actix_web::web::Payload;
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::connection::Connections;
 use super::error::ApiError;
 use super::frame::Frame;
 use super::routes::configure;
@@ -51,7 +54,10 @@ async fn ask(request: TestRequest) -> Answer {
         .route("/v1/panics", web::get().to(panics))
         .configure(configure)
         .wrap(cors(&["https://shop.example".to_owned()]))
-        .wrap(Frame(Clock::manual(Timestamp::from_millis(1_778_590_800_000))));
+        .wrap(Frame {
+            clock: Clock::manual(Timestamp::from_millis(1_778_590_800_000)),
+            connections: Arc::new(Connections::new(8)),
+        });
     let app = init_service(app).await;
     match try_call_service(&app, request.to_request()).await {
         Ok(response) => Answer::of(response.map_into_boxed_body()).await,

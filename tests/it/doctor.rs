@@ -86,9 +86,10 @@ fn found<'a>(checks: &'a [Value], name: &str) -> &'a str {
     check["found"].as_str().expect("words")
 }
 
-const ALL: [&str; 17] = [
+const ALL: [&str; 18] = [
     "settings",
     "database",
+    "open files",
     "clock",
     "IPN secret",
     "public URL",

@@ -15,6 +15,7 @@ pub mod sink;
 pub mod sql;
 pub mod stock;
 pub mod terminal;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -364,10 +365,9 @@ fn open_when_free(url: &str, clock: &Clock) -> Store {
     panic!("the file stays locked")
 }
 
-/// A client that takes no connection which the server, who keeps them for 5 s, may just be closing.
+/// A client that asks by itself, and follows no redirect.
 fn client(builder: reqwest::ClientBuilder) -> Client {
-    let builder = builder.no_proxy().redirect(reqwest::redirect::Policy::none());
-    builder.pool_idle_timeout(std::time::Duration::from_secs(2)).build().expect("a client")
+    builder.no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client")
 }
 
 async fn mint(store: &Store, now: Timestamp, account_id: Option<AccountId>, scopes: &[Scope]) -> String {

@@ -2,12 +2,10 @@
 //!
 //! Each gets a whole answer in the contract's frame, and the service goes on.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use reqwest::Method;
 
 use crate::engines::Engine;
+use crate::harness::wire::Wire;
 use crate::harness::{Answer, TestApp};
 
 on_both_engines![
@@ -18,28 +16,11 @@ on_both_engines![
     the_providers_route_names_what_is_missing,
 ];
 
-/// Sends these bytes and reads until the server has said everything.
+/// Sends these bytes, of which the server may have heard enough before the end, and reads its answer.
 async fn say(app: &TestApp, bytes: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(app.app.local_addr()).await.expect("a connection");
-    // The server may have heard enough before the end.
-    drop(stream.write_all(bytes).await);
-    let mut told = Vec::new();
-    // What was read before the server cut the rest off is the answer.
-    drop(stream.read_to_end(&mut told).await);
-    answer(&told)
-}
-
-fn answer(told: &[u8]) -> Answer {
-    let text = String::from_utf8_lossy(told).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {text:?}"));
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse::<StatusCode>().ok());
-    let mut headers = HeaderMap::new();
-    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
-        let name = name.parse::<HeaderName>().expect("a header's name");
-        headers.append(name, HeaderValue::from_str(value).expect("a header's value"));
-    }
-    Answer { status: status.expect("a status"), headers, text: body.to_owned() }
+    let mut wire = Wire::open(app.app.local_addr()).await;
+    wire.offer(bytes).await;
+    wire.answer().await.expect("an answer")
 }
 
 /// A `GET` of the list with these further lines in its head.

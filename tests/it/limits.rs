@@ -11,6 +11,7 @@ use crate::harness::{Answer, START, TestApp, payment};
 
 on_both_engines![
     a_bucket_says_where_it_stands_refuses_and_refills_with_the_clock,
+    setting_the_machine_s_clock_back_changes_no_limit,
     accounts_and_operators_have_buckets_of_their_own,
     the_providers_route_and_the_probes_know_no_bucket,
     every_tier_has_the_contracts_bucket_unless_limits_are_off,
@@ -70,6 +71,29 @@ async fn a_bucket_says_where_it_stands_refuses_and_refills_with_the_clock(engine
     assert_eq!(ask(&app, &key).await.code(), 200);
     assert_eq!(ask(&app, &key).await.code(), 429);
     app.advance(Span::hours(1)).await;
+    let full = ask(&app, &key).await;
+    assert_eq!((full.code(), shown(&full)[2]), (200, Some("2")));
+}
+
+async fn setting_the_machine_s_clock_back_changes_no_limit(engine: Engine) {
+    let app = TestApp::spawn_with(engine, small).await;
+    let (_, key) = app.stranger(Tier::ApiStarter).await;
+    for _ in 0..3 {
+        assert_eq!(ask(&app, &key).await.code(), 200);
+    }
+    app.clock.set_back(Span::hours(1));
+    let refused = ask(&app, &key).await;
+    assert_eq!((refused.code(), refused.header("retry-after")), (429, Some("1")));
+    // A token comes back after half a second, as before.
+    app.advance(Span::millis(500)).await;
+    let answer = ask(&app, &key).await;
+    assert_eq!((answer.code(), shown(&answer)[2]), (200, Some("0")));
+    // The time at which the bucket is full is told by the clock that clients see.
+    let now = app.clock.now().millis() / 1000;
+    assert!(
+        shown(&answer)[3].is_some_and(|full_at| full_at.parse::<i64>().is_ok_and(|at| (now..=now + 3).contains(&at)))
+    );
+    app.advance(Span::seconds(10)).await;
     let full = ask(&app, &key).await;
     assert_eq!((full.code(), shown(&full)[2]), (200, Some("2")));
 }

@@ -4,12 +4,14 @@
 
 use std::cell::Cell;
 
+use crypto_orders::config::Descriptors;
+use crypto_orders::domain::access::Tier;
 use crypto_orders::domain::time::Span;
 use reqwest::{Method, Response};
 use serde_json::json;
 
 use crate::engines::{Engine, run};
-use crate::harness::{TestApp, eventually, payment, told};
+use crate::harness::{TestApp, eventually, json_body, order_body, payment, told};
 use crate::pay::{link_of, seen};
 
 on_both_engines![
@@ -21,8 +23,8 @@ on_both_engines![
 
 on_postgres![what_another_node_changes_is_sent_too];
 
-/// How many pages may listen to one node.
-const STREAMS_MAX: usize = 1_000;
+/// Among how many accounts all pages are shared out.
+const ACCOUNTS: usize = 8;
 /// How many of them may be one order's.
 const STREAMS_OF_ORDER_MAX: usize = 16;
 
@@ -151,26 +153,44 @@ async fn one_order_leaves_the_others_their_places(engine: Engine) {
     is_free_again(&app, &order).await;
 }
 
-/// The bound is the node's, whatever the engine.
+/// The bounds are the node's, whatever the engine.
 #[test]
-fn so_many_pages_listen_and_no_more_until_one_goes() {
+fn so_many_pages_listen_an_eighth_for_each_account_and_no_more_until_one_goes() {
     run(async {
-        let app = TestApp::spawn(Engine::Sqlite).await;
-        let (mut pages, mut order) = (Vec::new(), String::new());
-        for page in 0..STREAMS_MAX {
-            if page % STREAMS_OF_ORDER_MAX == 0 {
-                order = app.order().await;
+        let descriptors = Descriptors::new(1_024);
+        let app = TestApp::spawn_with(Engine::Sqlite, |settings| settings.descriptors = descriptors).await;
+        let share = descriptors.streams_max().div_ceil(ACCOUNTS);
+        let mut pages = Vec::new();
+        let (mut account, mut opened) = (app.customer.clone(), 0);
+        while pages.len() < descriptors.streams_max() {
+            let order = order_of(&app, &account).await;
+            let path = link_of(&app, &order);
+            let free = share.min(opened + STREAMS_OF_ORDER_MAX) - opened;
+            for _ in 0..free.min(descriptors.streams_max() - pages.len()) {
+                pages.push(Listening::to(&app, &path).await);
             }
-            pages.push(Listening::to(&app, &link_of(&app, &order)).await);
+            opened += free;
+            if opened == share {
+                refused(&app, &link_of(&app, &order_of(&app, &account).await)).await;
+                (account, opened) = (app.stranger(Tier::Enterprise).await.1, 0);
+            }
         }
-        let path = link_of(&app, &order);
+        let (_, stranger) = app.stranger(Tier::Enterprise).await;
+        let path = link_of(&app, &order_of(&app, &stranger).await);
         refused(&app, &path).await;
         // Whoever finds no place asks, and programs wait all the same.
         assert_eq!(seen(&app, &format!("{path}/now")).await.code(), 200);
+        let order = app.order().await;
         assert_eq!(app.get(&format!("/v1/billing/crypto-orders/{order}?wait=1")).await.code(), 200);
-        drop(pages.split_off(STREAMS_MAX / 2));
+        drop(pages);
         is_free_again(&app, &order).await;
     });
+}
+
+/// An order of the account whose key this is.
+async fn order_of(app: &TestApp, key: &str) -> String {
+    let request = json_body(app.request(Method::POST, "/v1/billing/crypto-checkout"), &order_body()).bearer_auth(key);
+    app.send(request).await.json()["order_id"].as_str().expect("an order").to_owned()
 }
 
 /// A page finds no place to listen from, and is told when to come again.

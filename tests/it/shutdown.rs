@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use crate::engines::Engine;
-use crate::harness::door::Door;
+use crate::harness::door::{Door, eventually};
 use crate::harness::load::{Load, OnRefusal, settle};
 use crate::harness::process::{Installed, Process};
 use crate::harness::sql::{assert_whole, sqlite};
@@ -19,6 +19,7 @@ const END_SECONDS_MAX: u64 = 10;
 on_both_engines![
     a_server_told_to_end_under_load_ends_well_and_loses_nothing,
     whoever_waits_for_a_change_is_answered_when_the_server_ends,
+    balancers_take_notice_before_a_server_ends,
 ];
 
 async fn a_server_told_to_end_under_load_ends_well_and_loses_nothing(engine: Engine) {
@@ -50,6 +51,41 @@ async fn whoever_waits_for_a_change_is_answered_when_the_server_ends(engine: Eng
     let answer = waiter.await.expect("a waiter").expect("an answer");
     assert_eq!((answer.0, &answer.1["order_id"]), (200, &Value::from(order)));
     drop(idle);
+}
+
+async fn balancers_take_notice_before_a_server_ends(engine: Engine) {
+    let installed = Installed::new(engine).await;
+    let mut command = installed.command();
+    command.env("CRYPTO_ORDERS_SHUTDOWN_DELAY", "5m");
+    let server = installed.run(command).await;
+    assert_eq!(installed.door.get("/readyz").await.expect("an answer").code(), 200);
+    server.signal("TERM");
+    let stopping = installed.door.until("/readyz", 503).await;
+    assert_eq!(stopping.problem(503, "feature-unavailable"), "This node is about to stop.");
+    let placed = installed.door.checkout("last").await.expect("an answer");
+    assert_eq!((placed.code(), placed.header("connection")), (201, Some("close")), "{}", placed.text);
+    assert_eq!(installed.door.get("/healthz").await.expect("an answer").code(), 200);
+    // Who does not want to wait says so again.
+    server.signal("TERM");
+    ends_well(server).await;
+    assert_whole(installed.engine, &installed.database.url);
+}
+
+/// The signals are the system's, whatever the engine.
+#[test]
+fn signals_that_mean_no_stop_change_nothing() {
+    actix::System::new().block_on(async {
+        let installed = Installed::new(Engine::Sqlite).await;
+        let server = installed.start().await;
+        for name in ["HUP", "USR1", "USR2"] {
+            server.signal(name);
+            let told = format!("signal=\"SIG{name}\"");
+            eventually("the signal was logged", async || server.log().contains(&told).then_some(())).await;
+            assert_eq!(installed.door.get("/healthz").await.expect("an answer").code(), 200);
+        }
+        server.signal("TERM");
+        ends_well(server).await;
+    });
 }
 
 /// On SQLite a request can be held for certain: somebody else has the file's lock.

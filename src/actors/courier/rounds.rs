@@ -8,7 +8,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::Courier;
-use super::windows::{PLACES, Room};
+use super::windows::Room;
 use crate::clock::fresh_uuid;
 use crate::domain::ids::WebhookId;
 use crate::domain::time::Span;
@@ -67,7 +67,7 @@ impl Courier {
             short_after = short_after.or(visited.short_after);
             let was_cut = page.len() < all;
             match next {
-                _ if PLACES <= self.windows().taken() => break,
+                _ if self.windows().are_full() => break,
                 Some(next) if !was_cut => after = next,
                 None if !has_turned => (after, has_turned) = (String::new(), true),
                 _ => break,

@@ -10,12 +10,10 @@ use std::collections::hash_map::Entry;
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::store::courier::{Ask, DueDelivery, Reception, Trust, Waiting};
 
-/// How many deliveries are under way at the most.
-pub const PLACES: usize = 1024;
-/// How many of these may belong to endpoints that are not known to answer.
-const PLACES_UNPROVEN: usize = 512;
-/// How many of all are kept for endpoints that have none under way.
-const PLACES_KEPT: usize = 256;
+/// Which part of all places may belong to endpoints that are not known to answer.
+const UNPROVEN_SHARE: usize = 2;
+/// Which part of all places is kept for endpoints that have none under way.
+const KEPT_SHARE: usize = 4;
 /// How many deliveries of one endpoint are under way at the most.
 const WINDOW_MAX: usize = 64;
 /// What quiet endpoints have earned is kept for so many of them.
@@ -33,8 +31,10 @@ pub enum Left {
 }
 
 /// The places of all endpoints.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Windows {
+    /// How many deliveries are under way at the most.
+    places: usize,
     endpoints: HashMap<WebhookId, Window>,
     taken: usize,
     taken_unproven: usize,
@@ -69,16 +69,21 @@ pub struct Room {
 }
 
 impl Windows {
+    /// So many places, none of them taken.
+    pub fn new(places: usize) -> Self {
+        Self { places, endpoints: HashMap::new(), taken: 0, taken_unproven: 0 }
+    }
+
     /// How much of each of these endpoints may be sent now.
     pub fn room(&self, waiting: &[Waiting]) -> Room {
-        let mut free = PLACES.saturating_sub(self.taken);
-        let mut free_unproven = PLACES_UNPROVEN.saturating_sub(self.taken_unproven);
+        let mut free = self.places.saturating_sub(self.taken);
+        let mut free_unproven = (self.places / UNPROVEN_SHARE).saturating_sub(self.taken_unproven);
         let mut room = Room::default();
         for endpoint in waiting.iter().filter(|endpoint| endpoint.is_due && endpoint.reception == Reception::Open) {
             let (own, taken) =
                 self.endpoints.get(&endpoint.webhook).map_or((1, 0), |own| (own.room(), own.taken.len()));
             // The last places are for those who have none yet.
-            let own = if PLACES_KEPT < free { own } else { own.min(1_usize.saturating_sub(taken)) };
+            let own = if self.places / KEPT_SHARE < free { own } else { own.min(1_usize.saturating_sub(taken)) };
             let shared = if endpoint.trust == Trust::Proven { free } else { free.min(free_unproven) };
             let deliveries = own.min(shared);
             if deliveries == 0 {
@@ -134,6 +139,11 @@ impl Windows {
     pub fn taken(&self) -> usize {
         self.taken
     }
+
+    /// True if no further delivery may be begun.
+    pub fn are_full(&self) -> bool {
+        self.places <= self.taken
+    }
 }
 
 impl Window {
@@ -150,6 +160,8 @@ mod tests {
     use crate::domain::webhook::delivery::Turn;
     use crate::domain::webhook::endpoint::EventType;
     use uuid::Uuid;
+
+    const PLACES: usize = 1024;
 
     fn waiting(number: usize, trust: Trust) -> Waiting {
         let webhook = WebhookId::new(Uuid::from_u128(number.try_into().unwrap()));
@@ -185,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_earns_its_places_by_answering_and_loses_them_by_failing() {
-        let (mut windows, endpoint) = (Windows::default(), waiting(1, Trust::Proven));
+        let (mut windows, endpoint) = (Windows::new(PLACES), waiting(1, Trust::Proven));
         let mut rooms = Vec::new();
         for _ in 0..8 {
             let taken = fill(&mut windows, endpoint);
@@ -203,7 +215,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_lets_us_wait_gets_nothing_else_meanwhile() {
-        let (mut windows, endpoint) = (Windows::default(), waiting(1, Trust::Proven));
+        let (mut windows, endpoint) = (Windows::new(PLACES), waiting(1, Trust::Proven));
         for due in fill(&mut windows, endpoint) {
             windows.leave(due.webhook, due.id, Left::Answered);
         }
@@ -218,8 +230,8 @@ mod tests {
 
     #[test]
     fn the_last_places_are_for_endpoints_that_have_none() {
-        let mut windows = Windows::default();
-        for number in 0..PLACES - PLACES_KEPT {
+        let mut windows = Windows::new(PLACES);
+        for number in 0..PLACES - PLACES / KEPT_SHARE {
             windows.take(&delivery(waiting(0, Trust::Proven).webhook, number), Trust::Proven);
         }
         let [greedy, fresh] = [1, 2].map(|number| waiting(number, Trust::Proven));
@@ -230,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_delivery_that_is_taken_twice_has_one_place() {
-        let (mut windows, endpoint) = (Windows::default(), waiting(1, Trust::Unproven));
+        let (mut windows, endpoint) = (Windows::new(PLACES), waiting(1, Trust::Unproven));
         let due = delivery(endpoint.webhook, 1);
         windows.take(&due, Trust::Unproven);
         windows.take(&due, Trust::Proven);
@@ -240,11 +252,11 @@ mod tests {
 
     #[test]
     fn those_not_known_to_answer_share_a_half_and_leave_the_other_to_the_rest() {
-        let mut windows = Windows::default();
+        let mut windows = Windows::new(PLACES);
         for number in 0..600 {
             fill(&mut windows, waiting(number, Trust::Unproven));
         }
-        assert_eq!(windows.taken(), PLACES_UNPROVEN);
+        assert_eq!(windows.taken(), PLACES / UNPROVEN_SHARE);
         let refused = waiting(700, Trust::Unproven);
         assert_eq!(windows.room(&[refused]).refused, Some(refused.webhook));
         for number in 1000..2000 {

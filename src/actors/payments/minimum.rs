@@ -11,10 +11,10 @@ use std::time::Duration;
 use lru::LruCache;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, MonotonicTime};
 use crate::domain::catalogue::ProductCode;
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Span;
 use crate::provider::client::{CallError, Client};
 
 /// For how long an answer holds (contract, section 3).
@@ -52,7 +52,7 @@ pub struct BelowMinimum {
 }
 
 /// What is remembered of one question, and until when; whoever holds it asks.
-type Known<T> = Arc<tokio::sync::Mutex<Option<(T, Timestamp)>>>;
+type Known<T> = Arc<tokio::sync::Mutex<Option<(T, MonotonicTime)>>>;
 
 /// The minima of the provider's coins. Clones share them.
 #[derive(Clone)]
@@ -147,12 +147,12 @@ impl Minima {
         }
     }
 
-    fn still_holds<T: Clone>(&self, known: &Option<(T, Timestamp)>) -> Option<T> {
-        known.as_ref().filter(|(_, until)| self.0.clock.now() < *until).map(|(told, _)| told.clone())
+    fn still_holds<T: Clone>(&self, known: &Option<(T, MonotonicTime)>) -> Option<T> {
+        known.as_ref().filter(|(_, until)| self.0.clock.monotonic() < *until).map(|(told, _)| told.clone())
     }
 
-    fn remembered<T>(&self, told: T) -> (T, Timestamp) {
-        (told, self.0.clock.now().after(REMEMBERED_FOR))
+    fn remembered<T>(&self, told: T) -> (T, MonotonicTime) {
+        (told, self.0.clock.monotonic().after(REMEMBERED_FOR))
     }
 
     fn known(&self) -> MutexGuard<'_, LruCache<(Coin, Currency), Known<Offer>>> {

@@ -86,12 +86,12 @@ impl<'a> Inquiry<'a> {
     /// Asks, and tells the order what is learned.
     pub async fn ask(&mut self) {
         let poller = self.poller;
-        let ends_at = poller.now().after(INQUIRY_LASTS);
+        let ends_at = poller.monotonic().after(INQUIRY_LASTS);
         let was_paid = self.is_paid();
         let mut waiting: Vec<Asked> =
             polling::questions(&self.order, poller.now()).into_iter().rev().map(Asked::Known).collect();
         while let Some(asked) = waiting.pop() {
-            let over = QUESTIONS_MAX <= self.questions || ends_at < poller.now() || self.stopped.is_some();
+            let over = QUESTIONS_MAX <= self.questions || ends_at < poller.monotonic() || self.stopped.is_some();
             if over {
                 break;
             }

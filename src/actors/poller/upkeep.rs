@@ -16,14 +16,14 @@ const RAISED_AT_ONCE: usize = 200;
 impl Poller {
     /// Takes in orders that no checkout of this configuration has made, now and then.
     pub(super) async fn adopt(&self) {
-        let now = self.now();
+        let now = self.monotonic();
         let adopts_at = self.memory.adopts_at.load(Ordering::Relaxed);
         if now.millis() < adopts_at {
             return;
         }
         // Every order that is paid from now on has its row already, unless nothing was to be asked of it before.
         let paid_within = if adopts_at == 0 { ADDRESS_WATCHED_FOR } else { PAID_ADOPTED_WITHIN };
-        match self.payments.store.work_adopt(now, paid_within).await {
+        match self.payments.store.work_adopt(self.now(), paid_within).await {
             Ok(orders) => {
                 self.memory.adopts_at.store(now.after(ADOPT_EVERY).millis(), Ordering::Relaxed);
                 if 0 < orders {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::actors::poller::{Looked, Poller};
+use crate::clock::{Clock, MonotonicTime};
 use crate::domain::ids::OrderId;
 use crate::domain::lifecycle::LatePayments;
 use crate::domain::order::StatusName;
@@ -33,12 +34,13 @@ pub struct Lookout {
     /// Whether late money reopens an order that the clock has ended.
     pub late_payments: LatePayments,
     /// Orders that wait for an answer, and until when nobody asks about them again.
-    pub waiting: Arc<Mutex<HashMap<OrderId, Timestamp>>>,
+    pub waiting: Arc<Mutex<HashMap<OrderId, MonotonicTime>>>,
 }
 
 /// The looks of one pass.
 pub struct Looks {
     now: Timestamp,
+    began: MonotonicTime,
     unanswered: AtomicU64,
 }
 
@@ -60,9 +62,10 @@ impl Lookout {
     }
 
     /// Begins a pass.
-    pub fn begin(&self, now: Timestamp) -> Looks {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, until| now < *until);
-        Looks { now, unanswered: AtomicU64::new(0) }
+    pub fn begin(&self, clock: &Clock) -> Looks {
+        let (now, began) = (clock.now(), clock.monotonic());
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, until| began < *until);
+        Looks { now, began, unanswered: AtomicU64::new(0) }
     }
 
     /// Ends a pass: the log hears of what IPNs should have told.
@@ -97,7 +100,7 @@ impl Lookout {
         if !waits {
             return Verdict::End;
         }
-        let until = looks.now.after(ASKED_AGAIN_AFTER);
+        let until = looks.began.after(ASKED_AGAIN_AFTER);
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(due.place.id, until);
         Verdict::Wait
     }

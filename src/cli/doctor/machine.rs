@@ -1,4 +1,4 @@
-//! What is on this machine: the database, the clock, the IPN secret, keys of a first start.
+//! What is on this machine: the database, the limit of open files, the clock, the IPN secret, keys of a first start.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::header::DATE;
 use crate::cli::error::{CliError, storage_advice};
 use crate::cli::first_start;
 use crate::clock::Clock;
-use crate::config::{SECRET_CHARS_MIN, Settings, known_ipn_secret};
+use crate::config::{Descriptors, SECRET_CHARS_MIN, Settings, known_ipn_secret};
 use crate::dial;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Store, StoreError};
@@ -48,6 +48,25 @@ pub(super) async fn database(opened: &Result<Store, CliError>, settings: &Settin
 /// True of a database in which nobody has an account or a key.
 async fn is_unused(store: &Store) -> Result<bool, StoreError> {
     Ok(store.accounts_list().await?.is_empty() && store.keys_list(None).await?.is_empty())
+}
+
+/// How many files and connections a server started as this command would hold open.
+pub(super) fn open_files() -> Finding {
+    let name = "open files";
+    let fix = "set LimitNOFILE=65536 in the service's unit, or raise the limit of its user (`ulimit -Hn`)";
+    match Descriptors::raise() {
+        Ok(limit) => {
+            let found = format!(
+                "up to {}: {} pages of buyers, {} waiting requests and {} webhooks at a time",
+                limit.limit(),
+                limit.streams_max(),
+                limit.waiters_max(),
+                limit.deliveries_max()
+            );
+            if limit.are_ample() { Finding::ok(name, found) } else { Finding::warn(name, found, fix) }
+        }
+        Err(error) => Finding::warn(name, format!("the limit cannot be read: {error}"), fix),
+    }
 }
 
 /// This machine's clock beside the provider's.

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::access::Permission;
 use crate::domain::ids::OrderId;
+use crate::http::connection::Connection;
 use crate::http::envelope::{CustomerOrder, for_customer};
 use crate::http::error::ApiError;
 use crate::http::openapi::schemas::UtcTime;
@@ -39,8 +40,12 @@ pub async fn show(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     let since = since.unwrap_or(order.updated_at);
     match wait {
         Some(seconds) if order.updated_at <= since => {
-            let id = order.id;
-            let newer = shared.orders.wait(id, since, Duration::from_secs(seconds)).await;
+            let (id, connection) = (order.id, Connection::of(&request));
+            let newer = tokio::select! {
+                newer = shared.orders.wait(&order, since, Duration::from_secs(seconds)) => newer,
+                // The place is another's at once; who has only closed the sending side still gets an answer.
+                () = connection.closed() => Ok(order.clone()),
+            };
             answer::ok(&for_customer(&newer.map_err(|error| ApiError::Order(id.to_string(), error))?))
         }
         Some(_) | None => answer::ok(&for_customer(&order)),

@@ -3,8 +3,6 @@
 //! The form has no token, because there is no session yet whose it could be: where it stood decides. The key is looked up as the API looks it up; the page never says more than the API would. Every attempt
 //! passes the limiter first.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
@@ -12,17 +10,19 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use crate::domain::access::{Permission, PlaintextKey};
-use crate::http::Shared;
-use crate::http::address::client_ip;
+use crate::http::address::client_address;
 use crate::http::error::{ApiError, FormRefusal, KeyRefusal};
 use crate::http::pages::{AsPage, PageError, private_page};
 use crate::http::query::Query;
+use crate::http::{Shared, body};
 
 use super::form::{Form, Submission};
 use super::session::may_operate;
 use super::{GuiError, see_other};
 
 const KEY_CHARS_MAX: usize = 200;
+/// How long the form may take to arrive: nobody is known yet who sends it.
+const FORM_SECONDS_MAX: u64 = 10;
 const ADDRESS_CHARS_MAX: usize = 4_096;
 
 #[derive(Template)]
@@ -41,10 +41,9 @@ pub async fn show(request: HttpRequest) -> Result<HttpResponse, PageError> {
 /// `POST /admin/sign-in`.
 pub async fn enter(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, PageError> {
     shared.from_our_page(&request)?;
-    let address = client_ip(&request, &shared.settings.trusted_proxies);
-    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let address = client_address(&request, &shared.settings.trusted_proxies);
     shared.sign_in_limiter.admit(address).map_err(|seconds| ApiError::Form(FormRefusal::TooManyTries(seconds)))?;
-    let form = Form::read(&request, payload).await?;
+    let form = body::within(FORM_SECONDS_MAX, Form::read(&request, payload)).await?;
     let next = form.text("next", ADDRESS_CHARS_MAX)?;
     let next = own(next.as_deref());
     match admitted(&shared, &request, form.text("key", KEY_CHARS_MAX)?.as_deref()).await {

@@ -4,7 +4,7 @@
 //! A key has 160 random bits, so nobody guesses one; this keeps guessers from using up the service. It holds with
 //! rate limits switched off, too: those are for callers that are known.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
+use crate::http::address::network_of;
 use crate::http::limits::BucketClock;
 
 const TRIES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
@@ -50,17 +51,6 @@ impl SignInLimiter {
             let wait = not_until.wait_time_from(self.clock.now());
             u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
         })
-    }
-}
-
-/// Whoever has one address of version 6 has 2^64 of them.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let network = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(network))
-        }
     }
 }
 

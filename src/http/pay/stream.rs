@@ -1,8 +1,8 @@
 //! `GET /pay/{token}/events`: the page's changing part, sent again whenever it changes.
 //!
 //! Streams wait on the same board as requests for a change (`actors/waiting.rs`), so that a change on this node is
-//! sent at once and one on another node soon after. What never changes is broken now and then by a comment, by which
-//! connections that nobody reads any more are noticed. At shutdown all of them end; browsers come again by themselves.
+//! sent at once and one on another node soon after. A browser that closes its connection frees its place at once; one that
+//! vanishes is noticed by the comment that now and then breaks the silence. At shutdown all of them end; browsers come again by themselves.
 
 use std::io;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::actors::waiting::{News, Watch};
 use crate::domain::lifecycle::Moment;
 use crate::domain::order::Order;
 use crate::http::Shared;
+use crate::http::connection::Connection;
 use crate::http::error::ApiError;
 
 use super::order_of;
@@ -36,11 +37,11 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// Sends what is, and then every change.
 pub async fn events(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
     let order = order_of(&request, &shared).await?;
-    let watch = shared.orders.watch(order.id).map_err(|error| ApiError::Order(order.id.to_string(), error))?;
+    let watch = shared.orders.watch(&order).map_err(|error| ApiError::Order(order.id.to_string(), error))?;
     let at = shared.moment();
     let first = event(&order, &at)?;
     let shown = lasting(&order, &at)?;
-    let listener = Listener { watch, shared, order, shown };
+    let listener = Listener { watch, connection: Connection::of(&request), shared, order, shown };
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, EVENT_STREAM)).insert_header((CACHE_CONTROL, KEEP_NOTHING));
     response.insert_header((UNBUFFERED, HeaderValue::from_static("no")));
@@ -50,6 +51,7 @@ pub async fn events(request: HttpRequest, shared: Data<Shared>) -> Result<HttpRe
 /// An open page.
 struct Listener {
     watch: Watch,
+    connection: Connection,
     shared: Data<Shared>,
     order: Order,
     shown: String,
@@ -63,9 +65,12 @@ fn news(first: Bytes, listener: Listener) -> impl Stream<Item = io::Result<Bytes
 }
 
 impl Listener {
-    /// What is sent next, at once or in time; nothing once the node ends.
+    /// What is sent next, at once or in time; nothing once the node ends or the browser has gone.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let news = Box::pin(self.watch.newer(self.order.updated_at, SILENCE)).await;
+        let news = tokio::select! {
+            news = Box::pin(self.watch.newer(self.order.updated_at, SILENCE)) => news,
+            () = self.connection.closed() => Ok(News::Closed),
+        };
         let news = news.inspect_err(|error| tracing::debug!(%error, "a page is no longer kept up to date"));
         match news.map_err(io::Error::other)? {
             News::Changed(order) => self.order = *order,

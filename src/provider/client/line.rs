@@ -92,7 +92,7 @@ impl Line {
             let wait = match &settled {
                 Err(CallError::Unreachable(_) | CallError::NoAnswer(_)) => pause,
                 Err(CallError::RateLimited { retry_after }) => {
-                    let wait = retry_after.map_or(pause, duration);
+                    let wait = retry_after.map_or(pause, Span::as_duration);
                     if self.patience.retry_after_max < wait {
                         return settled;
                     }
@@ -185,10 +185,6 @@ async fn read(mut answer: Response, bytes_max: usize) -> Result<String, String> 
 fn story(error: &dyn std::error::Error) -> String {
     std::iter::successors(error.source(), |cause| cause.source())
         .fold(error.to_string(), |story, cause| format!("{story}: {cause}"))
-}
-
-fn duration(span: Span) -> Duration {
-    Duration::from_millis(span.as_millis().unsigned_abs())
 }
 
 fn log(call: &str, status: StatusCode, headers: &HeaderMap, error: &CallError) {

@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 
 use super::line::Call;
 use super::{ANSWER_BYTES_MAX, CallError, Client, answers, understood};
-use crate::clock::Clock;
+use crate::clock::{Clock, MonotonicTime};
 use crate::config;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Span;
 
 /// How long a token is used: its five minutes, less the half that an exchange may take twice over.
 const TOKEN_LIFE: Span = Span::seconds(270);
@@ -27,7 +27,7 @@ pub(super) struct Login {
 #[derive(Clone)]
 pub(super) struct Token {
     text: config::Secret,
-    given_at: Timestamp,
+    given_at: MonotonicTime,
 }
 
 impl Token {
@@ -45,7 +45,7 @@ impl Login {
     /// A token that still lives.
     pub(super) async fn token(&self, client: &Client) -> Result<Token, CallError> {
         let mut held = self.held.lock().await;
-        let age = |token: &Token| self.clock.now().since(token.given_at);
+        let age = |token: &Token| self.clock.monotonic().since(token.given_at);
         if let Some(token) = held.as_ref().filter(|token| age(token) < TOKEN_LIFE) {
             return Ok(token.clone());
         }
@@ -68,7 +68,7 @@ impl Login {
     }
 
     async fn log_in(&self, client: &Client) -> Result<Token, CallError> {
-        let given_at = self.clock.now();
+        let given_at = self.clock.monotonic();
         let account = [("email", self.account.email.as_str()), ("password", self.account.password.reveal())];
         let body = serde_json::to_string(&std::collections::BTreeMap::from(account));
         let body = body.map_err(|error| CallError::Unreachable(format!("the login cannot be written: {error}")))?;

@@ -1,6 +1,7 @@
 //! The real binary as a child process: started, stopped by a signal, killed, started again on the same data.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -44,6 +45,11 @@ impl Installed {
         let port = free_port();
         let door = Door::new(format!("http://127.0.0.1:{port}"), customer);
         Self { engine, database, door, port, folder: fresh_folder("server") }
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// The command that serves this database.
