@@ -291,6 +291,7 @@ impl Actors {
             clock: clock.clone(),
             settings: settings.sweeper,
             idempotency: settings.idempotency,
+            retention: settings.retention,
             lookout: Lookout { poller, late_payments, waiting: Arc::default() },
             counters: Arc::default(),
         };

@@ -45,6 +45,8 @@ pub struct Settings {
     pub public_url: String,
     /// `sqlite://<path>` or `postgres://…`.
     pub database_url: String,
+    /// Whether somebody named the database, rather than nobody.
+    pub is_database_given: bool,
     /// The IPN secrets that verify, newest first: none, one, or two during a rotation.
     pub ipn_secrets: Vec<Secret>,
     /// Who makes payments.
@@ -73,6 +75,8 @@ pub struct Settings {
     pub idempotency: IdempotencySettings,
     /// How the clock's sweep behaves.
     pub sweeper: SweeperSettings,
+    /// How long deliveries are kept once they are over.
+    pub retention: RetentionSettings,
     /// How merchants are told.
     pub webhooks: WebhookSettings,
     /// How the log looks.
@@ -175,6 +179,7 @@ impl fmt::Debug for Settings {
             .field("orders", &self.orders)
             .field("idempotency", &self.idempotency)
             .field("sweeper", &self.sweeper)
+            .field("retention", &self.retention)
             .field("webhooks", &self.webhooks)
             .field("log", &self.log)
             .finish()
@@ -334,6 +339,15 @@ pub struct SweeperSettings {
     pub automatic: bool,
     /// The time between two looks.
     pub interval: Span,
+}
+
+/// How long deliveries of webhooks are kept once they are over; none is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionSettings {
+    /// Those that were confirmed, and pings whatever became of them.
+    pub delivered: Option<Span>,
+    /// Those that were given up or discarded.
+    pub undelivered: Option<Span>,
 }
 
 /// How a log line is written.

@@ -1,4 +1,5 @@
-//! Expires what the clock has ended, raises what has gone silent, forgets keys past their retention.
+//! Expires what the clock has ended, raises what has gone silent, forgets keys and removes deliveries past their
+//! retention.
 //!
 //! The timer carries no data: it says *that* the sweeper should look, and what is due is read from the
 //! store, longest due first. A pass never fails: it counts, logs once, and the next pass tries again. Each
@@ -19,12 +20,13 @@ use super::OrderError;
 use super::directory::OrderDirectory;
 use super::order::{Command, Operation};
 use crate::clock::Clock;
-use crate::config::{IdempotencySettings, SweeperSettings};
+use crate::config::{IdempotencySettings, RetentionSettings, SweeperSettings};
 use crate::domain::ids::OrderId;
 use crate::domain::order::{FailureReason, Order};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::filter::{Due, DueOrder, DuePage, DuePlace};
+use crate::store::resend::Outlived;
 
 pub use lookout::Lookout;
 use lookout::{Looks, Verdict};
@@ -39,6 +41,10 @@ const LOOKED_AT_ONCE: usize = 4;
 const MAILBOX_MAX: usize = 16;
 /// How many forgotten keys one pass removes.
 const KEYS_FORGOTTEN_MAX: usize = 500;
+/// How many deliveries one transaction removes: other writes go in between.
+const PURGE_PAGE_DELIVERIES: usize = 500;
+/// How many such pages one pass removes of each kind, so that orders are looked at in between.
+const PURGE_PAGES_MAX: usize = 20;
 
 /// What the sweeper has done since it started.
 #[derive(Debug, Default)]
@@ -64,6 +70,8 @@ pub struct Sweeper {
     pub settings: SweeperSettings,
     /// How long keys are kept.
     pub idempotency: IdempotencySettings,
+    /// How long deliveries are kept.
+    pub retention: RetentionSettings,
     /// Who looks before an order is ended.
     pub lookout: Lookout,
     /// What was done so far.
@@ -169,7 +177,29 @@ impl Sweeper {
                 tracing::warn!(%error, "old idempotency keys could not be forgotten; trying again");
             }
         }
+        self.purge().await;
         self.counters.passes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Removes deliveries whose retention has passed, page by page. A ping is kept no longer than what was delivered,
+    /// whatever became of it.
+    async fn purge(&self) {
+        let RetentionSettings { delivered, undelivered } = self.retention;
+        let kinds =
+            [(Outlived::Delivered, delivered), (Outlived::Pings, delivered), (Outlived::Undelivered, undelivered)];
+        for (which, kept) in kinds.into_iter().filter_map(|(which, kept)| Some((which, kept?))) {
+            let before = self.clock.now().before(kept);
+            for _ in 0..PURGE_PAGES_MAX {
+                match self.store.deliveries_purge(which, before, PURGE_PAGE_DELIVERIES).await {
+                    Ok(removed) if removed < PURGE_PAGE_DELIVERIES => break,
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "old deliveries could not be removed; trying again");
+                        return;
+                    }
+                }
+            }
+        }
     }
 
     /// One page; where it ended, if there may be more and this one got on. Each page goes on where the last one

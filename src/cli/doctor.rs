@@ -74,6 +74,7 @@ async fn check(doctor: &Doctor, shell: &mut Shell<'_>) -> Result<(), CliError> {
     findings.extend(account);
     findings.extend(stored(opened.as_ref().ok(), shell).await);
     if settings.production {
+        findings.extend(public::proxies(settings));
         findings.extend(unfit_for_production(settings).into_iter().map(refused_in_production));
     }
     show(doctor, &findings, shell)?;

@@ -9,10 +9,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use serde_json::json;
 
 use crate::domain::time::Timestamp;
 use crate::http::csv;
 use crate::store::archive::{Beside, Record, Window};
+use crate::store::changeset::{AuditEntry, EXPORTED_TARGET, ORDERS_EXPORTED};
 use crate::store::filter::{OrderFilter, Page, Position};
 use crate::store::{Opener, Store, StoreError};
 
@@ -30,7 +32,7 @@ Examples:
 csv has the columns of GET /v1/admin/crypto-orders.csv, newest first.
 jsonl has one record a line, its `kind` first, and loses nothing: amounts and bodies are exact. A full export
 has everything that import needs (accounts, keys as hashes, webhook endpoints, orders with their logs, payments,
-IPNs, idempotency keys, webhook events, deliveries and attention, the audit log, counters). The export of a window
+IPNs, idempotency keys, webhook events, deliveries and attention, the audit log but for the lines of such exports, counters). The export of a window
 has its orders with what belongs to them, and nothing else; it cannot be imported. A server may be running meanwhile.
 
 A full export holds the secrets that webhooks are signed with, as they are: whoever has the file can forge
@@ -82,6 +84,7 @@ pub(super) async fn run(export: &Export, shell: &mut Shell<'_>) -> Result<(), Cl
     }
     let file = export.output.clone().map(|path| Target::new(path, export)).transpose()?;
     let store = shell.open_store(Opener::Command).await?;
+    audit(&store, export, window, shell.clock.now()).await;
     let total = if Progress::is_shown() {
         // Only for show: where counting takes too long there is a bar without an end.
         store.archive_count(window).await.ok().and_then(|count| u64::try_from(count).ok())
@@ -106,6 +109,23 @@ pub(super) async fn run(export: &Export, shell: &mut Shell<'_>) -> Result<(), Cl
             Ok(output::line(shell.out, &format!("wrote {}; {CAREFUL}", path.display()))?)
         }
         _ => Ok(()),
+    }
+}
+
+/// Puts the export on the audit log before the first record leaves. A database that takes no writes any more is exported
+/// all the same: it may be the last chance.
+async fn audit(store: &Store, export: &Export, window: Window, at: Timestamp) {
+    let format = match export.format {
+        Format::Csv => "csv",
+        Format::Jsonl => "jsonl",
+    };
+    let Window { created_after, created_before } = window;
+    let input = json!({ "format": format, "created_after": created_after, "created_before": created_before });
+    let target = EXPORTED_TARGET.to_owned();
+    let (input, result) = (input.to_string(), "{}".to_owned());
+    let entry = AuditEntry { actor: None, action: ORDERS_EXPORTED, target, input, result, ip: None, at };
+    if let Err(error) = store.audit_write(entry).await {
+        let _shown = writeln!(io::stderr(), "warning: the export is not on the audit log: {error}");
     }
 }
 
@@ -183,12 +203,12 @@ impl Walk {
     /// The columns of the operators' list, newest first.
     async fn table(&self, out: &mut dyn Write) -> Result<(), WalkFailed> {
         let Window { created_after, created_before } = self.window;
-        out.write_all(&csv::head()?)?;
+        out.write_all(&csv::head())?;
         let mut page = Page { limit: PAGE_LINES, after: None };
         loop {
             let filter = OrderFilter { created_after, created_before, ..OrderFilter::default() };
             let read = self.store.lines_page(filter, page).await?;
-            out.write_all(&csv::rows(&read.lines)?)?;
+            out.write_all(&csv::rows(&read.lines))?;
             self.progress.add(count(read.lines.len()));
             if read.next.is_none() {
                 return Ok(());

@@ -13,6 +13,7 @@ use crate::domain::access::{ApiKey, KeyKind, Scope};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::{Span, Timestamp};
 use crate::store::Opener;
+use crate::store::changeset::AuditEntry;
 
 use super::error::CliError;
 use super::{Shell, accounts, output};
@@ -116,12 +117,25 @@ async fn run_create(create: Create, shell: &mut Shell<'_>) -> Result<(), CliErro
     };
     let key = ApiKey { name: create.name, expires_at, ..key };
     let id = key.id;
-    store.key_insert(key).await.map_err(|error| shell.storage_failed(error))?;
+    let audit = created(&key);
+    store.key_insert_audited(key, audit).await.map_err(|error| shell.storage_failed(error))?;
     if create.json {
         return Ok(output::json(shell.out, &json!({ "id": id, "plaintext": plaintext.reveal() }))?);
     }
     let shown = format!("{}\nid {id}; the key itself is shown only now, so keep it", plaintext.reveal());
     Ok(output::line(shell.out, &shown)?)
+}
+
+/// What the audit log tells of a new key; never the key itself.
+fn created(key: &ApiKey) -> AuditEntry {
+    let input =
+        json!({ "name": key.name, "account_id": key.account_id, "scopes": scopes(key), "expires_at": key.expires_at });
+    audited("api_key.created", key.id, input, key.created_at)
+}
+
+fn audited(action: &'static str, key: KeyId, input: Value, at: Timestamp) -> AuditEntry {
+    let (input, result) = (input.to_string(), "{}".to_owned());
+    AuditEntry { actor: None, action, target: key.to_string(), input, result, ip: None, at }
 }
 
 fn expires_at(expiry: Option<Expiry>, now: Timestamp) -> Result<Option<Timestamp>, CliError> {
@@ -186,7 +200,8 @@ fn resource(key: &ApiKey) -> Value {
 async fn run_revoke(revoke: &Revoke, shell: &mut Shell<'_>) -> Result<(), CliError> {
     let store = shell.open_store(Opener::Command).await?;
     let now = shell.clock.now();
-    let known = store.key_revoke(revoke.id, now).await.map_err(|error| shell.storage_failed(error))?;
+    let audit = audited("api_key.revoked", revoke.id, json!({}), now);
+    let known = store.key_revoke_audited(revoke.id, audit).await.map_err(|error| shell.storage_failed(error))?;
     if !known {
         let message = format!("there is no key {}: `crypto-orders keys list` shows them all", revoke.id);
         return Err(CliError::NotFound(message));

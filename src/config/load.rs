@@ -3,6 +3,8 @@
 //! All problems are told at once, each with the setting, where the value came from and what would be
 //! right; a secret is never repeated. The names are those of `names.rs`.
 
+mod environment;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,11 +15,11 @@ use crate::domain::lifecycle::{LatePayments, LateRate, Rules, ZeroReceived};
 use crate::domain::money::Coin;
 use crate::domain::time::Span;
 
-use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting, VARIABLE_PREFIX, nearest};
+use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting};
 use super::{
     Bucket, Descriptors, IdempotencySettings, LogFormat, LogSettings, Login, Network, NowpaymentsSettings, OnMismatch,
-    OrderSettings, PollerSettings, Provider, RateLimits, Reach, Secret, Settings, SweeperSettings, WebhookSettings,
-    catalogue, file, local_url, values,
+    OrderSettings, PollerSettings, Provider, RateLimits, Reach, RetentionSettings, Secret, Settings, SweeperSettings,
+    WebhookSettings, catalogue, file, local_url, values,
 };
 
 /// What was given from outside; nothing of it gives the defaults.
@@ -91,6 +93,9 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
     for (key, text) in &sources.flags {
         reader.given.insert(key, Given { text: text.clone(), origin: Origin::Flag(key) });
     }
+    // Files of secrets and copied lines end with a line end, which is never a part of the value.
+    reader.given.values_mut().for_each(|given| given.text = given.text.trim().to_owned());
+    reader.refuse_misspelt_database(&sources.environment);
     let settings = reader.settings();
     match settings {
         Some(settings) if reader.problems.is_empty() => Ok(settings),
@@ -109,34 +114,21 @@ struct Reader {
 }
 
 impl Reader {
-    fn add_environment(&mut self, environment: &[(String, String)]) {
-        for (name, value) in environment {
-            let setting = SETTINGS.iter().find(|setting| setting.variable() == *name);
-            match setting {
-                // Compose files and unit files hand an unset variable on as an empty one.
-                Some(_) if value.is_empty() => {}
-                Some(setting) => {
-                    let origin = Origin::Environment(name.clone());
-                    self.given.insert(setting.key, Given { text: value.clone(), origin });
-                }
-                None if name == CONFIG_VARIABLE => {}
-                None => self.refuse_if_ours(name),
-            }
-        }
-    }
-
-    fn refuse_if_ours(&mut self, name: &str) {
-        let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return };
-        let variables = || SETTINGS.iter().map(Setting::variable).chain([CONFIG_VARIABLE.to_owned()]);
-        let short = |variable: String| variable.strip_prefix(VARIABLE_PREFIX).map_or(variable.clone(), str::to_owned);
-        let known = nearest(rest, variables().map(short));
-        let known = variables().find(|variable| short(variable.clone()) == known).unwrap_or(known);
-        self.problems.push(format!("there is no environment variable {name}; the nearest is {known}"));
+    /// True if somebody said what this setting is to be.
+    fn is_given(&self, key: &str) -> bool {
+        self.given.get(key).is_some_and(|given| !matches!(given.origin, Origin::Default))
     }
 
     /// One value; what is wrong with it is noted.
     fn read<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let (setting, given) = (Setting::find(key)?, self.given.get(key)?);
+        if setting.form == Form::Secret && values::is_quoted(&given.text) {
+            self.problems.push(format!(
+                "{key}: the value ({}) has quotes around it, which would be taken for a part of it: write it without them",
+                given.origin
+            ));
+            return None;
+        }
         let value = parse(&given.text);
         if value.is_none() {
             let shown = match setting.form {
@@ -158,6 +150,7 @@ impl Reader {
         let listen = self.read("listen", values::listen);
         let public_url = self.read_optional("public_url", values::public_url);
         let database_url = self.read("database_url", values::database_url);
+        let is_database_given = self.is_given("database_url");
         let ipn_secrets = self.ipn_secrets();
         let production = self.read("production", values::switch);
         let keep_alive =
@@ -173,12 +166,14 @@ impl Reader {
         let orders = self.orders(provider);
         let idempotency = self.idempotency();
         let sweeper = self.sweeper();
+        let retention = self.retention();
         let webhooks = self.webhooks();
         let log = self.log();
         Some(Settings {
             listen: listen?,
             public_url: public_url?.unwrap_or(local_url(listen?)),
             database_url: database_url?,
+            is_database_given,
             ipn_secrets: ipn_secrets?,
             provider: provider?,
             nowpayments: nowpayments?,
@@ -193,6 +188,7 @@ impl Reader {
             orders: orders?,
             idempotency: idempotency?,
             sweeper: sweeper?,
+            retention: retention?,
             webhooks: webhooks?,
             log: log?,
         })
@@ -326,10 +322,7 @@ impl Reader {
             "reject" => Some(OnMismatch::Reject),
             _ => None,
         });
-        let retention = self.read("idempotency.retention", |text| match text {
-            "forever" => Some(None),
-            text => values::span_within(text, Span::minutes(1), Span::hours(24 * 3650)).map(Some),
-        });
+        let retention = self.read("idempotency.retention", values::retention);
         Some(IdempotencySettings { on_mismatch: on_mismatch?, retention: retention? })
     }
 
@@ -338,6 +331,12 @@ impl Reader {
         let interval =
             self.read("sweeper.interval", |text| values::span_within(text, Span::seconds(1), Span::hours(1)));
         Some(SweeperSettings { automatic: automatic?, interval: interval? })
+    }
+
+    fn retention(&mut self) -> Option<RetentionSettings> {
+        let delivered = self.read("retention.delivered", values::retention);
+        let undelivered = self.read("retention.undelivered", values::retention);
+        Some(RetentionSettings { delivered: delivered?, undelivered: undelivered? })
     }
 
     fn log(&mut self) -> Option<LogSettings> {

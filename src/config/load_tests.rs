@@ -130,6 +130,66 @@ fn an_unknown_variable_is_refused_with_the_nearest_name() {
 }
 
 #[test]
+fn what_was_meant_for_the_database_is_refused_unless_a_database_is_named() {
+    let url = "postgres://orders@db.internal/orders";
+    let alike = ["DATABASE_URL_FILE", "DATABSE_URL", "DATABASEURL", "database_url", "DATABASE_URI", "DATABASE_URLS"];
+    for name in alike {
+        let said = refusal(from_environment(&[(name, "/run/secrets/db")]));
+        assert!(
+            said.contains(&format!("no environment variable {name}; the database is named by DATABASE_URL")),
+            "{said}"
+        );
+        // Hosts hand a second URL of their own on beside the first.
+        assert_eq!(from_environment(&[(name, url), ("DATABASE_URL", url)]).unwrap().database_url, url, "{name}");
+        assert!(from_environment(&[(name, "")]).is_ok(), "{name}");
+    }
+    for other in ["TEST_DATABASE_URL", "DATABASE", "DATABASE_HOST", "REDIS_URL"] {
+        assert!(from_environment(&[(other, "x")]).is_ok(), "{other}");
+    }
+}
+
+#[test]
+fn line_ends_and_blanks_around_a_value_are_no_part_of_it() {
+    let settings = from_environment(&[
+        ("CRYPTO_ORDERS_IPN_SECRET", "\ta-secret-of-the-dashboard\r\n"),
+        ("CRYPTO_ORDERS_PUBLIC_URL", " https://pay.example.com/\n"),
+        ("CRYPTO_ORDERS_PROVIDER", "live\n"),
+        ("CRYPTO_ORDERS_NOWPAYMENTS_API_KEY", " KEY\n"),
+        ("CRYPTO_ORDERS_NOWPAYMENTS_EMAIL", "ada@example.com\n"),
+        ("CRYPTO_ORDERS_NOWPAYMENTS_PASSWORD", "pass word\n"),
+        ("CRYPTO_ORDERS_LISTEN", "\n"),
+        ("DATABASE_URL", "postgres://orders@db.internal/orders\n"),
+    ])
+    .unwrap();
+    assert_eq!(settings.ipn_secrets[0].reveal(), "a-secret-of-the-dashboard");
+    assert_eq!(settings.public_url, "https://pay.example.com");
+    assert_eq!(settings.nowpayments.api_keys[0].reveal(), "KEY");
+    let login = settings.nowpayments.login.unwrap();
+    assert_eq!((login.email.as_str(), login.password.reveal()), ("ada@example.com", "pass word"));
+    assert_eq!(
+        (settings.database_url.as_str(), settings.listen.port()),
+        ("postgres://orders@db.internal/orders", 8080)
+    );
+}
+
+#[test]
+fn quotes_around_a_secret_are_named_and_the_secret_is_not() {
+    let variables =
+        ["CRYPTO_ORDERS_IPN_SECRET", "CRYPTO_ORDERS_NOWPAYMENTS_API_KEY", "CRYPTO_ORDERS_NOWPAYMENTS_PASSWORD"];
+    for variable in variables.into_iter().chain(["DATABASE_URL", "CRYPTO_ORDERS_NOWPAYMENTS_API_KEYS_OLD"]) {
+        for quoted in ["\"s3cr3t\"", "'s3cr3t'", "\u{201c}s3cr3t\u{201d}", " \"s3cr3t\"\n"] {
+            let said = refusal(from_environment(&[(variable, quoted)]));
+            assert!(said.contains(&format!("(environment variable {variable}) has quotes around it")), "{said}");
+            assert!(!said.contains("s3cr3t"), "{said}");
+        }
+    }
+    let one = [("CRYPTO_ORDERS_NOWPAYMENTS_API_KEYS_OLD", "old-key, \"older-key\"")];
+    assert!(refusal(from_environment(&one)).contains("without spaces or quotes around it"));
+    let url = refusal(from_environment(&[("CRYPTO_ORDERS_PUBLIC_URL", "\"https://pay.example.com\"")]));
+    assert!(url.contains("public_url: \"\\\"https://pay.example.com\\\"\""), "{url}");
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_line_and_the_nearest_name() {
     let said = refusal(from_file("listen = \"127.0.0.1:1\"\n\n[sweper]\nautomatic = false\n"));
     assert!(said.contains("line 4: there is no setting sweper.automatic; the nearest is sweeper.automatic"), "{said}");

@@ -9,6 +9,9 @@ pub const CONFIG_VARIABLE: &str = "CRYPTO_ORDERS_CONFIG";
 /// What every variable of ours begins with, `DATABASE_URL` excepted.
 pub(super) const VARIABLE_PREFIX: &str = "CRYPTO_ORDERS_";
 
+/// The variable of the database's URL: what every host and every other program calls it.
+pub(super) const DATABASE_VARIABLE: &str = "DATABASE_URL";
+
 /// One setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
@@ -42,8 +45,7 @@ impl Setting {
     #[must_use]
     pub fn variable(&self) -> String {
         match self.key {
-            // What every host and every other program calls it.
-            "database_url" => "DATABASE_URL".to_owned(),
+            "database_url" => DATABASE_VARIABLE.to_owned(),
             key => format!("{VARIABLE_PREFIX}{}", key.replace('.', "_").to_ascii_uppercase()),
         }
     }
@@ -118,7 +120,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "nowpayments.api_keys_old",
         default: "",
-        expects: "a list of API keys with commas, each printable ASCII without spaces",
+        expects: "a list of API keys with commas, each printable ASCII without spaces or quotes around it",
         meaning: "API keys of before: a payment is known only to the key that made it",
         form: Form::Secret,
     },
@@ -213,11 +215,24 @@ pub const SETTINGS: &[Setting] = &[
     one(
         "idempotency.retention",
         "forever",
-        "forever, or a length of time from 1m to 3650d such as 24h",
+        RETENTION,
         "how long an idempotency key is kept: forever, or a length of time such as 24h",
     ),
     one("sweeper.automatic", "on", SWITCH, "whether the clock expires orders by itself"),
     one("sweeper.interval", "5s", SPAN_OF_SWEEPER, "the time between two looks at the clock"),
+    one(
+        "retention.delivered",
+        "30d",
+        RETENTION,
+        "how long a webhook's delivery is kept once it is confirmed, and a test ping whatever became of it: \
+         forever, or a length of time such as 30d",
+    ),
+    one(
+        "retention.undelivered",
+        "forever",
+        RETENTION,
+        "how long a delivery is kept that was given up or discarded: forever, or a length of time such as 365d",
+    ),
     one("webhooks.automatic", "on", SWITCH, "whether webhooks are sent; off, they are queued and wait"),
     one(
         "webhooks.allow_local",
@@ -235,6 +250,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
 ];
 
+const RETENTION: &str = "forever, or a length of time from 1m to 3650d such as 24h";
 const SPAN_OF_SWEEPER: &str = "a length of time from 1s to 1h such as 5s";
 
 /// The known name most like `given`, for the refusal of an unknown one.

@@ -12,6 +12,13 @@ pub const SECRET_CHARS_MIN: usize = 16;
 #[must_use]
 pub fn unfit_for_production(settings: &Settings) -> Vec<String> {
     let mut missing = Vec::new();
+    if !settings.is_database_given {
+        missing.push(
+            "DATABASE_URL is not set, so that orders would be kept in the folder of the start: name their database, such as \
+             sqlite:///var/lib/crypto-orders/data/crypto-orders.db or postgres://user:password@host/database"
+                .to_owned(),
+        );
+    }
     if settings.ipn_secrets.is_empty() {
         missing.push(
             "CRYPTO_ORDERS_IPN_SECRET is not set: copy the IPN secret from the provider's dashboard \
@@ -53,6 +60,8 @@ mod tests {
     use super::*;
     use crate::config::{Sources, load};
 
+    const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://orders@db.internal/orders");
+
     fn settings(environment: &[(&str, &str)]) -> Settings {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         load(&Sources { environment, ..Sources::default() }).unwrap()
@@ -61,14 +70,15 @@ mod tests {
     #[test]
     fn production_tells_everything_that_is_missing_at_once() {
         let told = unfit_for_production(&settings(&[]));
-        assert_eq!(told.len(), 3, "{told:?}");
-        let named = ["CRYPTO_ORDERS_IPN_SECRET", "CRYPTO_ORDERS_PROVIDER", "CRYPTO_ORDERS_PUBLIC_URL"];
+        assert_eq!(told.len(), 4, "{told:?}");
+        let named = ["DATABASE_URL", "CRYPTO_ORDERS_IPN_SECRET", "CRYPTO_ORDERS_PROVIDER", "CRYPTO_ORDERS_PUBLIC_URL"];
         assert!(told.iter().zip(named).all(|(told, name)| told.contains(name)), "{told:?}");
     }
 
     #[test]
     fn production_refuses_a_secret_that_may_be_guessed_without_showing_it() {
         let told = unfit_for_production(&settings(&[
+            DATABASE,
             ("CRYPTO_ORDERS_IPN_SECRET", "hunter2"),
             ("CRYPTO_ORDERS_PROVIDER", "none"),
             ("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com"),
@@ -80,6 +90,7 @@ mod tests {
     #[test]
     fn production_sends_webhooks_nowhere_but_by_https_to_public_addresses() {
         let told = unfit_for_production(&settings(&[
+            DATABASE,
             ("CRYPTO_ORDERS_IPN_SECRET", "0123456789abcdef0123456789abcdef"),
             ("CRYPTO_ORDERS_PROVIDER", "none"),
             ("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com"),
@@ -91,6 +102,7 @@ mod tests {
     #[test]
     fn production_accepts_a_full_configuration() {
         let fit = settings(&[
+            DATABASE,
             ("CRYPTO_ORDERS_IPN_SECRET", "0123456789abcdef0123456789abcdef"),
             ("CRYPTO_ORDERS_PROVIDER", "live"),
             ("CRYPTO_ORDERS_NOWPAYMENTS_API_KEY", "ABCDEFG-ABCDEFG-ABCDEFG-ABCDEFG"),

@@ -36,6 +36,14 @@ pub(super) fn span_within(text: &str, least: Span, most: Span) -> Option<Span> {
     span(text).filter(|span| least <= *span && *span <= most)
 }
 
+/// Reads how long something is kept; none is for ever.
+pub(super) fn retention(text: &str) -> Option<Option<Span>> {
+    match text {
+        "forever" => Some(None),
+        text => span_within(text, Span::minutes(1), SPAN_MAX).map(Some),
+    }
+}
+
 /// Reads a switch.
 pub(super) fn switch(text: &str) -> Option<bool> {
     match text {
@@ -102,7 +110,13 @@ pub(super) fn ipn_secret(text: &str) -> Option<Secret> {
 
 /// Reads a list of secrets, with commas.
 pub(super) fn secrets(text: &str) -> Option<Vec<Secret>> {
-    list(text, ipn_secret)
+    list(text, |text| ipn_secret(text).filter(|_| !is_quoted(text)))
+}
+
+/// True for a text in quotes: files of variables keep them where a shell would take them off.
+pub(super) fn is_quoted(text: &str) -> bool {
+    let pairs = [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
+    pairs.into_iter().any(|(begin, end)| text.strip_prefix(begin).is_some_and(|rest| rest.ends_with(end)))
 }
 
 /// Reads a password.

@@ -46,7 +46,8 @@ impl fmt::Display for Currency {
     }
 }
 
-/// ISO 4217 active currencies by exponent. A code that is absent has no known exponent.
+/// Currencies and funds of ISO 4217 by exponent, up to its amendment 179. A code that it has withdrawn since the first
+/// order was made (ANG, BGN) stays: orders were priced in it. A code that is absent has no known exponent.
 fn exponent_of(code: &str) -> Option<u32> {
     const ZERO: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF";
     const TWO: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN \
@@ -54,7 +55,7 @@ fn exponent_of(code: &str) -> Option<u32> {
         GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP \
         LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD \
         PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP \
-        SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD YER ZAR ZMW ZWG";
+        SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG";
     const THREE: &str = "BHD IQD JOD KWD LYD OMR TND";
     const FOUR: &str = "CLF UYW";
     let shaped = code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
@@ -251,6 +252,11 @@ mod tests {
         assert_eq!(price(7900, "USD").in_major_units(), amount("79"));
         assert_eq!(price(7900, "JPY").in_major_units(), amount("7900"));
         assert_eq!(price(7900, "KWD").in_major_units(), amount("7.9"));
+        // The newest codes, the one that XCG took the place of, and funds.
+        for code in ["XCG", "ANG", "XAD", "ZWG", "SLE", "VED"] {
+            assert_eq!(price(7900, code).in_major_units(), amount("79"), "{code}");
+        }
+        assert_eq!(price(79_000, "UYW").in_major_units(), amount("7.9"));
         assert_eq!(Currency::parse("XXX"), None);
         assert_eq!(Currency::parse("usd"), None);
     }

@@ -10,6 +10,8 @@ use actix_web::{HttpMessage, HttpRequest};
 use crate::actors::order::Operation;
 use crate::domain::access::{Permission, Tier};
 use crate::domain::ids::{AccountId, KeyId};
+use crate::domain::time::Timestamp;
+use crate::store::changeset::{AuditEntry, EXPORTED_TARGET, ORDERS_EXPORTED};
 
 use super::Shared;
 use super::address::client_ip;
@@ -48,6 +50,20 @@ impl Operator {
     #[must_use]
     pub fn operation(&self, action: &'static str, input: &serde_json::Value) -> Operation {
         Operation { actor: Some(self.key_id), action, input: input.to_string(), ip: self.ip.clone() }
+    }
+
+    /// The row of the audit log for what this operator takes out of the service at this time.
+    #[must_use]
+    pub fn exported(&self, input: &serde_json::Value, result: &serde_json::Value, at: Timestamp) -> AuditEntry {
+        AuditEntry {
+            actor: Some(self.key_id),
+            action: ORDERS_EXPORTED,
+            target: EXPORTED_TARGET.to_owned(),
+            input: input.to_string(),
+            result: result.to_string(),
+            ip: self.ip.clone(),
+            at,
+        }
     }
 }
 

@@ -64,7 +64,7 @@ use crate::webhooks::names::Names;
 use auth::Keyring;
 use connection::Connections;
 use frame::Frame;
-use gui::sign_in_limiter::SignInLimiter;
+use gui::sign_in_limiter::{RefusedSignIns, SignInLimiter};
 use health::Readiness;
 use ipn::Gate;
 use limits::Limits;
@@ -115,6 +115,7 @@ pub struct Shared {
     keyring: Keyring,
     limits: Limits,
     sign_in_limiter: SignInLimiter,
+    refused_sign_ins: RefusedSignIns,
     readiness: Readiness,
     document: serde_json::Value,
     docs: pages::docs::Pages,
@@ -130,6 +131,7 @@ impl Shared {
             keyring: Keyring::new(parts.store.clone(), parts.clock.clone()),
             limits: Limits::new(&parts.settings.rate_limits, &parts.clock),
             sign_in_limiter: SignInLimiter::new(&parts.clock),
+            refused_sign_ins: RefusedSignIns::new(&parts.clock),
             gate: Gate::new(parts.settings.ipn_secrets.iter().map(Secret::reveal)),
             readiness: Readiness::default(),
             connections: Arc::new(Connections::new(parts.settings.descriptors.connections_max())),

@@ -7,9 +7,7 @@ use tokio::sync::oneshot;
 use super::archive::{Beside, BesidePage, OrdersPage, Window};
 use super::changeset::{AuditEntry, Changeset, CommitError, Committed, KeyRecord};
 use super::filter::{Due, DueOrder, DuePage, LinePage, OrderFilter, OrderPage, Page, Position};
-use super::records::{
-    AttentionFilter, AttentionItem, AuditFilter, AuditRecord, KeptIpn, KeptRefusal, Resolution, Resolved, Stretch,
-};
+use super::records::{AttentionFilter, AttentionItem, KeptIpn, KeptRefusal, Resolution, Resolved, Stretch};
 use super::totals::{AccountUsage, DayCount, OrderTotal, PendingAges, WitnessTotal};
 use super::work::{Claim, Pace, ProviderWork};
 use super::writer::SideWork;
@@ -262,11 +260,6 @@ impl Store {
     /// Verified IPNs that were judged for this order, newest first.
     pub async fn ipns_of_order(&self, order: OrderId, stretch: Stretch) -> Result<Vec<KeptIpn>, StoreError> {
         read!(self.access, records::ipns_of_order(order, stretch))
-    }
-
-    /// Audited writes, newest first.
-    pub async fn audit_page(&self, filter: AuditFilter, stretch: Stretch) -> Result<Vec<AuditRecord>, StoreError> {
-        read!(self.access, records::audit_page(filter, stretch))
     }
 
     /// Attention items, newest first.

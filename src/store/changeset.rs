@@ -167,10 +167,15 @@ pub struct ReceivedIpn {
     pub received_at: Timestamp,
 }
 
+/// The action of an export, whichever way orders were taken out.
+pub const ORDERS_EXPORTED: &str = "orders.exported";
+/// What an export is of.
+pub const EXPORTED_TARGET: &str = "crypto-orders";
+
 /// One admin write.
 #[derive(Debug, Clone)]
 pub struct AuditEntry {
-    /// The operator's key; none from the command line.
+    /// The operator's key; none from the command line, and where nobody was let in.
     pub actor: Option<KeyId>,
     /// The action: contract, section 4, `audit-log`.
     pub action: &'static str,

@@ -6,6 +6,7 @@
 
 mod access_rows;
 pub mod archive;
+mod audit_calls;
 mod calls;
 pub mod changeset;
 pub mod courier;

@@ -51,6 +51,8 @@ pub mod names;
 pub mod orders;
 #[path = "queries/records.rs"]
 pub mod records;
+#[path = "queries/retention.rs"]
+pub mod retention;
 #[path = "queries/search.rs"]
 pub mod search;
 #[path = "queries/secrets.rs"]

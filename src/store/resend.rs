@@ -82,3 +82,25 @@ pub enum CaughtUp {
     /// The endpoint was disabled or deleted.
     Over,
 }
+
+/// What became of a ping that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinged {
+    /// It is queued as this delivery.
+    Queued(DeliveryId),
+    /// The endpoint is not active.
+    NotActive,
+    /// The endpoint was pinged as often as it may be; from then on it may be again.
+    TooMany(Timestamp),
+}
+
+/// Deliveries that are over, by which retention ends them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlived {
+    /// Confirmed by their endpoint.
+    Delivered,
+    /// Given up, or discarded.
+    Undelivered,
+    /// Pings, whatever became of them.
+    Pings,
+}

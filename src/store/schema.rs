@@ -326,5 +326,12 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    confirmed_events (event_id, webhook_id) {
+        event_id -> Text,
+        webhook_id -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(orders, order_search, order_payments, search_queue);
-diesel::allow_tables_to_appear_in_same_query!(webhook_endpoints, webhook_deliveries, outbox_events);
+diesel::allow_tables_to_appear_in_same_query!(webhook_endpoints, webhook_deliveries, outbox_events, confirmed_events);

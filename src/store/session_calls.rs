@@ -4,15 +4,16 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::calls::{read, write};
+use super::changeset::AuditEntry;
 use super::writer::SideWork;
 use super::{Engine, Store, StoreError, postgres, sqlite};
 use crate::domain::access::ApiKey;
 use crate::domain::session::Session;
 
 impl Store {
-    /// Keeps a new session; those that have ended go.
-    pub async fn session_insert(&self, session: Session) -> Result<(), StoreError> {
-        write!(self.access, sessions::session_insert(&session))
+    /// Keeps a new session and audits it; those that have ended go.
+    pub async fn session_insert(&self, session: Session, audit: AuditEntry) -> Result<(), StoreError> {
+        write!(self.access, sessions::session_insert(&session, &audit))
     }
 
     /// The session whose token, or token before, has this hash, with its key.

@@ -5,9 +5,10 @@
 use tokio::sync::oneshot;
 
 use super::calls::{read, rows, write};
+use super::resend::{Outlived, Pinged};
 use super::writer::SideWork;
 use super::{Engine, Store, StoreError, postgres, sqlite};
-use crate::domain::ids::{AccountId, DeliveryId, WebhookId};
+use crate::domain::ids::{AccountId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
 use crate::domain::webhook::endpoint::{Edit, Endpoint};
@@ -53,14 +54,29 @@ impl Store {
         write!(self.access, endpoints::endpoint_delete(id, now))
     }
 
-    /// Keeps a ping and queues it for an endpoint; answers the delivery, or none if the endpoint is not active.
+    /// Keeps a ping and queues it for an endpoint, unless that is not active or was sent as many as it may be.
     pub async fn endpoint_ping(
         &self,
         endpoint: Endpoint,
         ping: WebhookEvent,
         now: Timestamp,
-    ) -> Result<Option<DeliveryId>, StoreError> {
+    ) -> Result<Pinged, StoreError> {
         write!(self.access, endpoints::endpoint_ping(&endpoint, &ping, now))
+    }
+
+    /// Removes up to `limit` deliveries whose retention ended before then; answers how many there were.
+    pub async fn deliveries_purge(
+        &self,
+        which: Outlived,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let found = read!(self.access, retention::deliveries_outlived(which, before, rows(limit)))?;
+        // Most looks find nothing: they must not take a place between the writer's groups.
+        if found.is_empty() {
+            return Ok(0);
+        }
+        write!(self.access, retention::deliveries_purge(which, before, &found))
     }
 
     /// Gives up all deliveries that wait for an endpoint which is disabled or deleted, in pages, so that no other write

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::archive::iso;
 use super::rows::broken;
-use super::schema::{webhook_deliveries, webhook_endpoints};
+use super::schema::{confirmed_events, webhook_deliveries, webhook_endpoints};
 use crate::domain::ids::{AccountId, DeliveryId, OrderId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::delivery::{Delivery, DeliveryStatus, Turn};
@@ -87,6 +87,27 @@ pub(super) struct DeliveryRow {
     // Deliveries that were leased by an older version have none.
     #[serde(default, with = "iso::or_null")]
     pub attempt_due_at: Option<i64>,
+}
+
+/// A row of `confirmed_events`: an event that an endpoint has confirmed, and whose delivery the retention has removed.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = confirmed_events)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfirmedRow {
+    pub event_id: String,
+    pub webhook_id: String,
+}
+
+/// A delivery that is over, as its end reads it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = webhook_deliveries)]
+pub(super) struct OutlivedRow {
+    pub id: String,
+    pub webhook_id: String,
+    pub event_id: String,
+    pub order_id: Option<String>,
+    pub status: String,
+    pub attempts: i64,
 }
 
 /// An event to be queued for an endpoint.

@@ -25,6 +25,8 @@ use crate::domain::webhook::secret::EndpointSecret;
 const WHOLE: Duration = Duration::from_secs(10);
 /// How long a connection that nobody uses is kept: many receivers hang up after five seconds.
 const IDLE_FOR: Duration = Duration::from_secs(4);
+/// How much is kept of the answer of a receiver that confirmed: enough to know it by.
+const CONFIRMED_BYTES_MAX: usize = 256;
 /// What the longest excerpt can take: a character has four bytes at most.
 const EXCERPT_BYTES_MAX: usize = EXCERPT_CHARS_MAX * 4;
 
@@ -128,12 +130,15 @@ struct Answer {
 
 impl Answer {
     fn judged(self) -> Attempt {
-        let error = match self.status {
-            200..=299 => None,
-            status @ 300..=399 => Some(format!("The endpoint answered {status}. Redirects are not followed.")),
-            status => Some(format!("The endpoint answered {status}.")),
+        let excerpt = self.beginning.text();
+        let (excerpt, error) = match self.status {
+            200..=299 => (within(excerpt, CONFIRMED_BYTES_MAX), None),
+            status @ 300..=399 => {
+                (excerpt, Some(format!("The endpoint answered {status}. Redirects are not followed.")))
+            }
+            status => (excerpt, Some(format!("The endpoint answered {status}."))),
         };
-        Attempt { outcome: self.outcome, excerpt: Some(self.beginning.text()), error }
+        Attempt { outcome: self.outcome, excerpt: Some(excerpt), error }
     }
 }
 
@@ -184,6 +189,14 @@ impl Beginning {
         let characters = text.chars().map(|character| if character == '\0' { '\u{fffd}' } else { character });
         characters.take(EXCERPT_CHARS_MAX).collect()
     }
+}
+
+/// The whole characters at the beginning of a text that take so many bytes at the most.
+fn within(mut text: String, bytes_max: usize) -> String {
+    while bytes_max < text.len() {
+        text.pop();
+    }
+    text
 }
 
 const NOT_ALLOWED: &str = "The address is not allowed.";

@@ -119,7 +119,7 @@ async fn what_waits_for_somebody_is_seen_to_and_stands_on_the_audit_log(engine: 
 
     browser.click("Audit log").await;
     browser.arrives("/admin/audit-log").await;
-    let done = ["attention.resolved", "webhook_delivery.discarded", "webhook_delivery.requeued"];
+    let done = ["attention.resolved", "webhook_delivery.discarded", "webhook_delivery.requeued", "operator.signed_in"];
     assert_eq!(column(&browser, 2).await, done);
     browser.fill("Order or item", &second).await;
     browser.click("Filter").await;

@@ -62,7 +62,8 @@ fn production_refuses_development_defaults_all_at_once() {
     let development = site.run(&["serve", "--listen", "127.0.0.1:0", "--production"]);
     let keys = site.run(&["keys", "list", "--json"]).json();
     let ids = [0, 1].map(|n| keys["data"][n]["id"].as_str().expect("an id").to_owned());
-    refused(development, 2, &["CRYPTO_ORDERS_IPN_SECRET", "CRYPTO_ORDERS_PUBLIC_URL", &ids[0], &ids[1], "keys revoke"]);
+    let named = ["CRYPTO_ORDERS_IPN_SECRET", "CRYPTO_ORDERS_PUBLIC_URL", "DATABASE_URL is not set"];
+    refused(development, 2, &[&named[..], &[&ids[0], &ids[1], "keys revoke"]].concat());
 
     let site = site.with("CRYPTO_ORDERS_PRODUCTION", "on").with("CRYPTO_ORDERS_PUBLIC_URL", "https://pay.example.com");
     refused(site.run(&["serve", "--listen", "127.0.0.1:0"]), 2, &["CRYPTO_ORDERS_IPN_SECRET", &ids[0]]);
@@ -72,6 +73,8 @@ fn production_refuses_development_defaults_all_at_once() {
     let site = site.with("CRYPTO_ORDERS_IPN_SECRET", "0123456789abcdef0123456789abcdef");
     refused(site.run(&["serve", "--listen", "127.0.0.1:0"]), 2, &["simulator", "CRYPTO_ORDERS_PROVIDER"]);
     let site = site.with("CRYPTO_ORDERS_PROVIDER", "none");
+    refused(site.run(&["serve", "--listen", "127.0.0.1:0"]), 2, &["DATABASE_URL is not set"]);
+    let site = site.with("DATABASE_URL", "sqlite://data/crypto-orders.db");
     let fit = site.serve(&[]).stop("TERM");
     assert_eq!((fit.code, fit.stdout.as_str()), (Some(0), ""), "{fit:?}");
 }

@@ -65,8 +65,12 @@ async fn each_cell_is_read_back_as_it_was_stored_and_none_is_a_formula(engine: E
         ("+49 30", "'+49 30"),
         ("-7", "'-7"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("\n=1", "'\n'=1"),
+        ("\tword", "'\tword"),
+        ("＝1＋1", "'＝1＋1"),
+        ("＠SUM", "'＠SUM"),
         (" =1", " =1"),
         ("'=1", "'=1"),
         ("a=b", "a=b"),
@@ -75,6 +79,12 @@ async fn each_cell_is_read_back_as_it_was_stored_and_none_is_a_formula(engine: E
         (",", ","),
         ("\"", "\""),
         ("Zoë 東京 🙂", "Zoë 東京 🙂"),
+        ("Gate 3;=1+1;x", "Gate 3;'=1+1;x"),
+        ("Gate 3\t@SUM\t＋1", "Gate 3\t'@SUM\t'＋1"),
+        ("first\n-7\r\n+8\r@9", "first\n'-7\r\n'+8\r'@9"),
+        ("seven,-7", "seven,'-7"),
+        ("quoted;\"=1\";\"\"=2", "quoted;'\"=1\";'\"\"=2"),
+        ("a;b;'=1", "a;b;'=1"),
     ];
     let mut wanted = BTreeMap::new();
     for (note, cell) in table {
@@ -93,8 +103,19 @@ async fn each_cell_is_read_back_as_it_was_stored_and_none_is_a_formula(engine: E
         }
         assert_eq!((row["price_cents"].as_str(), row["payment_id"].as_str()), ("7900", ""));
     }
+    no_separator_begins_a_formula(&answer.text);
     let empty = "solo_manual,7900,USD,pending,,,,2026-05-12T12:00:00.000Z,2026-05-12T12:00:00.000Z\r\n";
     assert!(answer.text.contains(empty), "null is nothing at all");
+}
+
+/// A spreadsheet that splits lines at `;` or at tabs does not see the quotes of ours, and ends a line where it ends.
+fn no_separator_begins_a_formula(text: &str) {
+    for separator in [',', ';', '\t'] {
+        for cell in text.lines().flat_map(|line| line.split([separator, '\r'])) {
+            let begins = cell.trim_start_matches('"').starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+            assert!(!begins, "{separator:?} begins a formula: {cell}");
+        }
+    }
 }
 
 async fn a_file_that_is_cut_off_says_so_and_where_it_goes_on(engine: Engine) {

@@ -30,6 +30,7 @@ fn ready(site: Site, provider: &Responder) -> Arc<Site> {
         ("CRYPTO_ORDERS_NOWPAYMENTS_PAYOUT_CURRENCY", "usdttrc20"),
         ("CRYPTO_ORDERS_PUBLIC_URL", "https://1.1.1.1"),
         ("CRYPTO_ORDERS_IPN_SECRET", IPN_SECRET),
+        ("CRYPTO_ORDERS_TRUSTED_PROXIES", "127.0.0.1"),
     ]
     .into_iter()
     .fold(site, |site, (name, value)| site.with(name, value));
@@ -202,8 +203,18 @@ fn a_development_configuration_is_told_what_it_lacks() {
 
     let shown = site.run(&["doctor", "--listen", "127.0.0.1:9", "--production"]);
     let refused = shown.stdout.matches("FAIL  production         `serve --production` refuses this: ").count();
-    assert_eq!(refused, 3, "IPN secret, simulator, public URL: {shown:?}");
+    assert_eq!(refused, 4, "database, IPN secret, simulator, public URL: {shown:?}");
     assert!(shown.stdout.contains("FAIL  development keys "), "{shown:?}");
+}
+
+#[test]
+fn production_asks_who_stands_before_the_server() {
+    let site = Site::empty().with("CRYPTO_ORDERS_PUBLIC_URL", "https://1.1.1.1").with("CRYPTO_ORDERS_PROVIDER", "none");
+    let shown = site.run(&["doctor", "--production"]).stdout;
+    assert!(shown.contains("warn  trusted proxies    none, though https://1.1.1.1 is not where"), "{shown}");
+    assert!(shown.contains("CRYPTO_ORDERS_TRUSTED_PROXIES"), "{shown}");
+    let shown = site.with("CRYPTO_ORDERS_TRUSTED_PROXIES", "127.0.0.1").run(&["doctor", "--production"]).stdout;
+    assert!(!shown.contains("trusted proxies"), "{shown}");
 }
 
 #[test]

@@ -46,9 +46,10 @@ fn alert(answer: &Answer) -> String {
     read(&between(&answer.text, "role=\"alert\">", "</div>").pop().unwrap_or_default())
 }
 
-/// The newest audited write, without its id and its time.
+/// The newest audited write, without its id and its time. Whoever fills in a form has signed in.
 async fn audited(app: &TestApp) -> Value {
-    let mut newest = app.walk("/v1/admin/audit-log", 50).await.into_iter().next().unwrap_or_default();
+    let mut rows = app.walk("/v1/admin/audit-log", 50).await.into_iter();
+    let mut newest = rows.find(|row| row["action"] != "operator.signed_in").unwrap_or_default();
     if let Some(entry) = newest.as_object_mut() {
         entry.remove("id");
         entry.remove("at");

@@ -31,7 +31,8 @@ const PAGES: &[(&str, &str, usize)] = &[
     ("/admin/attention", "class=\"card\"", FULL),
     ("/admin/dead-letters", "class=\"card\"", FULL),
     ("/admin/sweep", "href=\"/admin/orders/ord_", 100),
-    ("/admin/audit-log", "<td>crypto_order.", FULL),
+    // One of its rows is the sign-in.
+    ("/admin/audit-log", "<td>crypto_order.", FULL - 1),
     ("/admin/idempotency", "?account_id=", FULL),
     ("/admin/idempotency?account_id={account}", "href=\"/admin/orders/ord_", FULL),
 ];

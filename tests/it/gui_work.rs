@@ -26,7 +26,8 @@ on_both_engines![
 
 async fn actions(app: &TestApp) -> Vec<String> {
     let rows = app.walk("/v1/admin/audit-log", 9).await;
-    rows.iter()
+    let writes = rows.iter().filter(|row| row["action"] != "operator.signed_in");
+    writes
         .map(|row| {
             format!("{} {}", row["action"].as_str().unwrap_or_default(), row["target"].as_str().unwrap_or_default())
         })
@@ -210,7 +211,7 @@ async fn an_empty_service_says_so_on_every_page(engine: Engine) {
         ("/admin/attention", "Nothing needs anybody."),
         ("/admin/dead-letters", "No dead letters"),
         ("/admin/sweep", "Nothing to sweep"),
-        ("/admin/audit-log", "Nothing here"),
+        ("/admin/audit-log?target=ord_0", "Nothing here"),
     ] {
         let page = operator.page(path).await;
         assert!(page.contains(told) && page.contains("aria-current=\"page\""), "{path}: {page}");

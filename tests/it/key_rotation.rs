@@ -5,6 +5,7 @@
 use crypto_orders::domain::access::Scope;
 use crypto_orders::domain::time::Span;
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api_keys::{asks, create, kept, listed, made, revoke, rotate, text};
@@ -14,6 +15,7 @@ use crate::harness::{Answer, TestApp};
 on_both_engines![
     a_rotated_key_is_good_for_a_day_to_the_millisecond,
     a_rotation_makes_no_key_last_longer,
+    a_key_that_was_rotated_out_changes_no_keys_in_its_grace,
     what_has_ended_or_has_a_successor_is_not_rotated,
     of_many_rotations_at_once_one_makes_a_successor,
     no_key_with_the_admin_scope_is_rotated,
@@ -61,6 +63,38 @@ async fn a_rotation_makes_no_key_last_longer(engine: Engine) {
     for key in [&old, &new] {
         asks(&app, key).await.problem(401, "expired-key");
     }
+}
+
+async fn a_key_that_was_rotated_out_changes_no_keys_in_its_grace(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let old = made(&app, &["account_owner"]).await;
+    let other = made(&app, &["read"]).await;
+    let new = rotate(&app, text(&old["id"])).await.json();
+    let sentence = format!(
+        "This API key was rotated out; use \"{}\", which took its place, to make, rotate or revoke keys.",
+        text(&new["id"])
+    );
+    let keys = "/v1/api-keys".to_owned();
+    let asked = async |key: &Value, method: Method, path: &str| {
+        let request = app.request(method, path).bearer_auth(text(&key["plaintext"]));
+        let request = request.header("Content-Type", "application/json");
+        app.send(request.body(json!({ "name": "thief", "scopes": ["read"] }).to_string())).await
+    };
+    for (method, path) in [
+        (Method::POST, keys.clone()),
+        (Method::POST, format!("{keys}/{}/rotate", text(&other["id"]))),
+        (Method::DELETE, format!("{keys}/{}", text(&other["id"]))),
+        (Method::DELETE, format!("{keys}/{}", text(&new["id"]))),
+        (Method::DELETE, format!("{keys}/{}", text(&old["id"]))),
+    ] {
+        assert_eq!(asked(&old, method.clone(), &path).await.problem(403, "forbidden"), sentence, "{method} {path}");
+    }
+    assert_eq!(asks(&app, &old).await.code(), 200, "it is good for everything else");
+    for key in [&new, &other] {
+        assert_eq!(asks(&app, key).await.code(), 200);
+    }
+    assert_eq!(asked(&new, Method::DELETE, &format!("{keys}/{}", text(&old["id"]))).await.code(), 204);
+    asks(&app, &old).await.problem(401, "revoked-key");
 }
 
 async fn what_has_ended_or_has_a_successor_is_not_rotated(engine: Engine) {

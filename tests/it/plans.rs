@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use crypto_orders::domain::ids::OrderId;
 use crypto_orders::domain::time::{Span, Timestamp};
 use crypto_orders::store::filter::{Due, DuePage};
+use crypto_orders::store::resend::Outlived;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -165,6 +166,9 @@ async fn sweep(app: &TestApp) {
         app.store.orders_due(due, DuePage { after, ..page }).await.expect("orders");
     }
     app.store.keys_forget(Timestamp::from_millis(1), 500).await.expect("keys");
+    for (outlived, removed) in [(Outlived::Delivered, 3), (Outlived::Undelivered, 3), (Outlived::Pings, 0)] {
+        assert_eq!(app.store.deliveries_purge(outlived, now, 3).await.expect("deliveries"), removed, "{outlived:?}");
+    }
     let body = json!({"older_than_hours": 2, "dry_run": true});
     assert_eq!(app.admin_call(Method::POST, "/sweep-expired", &body).await.code(), 200);
 }
@@ -204,6 +208,7 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
     Record::prepare();
     // The timer would find all old orders overdue.
     let app = TestApp::spawn_with(engine, |settings| {
+        settings.retention.delivered = None;
         settings.sweeper.automatic = false;
         settings.webhooks.automatic = false;
     });

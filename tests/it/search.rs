@@ -8,13 +8,15 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::{Answer, TestApp, eventually, order_body};
+use crate::harness::{Answer, TestApp, eventually, order_body, sql};
 
 on_both_engines![
     case_is_folded_in_every_script,
     nothing_in_a_search_is_syntax,
     one_or_two_characters_say_that_they_look_at_the_newest_only,
     a_changed_note_is_found_by_its_new_words_only,
+    a_text_is_found_however_its_accents_and_widths_were_typed,
+    a_text_that_an_older_version_took_in_is_found_after_the_migration,
     what_is_no_search_is_refused,
 ];
 
@@ -186,4 +188,46 @@ async fn what_is_no_search_is_refused(engine: Engine) {
     assert_eq!(nul, "search must not contain NUL characters.");
     let bytes = app.admin("?search=%FF%FE").await.problem(400, "bad-request");
     assert_eq!(bytes, "The query string must be UTF-8.");
+}
+
+/// The notes are typed as different keyboards type them: composed, decomposed, in full width, as a ligature.
+async fn a_text_is_found_however_its_accents_and_widths_were_typed(engine: Engine) {
+    let all =
+        ["Zu\u{308}rich Cafe\u{301}", "Zürich Café", "ＡＢＣ １２３", "oﬃce №5", "한글", "\u{1112}\u{1161}\u{11ab}글"];
+    let app = TestApp::spawn(engine).await;
+    stocked(&app, &all).await;
+    let table: &[(&str, &[usize])] = &[
+        ("zürich", &[0, 1]),
+        ("ZU\u{308}RICH", &[0, 1]),
+        ("café", &[0, 1]),
+        ("CAFE\u{301}", &[0, 1]),
+        ("abc 1", &[2]),
+        ("ａｂｃ", &[2]),
+        ("office no5", &[3]),
+        ("zurich", &[]),
+        ("한글", &[4, 5]),
+    ];
+    for (text, wanted) in table {
+        let wanted: BTreeSet<String> = wanted.iter().map(|&place| all[place].to_owned()).collect();
+        assert_eq!(notes(&search(&app, text).await.json()), wanted, "{text}");
+    }
+}
+
+/// The migration queues what it folds otherwise; here its statement runs on a text as an older version wrote it.
+async fn a_text_that_an_older_version_took_in_is_found_after_the_migration(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    stocked(&app, &["Zu\u{308}rich"]).await;
+    let set = |statement: &str| sql::run(engine, &app.database.url, statement).expect("it is done");
+    set("update order_search set body = replace(body, 'z\u{fc}rich', 'zu\u{308}rich')");
+    assert_eq!(search(&app, "z\u{fc}rich").await.json()["orders"], json!([]));
+    let migration = match engine {
+        Engine::Sqlite => include_str!("../../migrations/sqlite/2026-12-01-060000_retention/up.sql"),
+        Engine::Postgres(_) => include_str!("../../migrations/postgres/2026-12-01-060000_retention/up.sql"),
+    };
+    let queue = migration.split(";\n").find(|part| part.contains("into search_queue")).expect("a statement");
+    set(queue);
+    eventually("the text in its new form", || async {
+        notes(&search(&app, "Z\u{dc}RICH").await.json()).contains("Zu\u{308}rich").then_some(())
+    })
+    .await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::config::{Network, Provider, Settings};
+use crate::config::{Network, Provider, Settings, local_url};
 
 use super::finding::Finding;
 
@@ -82,6 +82,20 @@ pub(super) async fn url(settings: &Settings) -> Finding {
         Ok(Err(_)) | Err(_) => Vec::new(),
     };
     judged(url, &addresses)
+}
+
+/// Who stands before the listener; told only where somebody seems to, and nobody is named.
+pub(super) fn proxies(settings: &Settings) -> Option<Finding> {
+    let is_direct = settings.public_url == local_url(settings.listen);
+    (!is_direct && settings.trusted_proxies.is_empty()).then(|| {
+        let found = format!(
+            "none, though {} is not where the server listens: every caller would have the proxy's address, and ten wrong \
+             sign-ins of a stranger would keep all operators out for a while",
+            settings.public_url
+        );
+        let fix = "set CRYPTO_ORDERS_TRUSTED_PROXIES to the address of the proxy, such as 127.0.0.1";
+        Finding::warn("trusted proxies", found, fix)
+    })
 }
 
 fn judged(url: &str, addresses: &[IpAddr]) -> Finding {

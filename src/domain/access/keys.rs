@@ -92,6 +92,8 @@ pub enum NotGranted {
     AboveOwn(Scope),
     /// The new key would outlive the one that asks, which ends then.
     Outlives(Timestamp),
+    /// This key has taken the place of the one that asks, which is in its grace.
+    RotatedOut(KeyId),
 }
 
 /// Why no key takes this one's place.
@@ -118,6 +120,15 @@ pub struct Rotation {
 }
 
 impl ApiKey {
+    /// Whether this key may change keys at all. In its grace it may not: whoever holds a copy of a key that was rotated
+    /// out would otherwise revoke its successor, or hand out more.
+    ///
+    /// # Errors
+    /// [`NotGranted::RotatedOut`].
+    pub fn may_change_keys(&self) -> Result<(), NotGranted> {
+        self.replaced_by.map_or(Ok(()), |successor| Err(NotGranted::RotatedOut(successor)))
+    }
+
     /// Whether this key may hand out one with these scopes.
     ///
     /// # Errors

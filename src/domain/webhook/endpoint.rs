@@ -17,6 +17,10 @@ pub const URL_CHARS_MAX: usize = 2048;
 pub const EVENTS_NAMED_MAX: usize = 10;
 /// After so many failed attempts in a row an endpoint is disabled.
 pub const FAILURES_IN_A_ROW_MAX: i64 = 50;
+/// How many pings an endpoint takes within [`PINGS_WITHIN`]: each is kept for a while, and so are the answers to it.
+pub const PINGS_MAX: i64 = 10;
+/// The time in which pings are counted.
+pub const PINGS_WITHIN: Span = Span::minutes(1);
 /// How long both secrets sign after a rotation.
 pub const ROTATION_GRACE: Span = Span::hours(24);
 

@@ -1,6 +1,7 @@
 //! `GET /v1/admin/audit-log`: who did what to which order or item, from where, and what came of it.
 //!
-//! A row is written in the transaction of the write it tells of; what was refused, or only tried, has none.
+//! A row is written in the transaction of the write it tells of, and before the first row of an export leaves. What was
+//! refused, or only tried, has none, but for sign-ins: of those that are refused as many are listed as have room.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -19,19 +20,21 @@ use crate::store::records::{AuditFilter, AuditRecord, Place};
 
 const TARGET_CHARS_MAX: usize = 200;
 
-/// An admin write.
+/// An admin write, an export or a sign-in.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditedWrite)]
 pub struct Entry {
     /// Its own id.
     pub id: AuditId,
-    /// The operator's key; null for the command line.
+    /// The operator's key; null for the command line, and for a sign-in that was refused.
     #[schema(required = true)]
     pub actor: Option<KeyId>,
-    /// What was done.
+    /// What was done: `crypto_order.ipn_applied`, `.swept`, `.note_updated`, `.accepted`, `.topped_up`;
+    /// `webhook_delivery.replayed`, `.requeued`, `.discarded`; `attention.resolved`; `orders.exported`;
+    /// `operator.signed_in`, `operator.sign_in_refused`; `api_key.created`, `api_key.revoked`.
     #[schema(example = "crypto_order.accepted")]
     pub action: String,
-    /// To which order or item.
+    /// To which order, item or key.
     #[schema(example = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b")]
     pub target: String,
     /// What was asked.

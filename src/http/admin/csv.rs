@@ -12,9 +12,12 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::stream::{self, Stream, StreamExt};
+use serde_json::{Value, json};
 
 use super::list::{Filters, SEARCH_BOUNDED, filter};
+use crate::domain::order::StatusName;
 use crate::http::error::ApiError;
+use crate::http::extract::Operator;
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, csv, cursor};
 use crate::store::filter::{LinePage, OrderFilter, Page, Position, SearchReach};
@@ -35,7 +38,7 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-driftstack-next-curso
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the file starts: `X-Driftstack-Next-Cursor` of a truncated one, or `next_cursor` of the list."),
         Filters,
     ),
-    responses((status = 200, description = "The orders, newest first, after a row of names. RFC 4180 with CRLF after every row; a text that begins with `=`, `+`, `-`, `@`, tab or CR has an apostrophe before it; null is empty.",
+    responses((status = 200, description = "The orders, newest first, after a row of names. RFC 4180 with CRLF after every row; a text that begins with `=`, `+`, `-`, `@`, tab, CR or LF has an apostrophe before it, and so has such a sign after `,`, `;`, a tab or a line end inside of a text; null is empty.",
         content_type = "text/csv", body = String,
         headers(
             ("X-Driftstack-Export-Truncated" = String, description = "`1` if more orders are meant than the limit lets through."),
@@ -45,24 +48,25 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-driftstack-next-curso
     )),
 )]
 pub async fn export(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    shared.operator(&request).await?;
+    let operator = shared.operator(&request).await?;
     let query = Query::of(&request)?;
     let filter = filter(&query)?;
     let limit = query.limit(LIMIT)?;
     let extent = if query.switch("all")? { Extent::Whole } else { Extent::First };
     let start = query.start(cursor::to_order)?;
-    file(&shared, filter, Part { extent, limit, start }).await
+    file(&shared, &operator, filter, Part { extent, limit, start }).await
 }
 
 /// The file of every order that is meant.
 ///
 /// # Errors
 /// 503.
-pub async fn of_all(shared: &Shared, filter: OrderFilter) -> Result<HttpResponse, ApiError> {
-    file(shared, filter, Part { extent: Extent::Whole, limit: LIMIT.default, start: Start::Newest }).await
+pub async fn of_all(shared: &Shared, operator: &Operator, filter: OrderFilter) -> Result<HttpResponse, ApiError> {
+    file(shared, operator, filter, Part { extent: Extent::Whole, limit: LIMIT.default, start: Start::Newest }).await
 }
 
-async fn file(shared: &Shared, filter: OrderFilter, part: Part) -> Result<HttpResponse, ApiError> {
+async fn file(shared: &Shared, operator: &Operator, filter: OrderFilter, part: Part) -> Result<HttpResponse, ApiError> {
+    let asked = asked(&filter, part.extent);
     let reader = Reader { store: shared.store.clone(), filter };
     let Part { extent, limit, start } = part;
     let limit = if extent == Extent::Whole { PAGE_LINES } else { limit };
@@ -72,8 +76,13 @@ async fn file(shared: &Shared, filter: OrderFilter, part: Part) -> Result<HttpRe
         Start::After(place) => reader.page(Page { limit, after: Some(place) }).await?,
         Start::Nowhere => LinePage::default(),
     };
+    // On the audit log before the first row leaves: of a stream that breaks off some rows were sent too.
+    let streams = extent == Extent::Whole && first.next.is_some();
+    let rows = (!streams).then_some(first.lines.len());
+    let entry = operator.exported(&asked, &json!({ "rows": rows }), shared.clock.now());
+    shared.store.audit_write(entry).await?;
     let mut answer = begun(&first);
-    let bytes = written(&first)?;
+    let bytes = written(&first);
     match (extent, first.next) {
         (Extent::Whole, Some(next)) => Ok(answer.streaming(whole(bytes, reader, next))),
         (Extent::First, Some(next)) => {
@@ -83,6 +92,22 @@ async fn file(shared: &Shared, filter: OrderFilter, part: Part) -> Result<HttpRe
         }
         (_, None) => Ok(answer.body(bytes)),
     }
+}
+
+/// What is asked for, as the audit log tells it.
+fn asked(filter: &OrderFilter, extent: Extent) -> Value {
+    json!({
+        "format": "csv",
+        "all": extent == Extent::Whole,
+        "account_id": filter.account,
+        "status": filter.status.map(StatusName::as_str),
+        "created_after": filter.created_after,
+        "created_before": filter.created_before,
+        "paid_after": filter.paid_after,
+        "paid_before": filter.paid_before,
+        "search": filter.search,
+        "payment_id": filter.payment_id,
+    })
 }
 
 /// Which part of what is meant is sent.
@@ -113,11 +138,10 @@ fn begun(first: &LinePage) -> HttpResponseBuilder {
 }
 
 /// The row of names and the first page.
-fn written(first: &LinePage) -> Result<Bytes, ApiError> {
-    let broken = |error: io::Error| ApiError::Broken(error.to_string().into());
-    let mut bytes = csv::head().map_err(broken)?;
-    bytes.extend_from_slice(&csv::rows(&first.lines).map_err(broken)?);
-    Ok(bytes.into())
+fn written(first: &LinePage) -> Bytes {
+    let mut bytes = csv::head();
+    bytes.extend_from_slice(&csv::rows(&first.lines));
+    bytes.into()
 }
 
 /// Reads pages of what is asked for.
@@ -147,7 +171,7 @@ fn whole(begun: Bytes, reader: Reader, next: Position) -> impl Stream<Item = io:
         let page = ahead.await.map_err(io::Error::other).and_then(|page| page.map_err(io::Error::other));
         let page = page.inspect_err(|error| tracing::error!(%error, "an export broke off"))?;
         let ahead = page.next.map(|next| reader.ahead(next));
-        Ok(Some((Bytes::from(csv::rows(&page.lines)?), (reader, ahead))))
+        Ok(Some((Bytes::from(csv::rows(&page.lines)), (reader, ahead))))
     });
     stream::once(async { Ok(begun) }).chain(rest)
 }

@@ -51,6 +51,9 @@ fn of_grant(refusal: NotGranted) -> Problem {
         NotGranted::Outlives(own) => {
             format!("This API key ends at {own}; it cannot hand out a key that lasts longer.")
         }
+        NotGranted::RotatedOut(by) => {
+            format!("This API key was rotated out; use \"{by}\", which took its place, to make, rotate or revoke keys.")
+        }
     };
     plain(Slug::Forbidden, detail)
 }

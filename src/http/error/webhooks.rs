@@ -3,7 +3,8 @@
 //! Part of `error.rs`. Nothing here tells of another account's endpoints that there are any, nor of a secret.
 
 use crate::domain::ids::WebhookId;
-use crate::domain::webhook::endpoint::{Downfall, FAILURES_IN_A_ROW_MAX, Unable};
+use crate::domain::time::Span;
+use crate::domain::webhook::endpoint::{Downfall, FAILURES_IN_A_ROW_MAX, PINGS_MAX, Unable};
 use crate::http::problem::{Extensions, Problem, Slug, extended, plain};
 use crate::webhooks::address::Refused;
 
@@ -20,6 +21,8 @@ pub enum WebhookError {
     Full(usize),
     /// Nothing is sent to such a URL.
     Url(Refused),
+    /// The endpoint was pinged as often as it may be; after this time it may be again.
+    TooManyPings(Span),
     /// The endpoint cannot do that, as it stands.
     Unable(WebhookId, Unable),
 }
@@ -40,12 +43,21 @@ pub fn problem(error: WebhookError) -> Problem {
         }
         WebhookError::Url(refused) if refused.is_of_form() => ApiError::field("url", refused.sentence()).problem(),
         WebhookError::Url(refused) => plain(Slug::BadRequest, refused.sentence()),
+        WebhookError::TooManyPings(wait) => too_many_pings(wait),
         WebhookError::Unable(id, unable) => of_unable(id, unable),
     }
 }
 
 fn not_found(id: WebhookId) -> Problem {
     plain(Slug::NotFound, format!("No webhook endpoint with id \"{id}\"."))
+}
+
+fn too_many_pings(wait: Span) -> Problem {
+    // The second in which it ends counts whole.
+    let seconds = u64::try_from(wait.as_millis().saturating_add(999).div_euclid(1000)).unwrap_or(0).max(1);
+    let detail = format!("A webhook endpoint takes at most {PINGS_MAX} test pings a minute.");
+    let extensions = Extensions { retry_after_seconds: Some(seconds), ..Extensions::default() };
+    extended(Slug::RateLimited, detail, extensions)
 }
 
 fn of_unable(id: WebhookId, unable: Unable) -> Problem {

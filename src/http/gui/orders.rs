@@ -96,7 +96,7 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
 pub async fn csv(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, GuiError> {
     let visitor = shared.visitor(&request).await?;
     let query = in_full(Query::of(&request)?.filled());
-    let mut file = of_all(&shared, list::filter(&query)?).await?;
+    let mut file = of_all(&shared, &visitor.operator, list::filter(&query)?).await?;
     file.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store, private"));
     visitor.hand(file)
 }

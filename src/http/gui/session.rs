@@ -4,11 +4,14 @@
 //! service only, and by https only where the service is reached so. The rules of tokens are in
 //! `domain/session.rs`. `/v1` knows nothing of cookies.
 
+use std::net::IpAddr;
+
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::Method;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
+use serde_json::json;
 
 use crate::clock::{fresh_uuid, random_bytes};
 use crate::domain::access::{ApiKey, Permission, Tier};
@@ -21,6 +24,7 @@ use crate::http::error::ApiError;
 use crate::http::extract::Operator;
 use crate::http::limits::Owner;
 use crate::http::pages::{AsPage, private_page};
+use crate::store::changeset::AuditEntry;
 
 use super::{GuiError, see_other};
 
@@ -107,7 +111,12 @@ impl Shared {
     ///
     /// # Errors
     /// 503 if it cannot be stored.
-    pub(super) async fn begin_session(&self, request: &HttpRequest, key: KeyId) -> Result<Cookie<'static>, ApiError> {
+    pub(super) async fn begin_session(
+        &self,
+        request: &HttpRequest,
+        address: IpAddr,
+        key: KeyId,
+    ) -> Result<Cookie<'static>, ApiError> {
         let now = self.clock.now();
         if let Some((before, _)) = self.session_of(request).await? {
             self.store.session_end(before.id).await?;
@@ -116,7 +125,16 @@ impl Shared {
         let fresh = Fresh { id: fresh_uuid(now), token, form_token };
         let session = Session::begin(&fresh, key, now);
         let cookie = self.cookie(&fresh.token, &session, now);
-        self.store.session_insert(session).await?;
+        let audit = AuditEntry {
+            actor: Some(key),
+            action: "operator.signed_in",
+            target: key.to_string(),
+            input: "{}".to_owned(),
+            result: json!({ "expires_at": session.expires_at }).to_string(),
+            ip: Some(address.to_string()),
+            at: now,
+        };
+        self.store.session_insert(session, audit).await?;
         Ok(cookie)
     }
 

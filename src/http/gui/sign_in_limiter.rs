@@ -6,12 +6,14 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::keyed::DashMapStateStore;
+use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
@@ -20,6 +22,10 @@ use crate::http::limits::BucketClock;
 
 const TRIES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const ONE_MORE_AFTER: Duration = Duration::from_secs(6);
+/// How many refused sign-ins are put on the audit log at once, and after how long there is room for one more: 500 rows a
+/// day and node at the most.
+const LISTED_AT_ONCE: NonZeroU32 = NonZeroU32::new(20).unwrap();
+const LISTED_ONE_MORE_AFTER: Duration = Duration::from_secs(180);
 /// How many addresses are remembered before those that have waited long enough are forgotten.
 const ADDRESSES_MAX: usize = 4_096;
 
@@ -54,6 +60,32 @@ impl SignInLimiter {
     }
 }
 
+/// How many refused sign-ins this node puts on the audit log, whoever tries: some at once, and then few an hour. So a
+/// stranger with many addresses does not make it grow without bound.
+pub struct RefusedSignIns {
+    room: RateLimiter<NotKeyed, InMemoryState, BucketClock, NoOpMiddleware<Nanos>>,
+    unlisted: AtomicU64,
+}
+
+impl RefusedSignIns {
+    /// Nobody was refused yet.
+    #[must_use]
+    pub fn new(clock: &Clock) -> Self {
+        let quota = Quota::with_period(LISTED_ONE_MORE_AFTER).unwrap_or(Quota::per_minute(LISTED_AT_ONCE));
+        let room = RateLimiter::direct_with_clock(quota.allow_burst(LISTED_AT_ONCE), BucketClock::new(clock));
+        Self { room, unlisted: AtomicU64::new(0) }
+    }
+
+    /// True if this refusal is put on the log: answers how many before it were not. None if there is no room for it.
+    pub fn admit(&self) -> Option<u64> {
+        if self.room.check().is_ok() {
+            return Some(self.unlisted.swap(0, Ordering::Relaxed));
+        }
+        self.unlisted.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +102,18 @@ mod tests {
         clock.advance(Span::seconds(6));
         assert_eq!(door.admit(address), Ok(()));
         assert_eq!(door.admit(address), Err(6));
+    }
+
+    #[test]
+    fn refusals_take_little_room_and_those_that_find_none_are_counted() {
+        let clock = Clock::manual(Timestamp::from_millis(1_000_000));
+        let refused = RefusedSignIns::new(&clock);
+        assert!((0..20).all(|_| refused.admit() == Some(0)));
+        assert!((0..1_000).all(|_| refused.admit().is_none()));
+        clock.advance(Span::minutes(3));
+        assert_eq!((refused.admit(), refused.admit()), (Some(1_000), None));
+        clock.advance(Span::minutes(3));
+        assert_eq!(refused.admit(), Some(1));
     }
 
     #[test]

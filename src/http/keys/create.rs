@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 
 use crate::clock::fresh_key;
 use crate::domain::access::keys::{self, ACTIVE_KEYS_MAX, NAME_CHARS_MAX, NewKey, NotGranted, RESERVED_NAMES};
-use crate::domain::access::{ApiKey, KeyKind, Permission, Scope};
+use crate::domain::access::{ApiKey, KeyKind, Scope};
 use crate::domain::time::Timestamp;
 use crate::http::error::{ApiError, ApiKeyError};
 use crate::http::fields::Fields;
@@ -15,7 +15,7 @@ use crate::http::openapi::problems::{self, example};
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer, body};
 
-use super::CreatedKey;
+use super::{CreatedKey, key_writer};
 
 /// A key to be made.
 #[derive(utoipa::ToSchema)]
@@ -70,7 +70,7 @@ fn known_scopes() -> Vec<&'static str> {
     ),
 )]
 pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    let holder = shared.holder_who_may(&request, Permission::WriteKeys).await?;
+    let holder = key_writer(&shared, &request).await?;
     let caller = &holder.verified.key;
     let mut fields = body::required(&request, payload).await?;
     let now = shared.clock.now();

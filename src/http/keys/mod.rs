@@ -12,7 +12,7 @@ use actix_web::HttpRequest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::access::{ApiKey, PlaintextKey, Scope};
+use crate::domain::access::{ApiKey, Permission, PlaintextKey, Scope};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 
@@ -84,6 +84,13 @@ impl<'a> CreatedKey<'a> {
     fn of(key: &'a ApiKey, plaintext: &'a PlaintextKey) -> Self {
         Self { key: KeyResource::of(key), plaintext: plaintext.reveal() }
     }
+}
+
+/// The key that asks, if it may make, rotate and revoke keys.
+async fn key_writer(shared: &Shared, request: &HttpRequest) -> Result<Holder, ApiError> {
+    let holder = shared.holder_who_may(request, Permission::WriteKeys).await?;
+    holder.verified.key.may_change_keys().map_err(ApiKeyError::NotGranted)?;
+    Ok(holder)
 }
 
 /// The key that the path names, if it is of the caller's account. Another's is as good as none.

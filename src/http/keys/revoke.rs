@@ -3,16 +3,15 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::domain::access::Permission;
 use crate::domain::ids::KeyId;
 use crate::http::error::ApiError;
 use crate::http::openapi::problems::example;
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer};
 
-use super::{malformed_id, own_key};
+use super::{key_writer, malformed_id, own_key};
 
-/// Revokes an API key, also the one that asks. A second time changes nothing.
+/// Revokes an API key, also the one that asks. A second time changes nothing. A key that was rotated out is refused (403).
 #[utoipa::path(delete, path = "/v1/api-keys/{id}", tag = "Account", operation_id = "revoke_api_key", security(("bearer" = [])),
     params(("id" = KeyId, Path, description = "The key.")),
     responses(
@@ -22,7 +21,7 @@ use super::{malformed_id, own_key};
     ),
 )]
 pub async fn revoke(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    let holder = shared.holder_who_may(&request, Permission::WriteKeys).await?;
+    let holder = key_writer(&shared, &request).await?;
     let key = own_key(&shared, &holder, &request).await?;
     if key.revoked_at.is_none() {
         shared.store.key_revoke(key.id, shared.clock.now()).await?;

@@ -9,7 +9,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::fresh_key;
-use crate::domain::access::Permission;
 use crate::domain::access::keys::Rotation;
 use crate::domain::ids::KeyId;
 use crate::domain::time::Timestamp;
@@ -18,7 +17,7 @@ use crate::http::openapi::problems::{self, example};
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer};
 
-use super::{CreatedKey, malformed_id, own_key};
+use super::{CreatedKey, key_writer, malformed_id, own_key};
 
 /// The key that took another's place, with the only copy of its plaintext.
 #[derive(Serialize, ToSchema)]
@@ -44,7 +43,7 @@ pub struct RotatedKey<'a> {
     ),
 )]
 pub async fn rotate(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    let holder = shared.holder_who_may(&request, Permission::WriteKeys).await?;
+    let holder = key_writer(&shared, &request).await?;
     let caller = &holder.verified.key;
     let old = own_key(&shared, &holder, &request).await?;
     let fresh = fresh_key(shared.clock.now());

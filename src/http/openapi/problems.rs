@@ -149,7 +149,7 @@ fn of_credentials() -> Vec<SharedProblem> {
         SharedProblem {
             name: "RateLimited",
             status: "429",
-            description: "The account's bucket is empty; `Retry-After` says for how long.",
+            description: "The account's bucket is empty, or an endpoint for webhooks was pinged too often; `Retry-After` says for how long.",
             examples: vec![("bucket", ApiError::RateLimited { tier: Tier::Free, retry_after_seconds: 1 })],
             headers: &["Retry-After"],
         },

@@ -78,7 +78,7 @@ pub struct EndpointResource<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DeliveryCounts)]
 pub struct Counts {
-    /// Confirmed.
+    /// Confirmed, also those that are kept no longer.
     #[schema(minimum = 0, example = 41)]
     delivered: i64,
     /// Attempted without success so far.

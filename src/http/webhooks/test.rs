@@ -9,10 +9,11 @@ use crate::clock::fresh_uuid;
 use crate::domain::access::Permission;
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::webhook::WebhookEvent;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, WebhookError};
 use crate::http::openapi::problems::{self, example};
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer};
+use crate::store::resend::Pinged;
 
 use super::{own_endpoint, unable};
 
@@ -33,7 +34,7 @@ pub struct Queued {
     event_type: &'static str,
 }
 
-/// Sends a ping to an endpoint for webhooks. A body is not looked at.
+/// Sends a ping to an endpoint for webhooks, at most 10 a minute; more are refused with 429. A body is not looked at.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", tag = "Webhooks", operation_id = "test_webhook", security(("bearer" = [])),
     params(("id" = WebhookId, Path, description = "The endpoint.")),
     responses(
@@ -52,10 +53,14 @@ pub async fn test(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
     let event_id = fresh_uuid(now);
     let ping = WebhookEvent::ping(event_id, endpoint.id, now);
     let event_type = ping.event_type.as_str();
-    let Some(delivery_id) = shared.store.endpoint_ping(endpoint, ping, now).await? else {
-        let changed = own_endpoint(&shared, account, &request).await?;
-        changed.may_ping().map_err(|why| unable(&changed, why))?;
-        return Err(ApiError::Busy("an endpoint that keeps changing"));
+    let delivery_id = match shared.store.endpoint_ping(endpoint, ping, now).await? {
+        Pinged::Queued(delivery_id) => delivery_id,
+        Pinged::TooMany(again_at) => return Err(WebhookError::TooManyPings(again_at.since(now)).into()),
+        Pinged::NotActive => {
+            let changed = own_endpoint(&shared, account, &request).await?;
+            changed.may_ping().map_err(|why| unable(&changed, why))?;
+            return Err(ApiError::Busy("an endpoint that keeps changing"));
+        }
     };
     shared.courier.ring();
     answer::accepted(&Queued { delivery_id, event_id: event_id.to_string(), event_type })

@@ -18,12 +18,16 @@ impl Simulator {
     /// The listener cannot be used.
     pub fn serve(self, listener: TcpListener) -> io::Result<Server> {
         let playing = self.clone();
-        let server =
-            HttpServer::new(move || App::new().configure(|config: &mut web::ServiceConfig| self.configure(config)))
-                .workers(1)
-                .shutdown_timeout(SHUTDOWN_SECONDS_MAX)
-                .listen(listener)?
-                .run();
+        let app = move || {
+            let here = self.clone();
+            let nothing_here = move || {
+                let here = here.clone();
+                async move { here.nothing().await }
+            };
+            let routes = |config: &mut web::ServiceConfig| self.configure(config);
+            App::new().configure(routes).default_service(web::to(nothing_here))
+        };
+        let server = HttpServer::new(app).workers(1).shutdown_timeout(SHUTDOWN_SECONDS_MAX).listen(listener)?.run();
         if !playing.0.clock.is_manual() {
             actix_web::rt::spawn(playing.run());
         }

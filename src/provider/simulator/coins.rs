@@ -199,6 +199,11 @@ pub(super) fn exchanged(amount: &BigDecimal, from: &str, to: &str) -> Option<Big
     Some(amount * usd_of(from)? / to)
 }
 
+/// True for a coin or a currency that is traded here.
+pub(super) fn is_known(code: &str) -> bool {
+    usd_of(code).is_some()
+}
+
 /// US dollars for one unit of a coin or a currency.
 fn usd_of(code: &str) -> Option<BigDecimal> {
     let currency = CURRENCIES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code));

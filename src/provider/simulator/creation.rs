@@ -45,7 +45,7 @@ impl World {
         let price = price.ok_or_else(|| Refusal::parameter("price_amount must be a number"))?;
         let currency = wanted.price_currency.as_deref().unwrap_or_default().to_ascii_lowercase();
         let code = wanted.pay_currency.as_deref().unwrap_or_default();
-        let coin = Coin::find(code).ok_or_else(|| Refusal::coin(code))?;
+        let coin = Coin::find(code).ok_or_else(Refusal::broken)?;
         let worth = coins::exchanged(&price, &currency, coin.code).ok_or_else(|| Refusal::coin(&currency))?;
         let asked = match wanted.pay_amount {
             Some(given) => amount(Some(given)).ok_or_else(|| Refusal::parameter("pay_amount must be a number"))?,
@@ -102,7 +102,7 @@ impl World {
 }
 
 /// A positive number, or one in a string.
-fn amount(raw: Option<&RawValue>) -> Option<BigDecimal> {
+pub(super) fn amount(raw: Option<&RawValue>) -> Option<BigDecimal> {
     decimal(raw?.get().trim_matches('"'))
 }
 

@@ -1,12 +1,13 @@
 //! What the provider tells of its coins: lists, minima, estimates.
 
-use bigdecimal::BigDecimal;
+use bigdecimal::{BigDecimal, Zero};
 
 use super::bodies::precision;
 use super::coins::{self, COINS, Coin, number};
 use super::creation::decimal;
 use super::dice::Dice;
 use super::json::Json;
+use super::payment::Payment;
 use super::refusal::Refusal;
 
 /// The pairs of a query.
@@ -44,31 +45,58 @@ pub(super) fn selected() -> Json {
 
 /// The coins with all that is known of them.
 pub(super) fn full(dice: Dice) -> Json {
-    let coin = |(coin, id): (&Coin, u64)| {
-        Json::object([
-            ("id", Json::whole(id)),
-            ("code", Json::text(coin.code.to_ascii_uppercase())),
-            ("name", Json::text(coin.name)),
-            ("enable", Json::Flag(true)),
-            ("wallet_regex", Json::text("^.{20,}$")),
-            ("priority", Json::whole(id)),
-            ("extra_id_exists", Json::Flag(coin.has_memo)),
-            ("extra_id_regex", if coin.has_memo { Json::text("^[0-9]{1,19}$") } else { Json::Null }),
-            ("logo_url", Json::text(format!("/images/coins/{}.svg", coin.code))),
-            ("track", Json::Flag(true)),
-            ("cg_id", Json::text(coin.code)),
-            ("is_maxlimit", Json::Flag(false)),
-            ("network", Json::text(coin.network)),
-            ("smart_contract", Json::text_or_null(coin.contract)),
-            ("network_precision", precision(coin, dice, id)),
-            ("ticker", Json::text(coin.code)),
-            ("precision", Json::Number(coin.precision.to_string())),
-            ("is_popular", Json::Flag(matches!(coin.code, "btc" | "eth"))),
-            ("is_stable", Json::Flag(coin.code.starts_with("usd"))),
-            ("available_for_payment", Json::Flag(true)),
-        ])
+    Json::object([("currencies", Json::List(numbered().map(|(coin, id)| whole(coin, id, dice)).collect()))])
+}
+
+/// All that is known of one coin.
+pub(super) fn one(code: &str, dice: Dice) -> Result<Json, Refusal> {
+    let found = numbered().find(|(coin, _)| coin.code.eq_ignore_ascii_case(code));
+    found.map(|(coin, id)| whole(coin, id, dice)).ok_or_else(|| Refusal::unknown(code))
+}
+
+/// What the account holds: what has arrived of each coin, and what is on its way.
+pub(super) fn balance<'p>(payments: impl Iterator<Item = &'p Payment> + Clone) -> Json {
+    let sum = |coin: &Coin, words: &[&str]| {
+        let counted =
+            payments.clone().filter(|payment| payment.coin.code == coin.code && words.contains(&payment.word));
+        counted.fold(BigDecimal::zero(), |sum, payment| sum + &payment.received)
     };
-    Json::object([("currencies", Json::List(COINS.iter().zip(1_u64..).map(coin).collect()))])
+    let held = |coin: &'static Coin| {
+        let amount = sum(coin, &["finished", "partially_paid"]);
+        let pending = sum(coin, &["confirming", "confirmed", "sending"]);
+        let amounts = [("amount", Json::decimal(&amount)), ("pendingAmount", Json::decimal(&pending))];
+        (coin.code, Json::object(amounts))
+    };
+    Json::object(COINS.iter().map(held))
+}
+
+fn numbered() -> impl Iterator<Item = (&'static Coin, u64)> {
+    COINS.iter().zip(1_u64..)
+}
+
+fn whole(coin: &Coin, id: u64, dice: Dice) -> Json {
+    Json::object([
+        ("id", Json::whole(id)),
+        ("code", Json::text(coin.code.to_ascii_uppercase())),
+        ("name", Json::text(coin.name)),
+        ("enable", Json::Flag(true)),
+        ("wallet_regex", Json::text("^.{20,}$")),
+        ("priority", Json::whole(id)),
+        ("extra_id_exists", Json::Flag(coin.has_memo)),
+        ("extra_id_regex", if coin.has_memo { Json::text("^[0-9]{1,19}$") } else { Json::Null }),
+        ("logo_url", Json::text(format!("/images/coins/{}.svg", coin.code))),
+        ("track", Json::Flag(true)),
+        ("cg_id", Json::text(coin.code)),
+        ("is_maxlimit", Json::Flag(false)),
+        ("network", Json::text(coin.network)),
+        ("smart_contract", Json::text_or_null(coin.contract)),
+        ("network_precision", precision(coin, dice, id)),
+        ("ticker", Json::text(coin.code)),
+        ("precision", Json::Number(coin.precision.to_string())),
+        ("is_popular", Json::Flag(matches!(coin.code, "btc" | "eth"))),
+        ("is_stable", Json::Flag(coin.code.starts_with("usd"))),
+        ("available_for_payment", Json::Flag(true)),
+    ])
 }
 
 /// The least that may be paid in a coin. Without a coin of payout the answer is wrong, as the provider's is.
@@ -96,6 +124,9 @@ pub(super) fn estimate(query: &Query, dice: Dice) -> Result<Json, Refusal> {
     let amount = query.given("amount").and_then(decimal);
     let amount = amount.ok_or_else(|| Refusal::parameter("amount must be a number"))?;
     let (from, to) = (query.given("currency_from").unwrap_or_default(), query.given("currency_to").unwrap_or_default());
+    if let Some(unknown) = [from, to].into_iter().find(|code| !coins::is_known(code)) {
+        return Err(Refusal::unknown(unknown));
+    }
     let worth = coins::exchanged(&amount, from, to).ok_or_else(|| Refusal::coin(to))?;
     let worth = shortened(&worth);
     // A number at one time, a string at another; the same question gets the same.

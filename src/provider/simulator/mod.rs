@@ -13,6 +13,7 @@ mod coins;
 mod control;
 mod creation;
 mod dice;
+mod invoice;
 mod json;
 mod listing;
 mod market;
@@ -20,6 +21,7 @@ mod payment;
 mod refusal;
 mod routes;
 mod scenario;
+mod sent;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -45,6 +45,16 @@ impl Refusal {
         Self::new(400, "CURRENCY_UNAVAILABLE", format!("Currency {code} is currently unavailable"))
     }
 
+    /// There is no such coin or currency.
+    pub(super) fn unknown(code: &str) -> Self {
+        Self::new(404, "NOT_FOUND", format!("Currency {code} not found"))
+    }
+
+    /// What the provider answers to a payment in a coin that it does not know.
+    pub(super) fn broken() -> Self {
+        Self::new(500, "INTERNAL_ERROR", "Internal error")
+    }
+
     /// The purchase cannot be added to.
     pub(super) fn purchase() -> Self {
         Self::new(400, "BAD_CREATE_PAYMENT_REQUEST", "purchase_id is not of a partially paid purchase")

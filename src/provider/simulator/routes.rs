@@ -14,7 +14,7 @@ use super::payment::QUOTED;
 use super::refusal::Refusal;
 use super::scenario::{Fault, Scenario};
 use super::world::planned;
-use super::{Pace, Simulator, bodies, control, token};
+use super::{Pace, Simulator, bodies, control, invoice, sent, token};
 
 impl Simulator {
     /// Mounts everything below `/simulator`.
@@ -22,22 +22,32 @@ impl Simulator {
         let provider = web::scope("/v1")
             .route("/status", web::get().to(status))
             .route("/auth", web::post().to(auth))
+            .route("/balance", web::get().to(balance))
             .route("/currencies", web::get().to(currencies))
+            .route("/currencies/{code}", web::get().to(currency))
             .route("/full-currencies", web::get().to(full_currencies))
             .route("/merchant/coins", web::get().to(merchant_coins))
             .route("/min-amount", web::get().to(min_amount))
             .route("/estimate", web::get().to(estimate))
+            .route("/invoice", web::post().to(invoice))
             .route("/payment", web::post().to(create))
             .route("/payment", web::get().to(list))
             .route("/payment/", web::get().to(list))
             .route("/payment/{id}", web::get().to(show))
-            .route("/payment/{id}/update-merchant-estimate", web::post().to(update_estimate));
+            .route("/payment/{id}/update-merchant-estimate", web::post().to(update_estimate))
+            // A scope's default is not that of the scopes inside of it.
+            .default_service(web::to(nothing_here));
         let scope = web::scope("/simulator")
             .app_data(web::Data::new(self.clone()))
             .service(provider)
             .configure(control::configure)
             .default_service(web::to(nothing_here));
         config.service(scope);
+    }
+
+    /// The answer to what has no route.
+    pub(super) async fn nothing(&self) -> HttpResponse {
+        self.answer(Refusal::path().into()).await
     }
 
     fn dice(&self) -> super::dice::Dice {
@@ -53,7 +63,7 @@ impl Simulator {
 type Here = web::Data<Simulator>;
 
 async fn nothing_here(here: Here) -> HttpResponse {
-    here.answer(Refusal::path().into()).await
+    here.nothing().await
 }
 
 async fn status(here: Here) -> HttpResponse {
@@ -68,8 +78,8 @@ struct LoginBody {
     password: String,
 }
 
-async fn auth(here: Here, body: web::Bytes) -> HttpResponse {
-    let login = serde_json::from_slice::<LoginBody>(&body).ok();
+async fn auth(here: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let login = serde_json::from_str::<LoginBody>(&sent::as_json(&request, &body)).ok();
     let login = login.filter(|login| login.email.contains('@') && !login.password.is_empty());
     let token = login.map(|login| token::issue(here.dice(), &login.email, here.now()));
     let result = token.map(|token| Json::object([("token", Json::text(token))])).ok_or_else(Refusal::login);
@@ -79,6 +89,25 @@ async fn auth(here: Here, body: web::Bytes) -> HttpResponse {
 async fn currencies(here: Here, request: HttpRequest) -> HttpResponse {
     let result = api_key(&request).map(|_| market::currencies(&query(&request)));
     here.answer(Answer::of(200, result)).await
+}
+
+async fn currency(here: Here, request: HttpRequest, code: web::Path<String>) -> HttpResponse {
+    let result = api_key(&request).and_then(|_| market::one(&code, here.dice()));
+    here.answer(Answer::of(200, result)).await
+}
+
+async fn balance(here: Here, request: HttpRequest) -> HttpResponse {
+    let result = api_key(&request).map(|key| {
+        let world = here.world();
+        market::balance(world.payments.values().filter(|payment| payment.api_key == key))
+    });
+    here.answer(Answer::of(200, result)).await
+}
+
+async fn invoice(here: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let body = sent::as_json(&request, &body);
+    let result = api_key(&request).and_then(|_| invoice::made(&mut here.world(), &body, here.now()));
+    here.answer(Answer::of(201, result)).await
 }
 
 async fn full_currencies(here: Here, request: HttpRequest) -> HttpResponse {
@@ -103,7 +132,7 @@ async fn estimate(here: Here, request: HttpRequest) -> HttpResponse {
 async fn create(here: Here, request: HttpRequest, body: web::Bytes) -> HttpResponse {
     let answer = match api_key(&request) {
         Err(refusal) => refusal.into(),
-        Ok(key) => here.create(&key, &String::from_utf8_lossy(&body)),
+        Ok(key) => here.create(&key, &sent::as_json(&request, &body)),
     };
     here.answer(answer).await
 }

@@ -95,6 +95,7 @@ impl Batches {
     fn add_order(&mut self, parts: OrderParts) -> Result<(), Misfit> {
         let order = check::order(&parts, &self.accounts)?;
         check_webhooks::deliveries(&parts.webhook_deliveries, &parts.webhook_events, &self.endpoints)?;
+        check_webhooks::confirmed(&parts, &self.endpoints)?;
         totals_add_placed(&mut self.totals, &order);
         order.events.iter().for_each(|event| move_add(&mut self.moves, event));
         let text = (parts.order.id.clone(), parts.order.product.clone(), parts.order.customer_note.clone());
@@ -106,6 +107,7 @@ impl Batches {
         self.rows.keys.extend(parts.idempotency_keys);
         self.rows.outbox.extend(parts.webhook_events);
         self.rows.deliveries.extend(parts.webhook_deliveries);
+        self.rows.confirmed.extend(parts.webhook_confirmed);
         self.rows.attention.extend(parts.attention);
         Ok(())
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Misfit;
 use super::check::{Checked, holds, is_json, spelled};
+use super::records::OrderParts;
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
 use crate::domain::webhook::endpoint::EventType;
@@ -43,6 +44,20 @@ pub fn deliveries(rows: &[DeliveryRow], events: &[OutboxRow], endpoints: &Endpoi
     let ids: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     holds(ids.len() == rows.len(), "two deliveries have one id")?;
     rows.iter().try_for_each(|row| delivery(row, events, endpoints))
+}
+
+/// Events of an order that endpoints of its account have confirmed, and whose deliveries were removed since.
+pub fn confirmed(parts: &OrderParts, endpoints: &Endpoints) -> Checked {
+    parts.webhook_confirmed.iter().try_for_each(|row| {
+        let event = parts.webhook_events.iter().find(|event| event.id == row.event_id);
+        let event = event.ok_or_else(|| Misfit("a confirmed event is not beside its confirmation".to_owned()))?;
+        let owner = endpoints.get(&row.webhook_id);
+        holds(owner == Some(&event.account_id), "an event was confirmed by no endpoint of its account before it")?;
+        let is_there = parts.webhook_deliveries.iter().any(|known| {
+            (known.event_id.as_str(), known.webhook_id.as_str()) == (row.event_id.as_str(), row.webhook_id.as_str())
+        });
+        holds(!is_there, "a delivery that was removed is there")
+    })
 }
 
 fn delivery(row: &DeliveryRow, events: &[OutboxRow], endpoints: &Endpoints) -> Checked {

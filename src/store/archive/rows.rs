@@ -14,7 +14,7 @@ use crate::store::payment_rows::PaymentRow;
 use crate::store::rows::{EventRow, OrderRow};
 use crate::store::schema::attention_items;
 use crate::store::secrets::SecretRow;
-use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
+use crate::store::webhook_rows::{ConfirmedRow, DeliveryRow, EndpointRow};
 
 /// A row of `attention_items`; empty text for no order and for no payment.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
@@ -82,6 +82,7 @@ pub(in crate::store) struct Rows {
     pub keys: Vec<KeyClaimRow>,
     pub outbox: Vec<OutboxRow>,
     pub deliveries: Vec<DeliveryRow>,
+    pub confirmed: Vec<ConfirmedRow>,
     pub attention: Vec<AttentionRow>,
     pub audit: Vec<AuditRow>,
     pub search: Vec<SearchRow>,

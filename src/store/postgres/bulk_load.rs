@@ -17,7 +17,8 @@ use crate::store::payment_rows::PaymentRow;
 /// The tables that a load writes, and those that must not change meanwhile.
 const TABLES: &str = "accounts, api_keys, orders, order_events, order_payments, idempotency_keys, \
     idempotency_totals, order_totals, received_ipns, attention_items, outbox_events, audit_log, search_queue, \
-    order_search, witness_totals, webhook_endpoints, webhook_deliveries, service_secrets";
+    order_search, witness_totals, webhook_endpoints, webhook_deliveries, confirmed_events, \
+    service_secrets";
 /// A connection that was just closed is listed for a moment longer.
 const LOOKS_MAX: u32 = 30;
 const LOOK_EVERY: Duration = Duration::from_millis(100);

@@ -3,12 +3,13 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::Conn;
+use super::{Conn, records};
 use crate::domain::access::{Account, ApiKey};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::access_rows::{AccountRow, KeyRow};
+use crate::store::changeset::AuditEntry;
 use crate::store::rows::broken;
 use crate::store::schema::{accounts, api_keys};
 
@@ -125,12 +126,35 @@ pub async fn keys_list(conn: &mut Conn, account: Option<AccountId>) -> Result<Ve
 
 /// Revokes a key; false if there is none. A key that is revoked keeps its first time.
 pub async fn key_revoke(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
-    diesel::update(api_keys::table.find(id.to_string()).filter(api_keys::revoked_at.is_null()))
-        .set(api_keys::revoked_at.eq(now.micros()))
-        .execute(conn)
-        .await?;
-    let known: i64 = api_keys::table.find(id.to_string()).count().get_result(conn).await?;
-    Ok(known > 0)
+    let revoked = key_end(conn, id, now).await?;
+    Ok(revoked || key_load(conn, id).await?.is_some())
+}
+
+/// Revokes a key and audits it, unless it was revoked before; false if there is none.
+pub async fn key_revoke_audited(conn: &mut Conn, id: KeyId, entry: &AuditEntry) -> Result<bool, StoreError> {
+    conn.transaction(async |conn| {
+        if key_end(conn, id, entry.at).await? {
+            records::audit_write(conn, entry).await?;
+            return Ok(true);
+        }
+        Ok(key_load(conn, id).await?.is_some())
+    })
+    .await
+}
+
+/// Revokes a key, unless it is revoked; answers whether it did.
+async fn key_end(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
+    let good = api_keys::table.find(id.to_string()).filter(api_keys::revoked_at.is_null());
+    Ok(diesel::update(good).set(api_keys::revoked_at.eq(now.micros())).execute(conn).await? > 0)
+}
+
+/// Keeps a new key and audits it.
+pub async fn key_insert_audited(conn: &mut Conn, key: &ApiKey, entry: &AuditEntry) -> Result<(), StoreError> {
+    conn.transaction(async |conn| {
+        key_insert(conn, key).await?;
+        records::audit_write(conn, entry).await
+    })
+    .await
 }
 
 pub async fn key_used(conn: &mut Conn, id: KeyId, now: Timestamp) -> Result<(), StoreError> {

@@ -10,8 +10,8 @@ use super::{Conn, bulk, bulk_load};
 use crate::store::StoreError;
 use crate::store::archive::rows::Rows;
 use crate::store::schema::{
-    accounts, api_keys, attention_items, audit_log, idempotency_totals, order_totals, orders, outbox_events,
-    received_ipns, service_secrets, webhook_deliveries, webhook_endpoints, witness_totals,
+    accounts, api_keys, attention_items, audit_log, confirmed_events, idempotency_totals, order_totals, orders,
+    outbox_events, received_ipns, service_secrets, webhook_deliveries, webhook_endpoints, witness_totals,
 };
 
 /// Writes all rows, or none of them.
@@ -45,6 +45,9 @@ async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
     bulk::outbox_insert(conn, rows.outbox).await?;
     // It leaves out what is there already; but here no two can be the same, because their events cannot.
     bulk::deliveries_insert(conn, rows.deliveries).await?;
+    for row in &rows.confirmed {
+        diesel::insert_into(confirmed_events::table).values(row).execute(conn).await?;
+    }
     for row in &rows.attention {
         diesel::insert_into(attention_items::table).values(row).execute(conn).await?;
     }

@@ -137,6 +137,10 @@ async fn add_parts(conn: &mut Conn, parts: &mut [OrderParts]) -> Result<(), Stor
         let id = row.order_id.as_deref().unwrap_or_default();
         of.get_mut(id).into_iter().for_each(|of| of.webhook_deliveries.push(row.clone()));
     }
+    let told: Vec<&OutboxRow> = of.values().flat_map(|of| &of.webhook_events).collect();
+    for (order, row) in archive_webhooks::confirmed_of(conn, &told).await? {
+        of.get_mut(order.as_str()).into_iter().for_each(|of| of.webhook_confirmed.push(row.clone()));
+    }
     let raised =
         attention_items::table.filter(attention_items::order_id.eq_any(&ids)).select(AttentionRow::as_select());
     for row in raised.load(conn).await? {
@@ -187,13 +191,18 @@ pub async fn archive_beside(conn: &mut Conn, which: Beside, after: &str, limit: 
             let rows = rows.select(AttentionRow::as_select()).load(conn).await?;
             Ok(page(rows, limit, |row| row.id.clone(), |item| Kind::Attention { item }))
         }
-        Beside::AuditLog => {
-            let rows = audit_log::table.filter(audit_log::id.gt(after)).order(audit_log::id).limit(limit);
-            let rows = rows.select(AuditRow::as_select()).load(conn).await?;
-            Ok(page(rows, limit, |row| row.id.clone(), Kind::AuditEntry))
-        }
+        Beside::AuditLog => audit_log_page(conn, after, limit).await,
         Beside::Counters => counters(conn).await,
     }
+}
+
+/// A page of the audit log, without the traces of exports.
+async fn audit_log_page(conn: &mut Conn, after: &str, limit: i64) -> Result<BesidePage, StoreError> {
+    let rows = audit_log::table.filter(audit_log::id.gt(after)).order(audit_log::id).limit(limit);
+    let rows = rows.select(AuditRow::as_select()).load(conn).await?;
+    let mut page = page(rows, limit, |row| row.id.clone(), Kind::AuditEntry);
+    page.records.retain(|record| !record.tells_of_export());
+    Ok(page)
 }
 
 fn page<Row>(rows: Vec<Row>, limit: i64, key: fn(&Row) -> String, kind: fn(Row) -> Kind) -> BesidePage {

@@ -10,8 +10,10 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use super::{Conn, SNAPSHOT};
 use crate::store::StoreError;
 use crate::store::effect_rows::OutboxRow;
-use crate::store::schema::{outbox_events as o, webhook_deliveries as d, webhook_endpoints as e};
-use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
+use crate::store::schema::{
+    confirmed_events as c, outbox_events as o, webhook_deliveries as d, webhook_endpoints as e,
+};
+use crate::store::webhook_rows::{ConfirmedRow, DeliveryRow, EndpointRow};
 
 /// A ping and where it is on its way to.
 pub type Ping = (OutboxRow, Vec<DeliveryRow>);
@@ -43,6 +45,16 @@ async fn pings_page(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Ping
         (event, rows)
     });
     Ok(pings.collect())
+}
+
+/// Which endpoints have confirmed these events and have no delivery of them any more, each with the event's order.
+pub async fn confirmed_of(conn: &mut Conn, events: &[&OutboxRow]) -> Result<Vec<(String, ConfirmedRow)>, StoreError> {
+    let orders: HashMap<&str, &str> = events.iter().map(|event| (event.id.as_str(), event.order_id.as_str())).collect();
+    let ids: Vec<&str> = orders.keys().copied().collect();
+    let rows: Vec<ConfirmedRow> =
+        c::table.filter(c::event_id.eq_any(ids)).select(ConfirmedRow::as_select()).load(conn).await?;
+    let with_order = |row: ConfirmedRow| Some(((*orders.get(row.event_id.as_str())?).to_owned(), row));
+    Ok(rows.into_iter().filter_map(with_order).collect())
 }
 
 /// The deliveries of these events. The index that leads to them begins with the endpoint, so they are asked for

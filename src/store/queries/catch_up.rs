@@ -3,7 +3,7 @@
 //! The rehearsal reads the same pieces by the same rule, and writes nothing. Never all events are in memory, and each
 //! piece is one short transaction: orders are committed in between.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -20,7 +20,7 @@ use crate::store::StoreError;
 use crate::store::records::Place;
 use crate::store::resend::{CatchUp, CaughtUp};
 use crate::store::rows::broken;
-use crate::store::schema::{outbox_events as o, webhook_deliveries as d};
+use crate::store::schema::{confirmed_events as c, outbox_events as o, webhook_deliveries as d};
 use crate::store::webhook_rows::{DeliveryRow, Queued};
 
 /// How many events a piece looks at.
@@ -86,8 +86,10 @@ async fn missed(conn: &mut Conn, asked: &CatchUp) -> Result<Option<Piece>, Store
         }
     }
     let known = standing(conn, ids.iter().map(|(id, _)| id)).await?;
+    let removed = confirmed(conn, asked.webhook, ids.iter().map(|(_, event)| &event.id)).await?;
     for (id, event) in ids {
         let status = known.get(&id).copied();
+        let status = status.or(removed.contains(&event.id).then_some(DeliveryStatus::Delivered));
         match status.filter(|_| is_missed(status)) {
             Some(DeliveryStatus::Dlq) => piece.dead.push(id),
             Some(_) => piece.failed.push(id),
@@ -142,6 +144,20 @@ async fn standing<'a>(
         None => Err(broken("status", &id)),
     };
     rows.into_iter().map(read).collect()
+}
+
+/// Those of these events that the endpoint has confirmed, and whose deliveries the retention has removed.
+async fn confirmed<'a>(
+    conn: &mut Conn,
+    webhook: WebhookId,
+    events: impl Iterator<Item = &'a String>,
+) -> Result<HashSet<String>, StoreError> {
+    let events: Vec<&String> = events.collect();
+    if events.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let removed = c::table.filter(c::event_id.eq_any(events)).filter(c::webhook_id.eq(webhook.to_string()));
+    Ok(removed.select(c::event_id).load(conn).await?.into_iter().collect())
 }
 
 fn queued(told: &Told, asked: &CatchUp) -> Result<DeliveryRow, StoreError> {

@@ -11,11 +11,12 @@ use crate::domain::ids::{AccountId, DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
 use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
-use crate::domain::webhook::endpoint::{DeliveryCounts, Edit, Endpoint, EventType, Standing};
+use crate::domain::webhook::endpoint::{DeliveryCounts, Edit, Endpoint, EventType, PINGS_MAX, PINGS_WITHIN, Standing};
 use crate::domain::webhook::secret::EndpointSecret;
 use crate::store::StoreError;
 use crate::store::changeset::Changeset;
 use crate::store::effect_rows::OutboxRow;
+use crate::store::resend::Pinged;
 use crate::store::schema::{accounts, webhook_deliveries as d, webhook_endpoints as e};
 use crate::store::webhook_rows::{ACTIVE, DELETED, DISABLED, DeliveryRow, EndpointRow, PAUSED, Queued, events_text};
 
@@ -153,18 +154,22 @@ pub async fn endpoint_delete(conn: &mut Conn, id: WebhookId, now: Timestamp) -> 
     Ok(())
 }
 
-/// Queues a ping for an endpoint, if it is active; answers the delivery.
+/// Queues a ping for an endpoint, if it is active and may be pinged again.
 pub async fn endpoint_ping(
     conn: &mut Conn,
     endpoint: &Endpoint,
     ping: &WebhookEvent,
     now: Timestamp,
-) -> Result<Option<DeliveryId>, StoreError> {
+) -> Result<Pinged, StoreError> {
     conn.transaction(async |conn| {
-        // Changes nothing, but holds the row: what waits for it is not buried before this waits too.
+        // Changes nothing, but holds the row: what waits for it is not buried before this waits too, and of pings at
+        // once each counts those before it.
         let active = e::table.find(endpoint.id.to_string()).filter(e::status.eq(ACTIVE));
         if diesel::update(active).set(e::url.eq(e::url)).execute(conn).await? == 0 {
-            return Ok(None);
+            return Ok(Pinged::NotActive);
+        }
+        if let Some(again_at) = pinged_until(conn, endpoint.id, now).await? {
+            return Ok(Pinged::TooMany(again_at));
         }
         let queued = Queued {
             webhook: endpoint.id,
@@ -175,9 +180,21 @@ pub async fn endpoint_ping(
         };
         bulk::outbox_insert(conn, vec![OutboxRow::of_no_order(ping, endpoint.account_id, now)]).await?;
         bulk::deliveries_insert(conn, vec![DeliveryRow::queued(&queued, Turn::Replay, now)]).await?;
-        Ok(Some(DeliveryId::of(endpoint.id, ping.id)))
+        Ok(Pinged::Queued(DeliveryId::of(endpoint.id, ping.id)))
     })
     .await
+}
+
+/// Until when an endpoint may not be pinged again, if it was pinged as often as it may be.
+async fn pinged_until(conn: &mut Conn, webhook: WebhookId, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let lately = d::table
+        .filter(d::webhook_id.eq(webhook.to_string()))
+        .filter(d::created_at.gt(now.before(PINGS_WITHIN).micros()))
+        .filter(d::event_type.eq(EventType::TestPing.as_str()));
+    let newest = lately.order((d::created_at.desc(), d::id.desc())).limit(PINGS_MAX).select(d::created_at);
+    let newest: Vec<i64> = newest.load(conn).await?;
+    let oldest = newest.last().filter(|_| i64::try_from(newest.len()).is_ok_and(|pings| PINGS_MAX <= pings));
+    Ok(oldest.map(|at| Timestamp::from_micros(*at).after(PINGS_WITHIN)))
 }
 
 /// Gives up to `limit` deliveries up that wait for an endpoint which is over; answers how many there were.

@@ -62,7 +62,7 @@ pub async fn ipns_of_order(conn: &mut Conn, order: OrderId, stretch: Stretch) ->
     Ok(rows.into_iter().map(IpnRow::into_kept).collect())
 }
 
-/// Puts an admin write on the audit log, in the transaction of the write itself.
+/// Puts an admin write on the audit log, in the transaction of the write itself where there is one.
 pub async fn audit_write(conn: &mut Conn, entry: &AuditEntry) -> Result<(), StoreError> {
     diesel::insert_into(audit_log::table).values(&AuditRow::of(fresh_uuid(entry.at), entry)).execute(conn).await?;
     Ok(())

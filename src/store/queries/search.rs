@@ -1,11 +1,13 @@
 //! The search over order id, product and customer note: feeding its index, and asking it.
 //!
 //! A commit only queues the order (`search_queue`); the follower in `store/follower.rs` takes queued
-//! orders in here, at most 2 s later. Case is folded in Rust, the same for both engines.
+//! orders in here, at most 2 s later. Texts are folded in Rust, the same for both engines; a change of how they are
+//! folded takes a migration that queues the orders whose texts it changes.
 
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::{AsyncConnection, RunQueryDsl};
+use unicode_normalization::UnicodeNormalization;
 
 use super::statement::Statement;
 use super::{BY_TRIGRAMS, Conn, NOTE, PLACE_OF, bulk, trigram_pattern};
@@ -19,11 +21,16 @@ const TRIGRAM_CHARS: usize = 3;
 /// What parts the searched texts of an order from each other. Ids and products have none in them.
 const BETWEEN: &str = "\n";
 
-/// Folds case as the index does: full Unicode, the same on both engines. Each character for itself, because
-/// a piece of a text must fold as it does inside the whole (`to_lowercase` spells a sigma by its neighbours);
-/// and by way of upper case, where `ß` and `ss` meet.
+/// Folds a text as the index does, the same on both engines: by NFKC, so that a letter is found however its accent was
+/// typed, and by case in full Unicode. Each character for itself, because a piece of a text must fold as it does inside
+/// the whole (`to_lowercase` spells a sigma by its neighbours); and by way of upper case, where `ß` and `ss` meet.
 pub fn folded(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let upper = text.nfkc().flat_map(char::to_lowercase).flat_map(char::to_uppercase);
+    // Folding takes some composed characters apart, so they are composed once more.
+    upper.flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// Whether a folded text is too short for the trigram index.

@@ -1,22 +1,26 @@
 //! Sessions of operators. Few rows, each call its own statement; a session is read together with its key.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
-use super::Conn;
+use super::{Conn, records};
 use crate::domain::access::ApiKey;
 use crate::domain::session::Session;
 use crate::store::StoreError;
 use crate::store::access_rows::{KeyRow, SessionRow};
+use crate::store::changeset::AuditEntry;
 use crate::store::schema::{api_keys, sessions};
 
-/// Keeps a new session, and drops those that have ended.
-pub async fn session_insert(conn: &mut Conn, session: &Session) -> Result<(), StoreError> {
-    let ended = sessions::table.filter(sessions::expires_at.le(session.created_at.micros()));
-    diesel::delete(ended).execute(conn).await?;
-    diesel::insert_into(sessions::table).values(SessionRow::of(session)).execute(conn).await?;
-    Ok(())
+/// Keeps a new session with its audit row, and drops those that have ended.
+pub async fn session_insert(conn: &mut Conn, session: &Session, audit: &AuditEntry) -> Result<(), StoreError> {
+    conn.transaction(async |conn| {
+        let ended = sessions::table.filter(sessions::expires_at.le(session.created_at.micros()));
+        diesel::delete(ended).execute(conn).await?;
+        diesel::insert_into(sessions::table).values(SessionRow::of(session)).execute(conn).await?;
+        records::audit_write(conn, audit).await
+    })
+    .await
 }
 
 /// The session whose token, or token before, has this hash, with the key that signed in.

@@ -313,13 +313,16 @@ fn events(words: &Words) -> String {
     )
 }
 
-/// Every second event on its way or arrived, each account's to one of its endpoints.
+/// Every second event on its way or arrived, each account's to one of its endpoints; of the others the retention has
+/// removed the deliveries.
 fn deliveries(words: &Words) -> String {
     let (id, created, uuid) = (words.order(), words.created(), words.uuid());
+    let delivered = format!("case when i % 50 not in (0, 10) then {created} end");
     let one = format!("i % {ACCOUNTS} + {ACCOUNTS}");
     let one = words.hex(12).replace("i)", &format!("{one})")).replace("(i,", &format!("({one},"));
     let (hook, delivery) = (format!("'whk_00000000-0000-7000-8000-' || {one}"), format!("'wdl_' || {uuid}"));
-    words.fill(
+    let removed = words.fill("confirmed_events", &[("event_id", &uuid), ("webhook_id", &hook)], "i % 2 = 1");
+    let kept = words.fill(
         "webhook_deliveries",
         &[
             ("id", &delivery),
@@ -332,10 +335,12 @@ fn deliveries(words: &Words) -> String {
             ("status", "case i % 50 when 0 then 'dlq' when 10 then 'failed' else 'delivered' end"),
             ("attempts", "1"),
             ("lease", "''"),
+            ("delivered_at", &delivered),
             ("created_at", &created),
         ],
         "i % 2 = 0",
-    )
+    );
+    [removed, kept].concat()
 }
 
 /// The totals of these orders.
