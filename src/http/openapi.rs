@@ -114,7 +114,7 @@ const INTRODUCTION: &str = "\
 Crypto payments through NOWPayments: orders created once, moved by evidence, never lost.
 
 JSON in UTF-8, snake_case; fields of a body that are not known are ignored. Amounts are integers in the currency's \
-minor unit. Times are ISO-8601 in UTC with milliseconds, `2026-05-12T13:00:00.000Z`; inputs accept `Z` and `+00:00`.
+minor unit. Times are ISO-8601 in UTC with milliseconds, `2026-05-12T13:00:00.000Z`; inputs accept any offset, such as `+02:00`, and in a query `%2B02:00`.
 
 Every refusal is a problem document of RFC 9457. Every answer carries `x-request-id`: the client's own, if it sent one \
 of 1 to 128 printable characters, or a fresh one.
