@@ -21,6 +21,7 @@ mod frame;
 mod gui;
 mod health;
 mod ipn;
+mod json;
 mod keys;
 mod limits;
 mod listen;

@@ -23,6 +23,7 @@ mod archive_refusals;
 mod archive_webhooks;
 mod attention;
 mod audit;
+mod bodies;
 mod browser;
 mod browser_looks;
 mod browser_order;
