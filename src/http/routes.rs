@@ -131,7 +131,7 @@ pub fn table() -> Vec<Place> {
         at("/docs/shapes").get(pages::docs::show_shapes),
         at("/assets/style.css").get(pages::assets::style),
         at("/assets/icon.svg").get(pages::assets::icon),
-        at("/v1/webhooks/nowpayments").post(ipn::receive),
+        at("/v1/webhooks/nowpayments").post(ipn::receive).with_slash(),
         at("/v1/whoami").get(account::identity::show),
         at("/v1/account/whoami").get(account::whoami::show),
         at("/v1/account/rate-limits").get(account::rate_limits::show),

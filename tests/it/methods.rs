@@ -1,11 +1,12 @@
 //! HEAD and OPTIONS wherever a path is served, and what an old client gets: health checks of proxies ask so.
 
+use crypto_orders::provider::signature::sign;
 use reqwest::{Method, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::engines::Engine;
-use crate::harness::TestApp;
+use crate::harness::{IPN_SECRET, TestApp, payment};
 
 on_both_engines![
     head_answers_as_get_without_a_body,
@@ -13,6 +14,7 @@ on_both_engines![
     options_tells_the_methods_of_every_path_without_a_key,
     a_preflight_is_answered_as_before,
     an_answer_to_http_1_0_has_no_chunks,
+    a_slash_after_the_providers_route_is_the_same_route,
 ];
 
 /// The path of the buyer's page of a new order.
@@ -125,4 +127,13 @@ async fn an_answer_to_http_1_0_has_no_chunks(engine: Engine) {
     let (head, body) = told.split_once("\r\n\r\n").expect("a head");
     assert!(head.starts_with("HTTP/1.0 200 OK") && !head.contains("transfer-encoding"), "{head}");
     assert!(body.starts_with("order_id,") && body.contains(&order) && body.ends_with("\r\n"), "{body}");
+}
+
+async fn a_slash_after_the_providers_route_is_the_same_route(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let body = payment(&app.order().await, "1", "finished").to_string();
+    let signature = sign(IPN_SECRET, body.as_bytes()).expect("a secret");
+    let report = app.request(Method::POST, "/v1/webhooks/nowpayments/").header("x-nowpayments-sig", signature);
+    let told = app.send(report.body(body)).await;
+    assert_eq!((told.code(), &told.json()["order_state"]), (200, &serde_json::json!("paid")), "{}", told.text);
 }
