@@ -82,8 +82,8 @@ pub const SETTINGS: &[Setting] = &[
     one(
         "public_url",
         "",
-        "a URL such as https://pay.example.com, without user, query or fragment",
-        "the base of every URL that is handed out; made of the listener's address without it",
+        "a URL such as https://pay.example.com or https://example.com/pay, without user, query or fragment",
+        "the base of every URL that is handed out, with its path; made of the listener's address without it",
     ),
     one(
         "http.keep_alive",

@@ -79,7 +79,12 @@ pub(super) fn public_url(text: &str) -> Option<String> {
     let plain = url.username().is_empty() && url.password().is_none();
     let bare = url.query().is_none() && url.fragment().is_none();
     let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-    (plain && bare && web).then(|| text.trim_end_matches('/').to_owned())
+    // The path is put before every address as it stands, so it is plain and read alike by everybody.
+    let written = text.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+    let [written, read] = [written, url.path()].map(|path| path.trim_matches('/'));
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+    let same = written == read && read.bytes().all(is_plain) && !read.contains("//");
+    (plain && bare && web && same).then(|| text.trim_end_matches('/').to_owned())
 }
 
 /// Reads an origin exactly as browsers send it. `*` is none: it would open every account's browser.
@@ -195,8 +200,20 @@ mod tests {
     #[test]
     fn a_public_url_has_a_host_and_nothing_secret() {
         assert_eq!(public_url("https://pay.example.com/").as_deref(), Some("https://pay.example.com"));
+        assert_eq!(public_url("https://example.com/shop/").as_deref(), Some("https://example.com/shop"));
         assert_eq!(public_url("http://127.0.0.1:8080").as_deref(), Some("http://127.0.0.1:8080"));
-        for wrong in ["pay.example.com", "ftp://x", "https://", "https://u:p@x", "https://x?a=b", "https://x#y"] {
+        for wrong in [
+            "pay.example.com",
+            "ftp://x",
+            "https://",
+            "https://u:p@x",
+            "https://x?a=b",
+            "https://x#y",
+            "https://x/a b",
+            "https://x/a//b",
+            "https://x/a/../b",
+            "https://x/%41",
+        ] {
             assert_eq!(public_url(wrong), None, "{wrong}");
         }
     }

@@ -40,13 +40,12 @@ impl Timestamp {
         self.0.saturating_mul(1000)
     }
 
-    /// Reads ISO-8601 in UTC, as inputs may write it: with `Z` or `+00:00` (contract, section 1).
+    /// Reads RFC 3339, as inputs may write it: with `Z` or any other offset (contract, section 1).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let time = DateTime::parse_from_rfc3339(text).ok()?;
         let millis = time.timestamp_millis();
-        let utc = time.offset().local_minus_utc() == 0;
-        (utc && (0..=MILLIS_MAX).contains(&millis)).then_some(Self(millis))
+        (0..=MILLIS_MAX).contains(&millis).then_some(Self(millis))
     }
 
     /// The time `span` later.
@@ -145,11 +144,19 @@ mod tests {
     }
 
     #[test]
-    fn only_utc_is_read() {
-        assert!(Timestamp::parse("2026-05-12T13:00:00.5+00:00").is_some());
-        assert!(Timestamp::parse("2026-05-12T13:00:00+02:00").is_none());
-        assert!(Timestamp::parse("2026-05-12").is_none());
-        assert!(Timestamp::parse("1969-12-31T23:59:59Z").is_none());
+    fn any_offset_is_read_and_kept_in_utc() {
+        for (text, utc) in [
+            ("2026-05-12T13:00:00.5+00:00", "2026-05-12T13:00:00.500Z"),
+            ("2026-05-12T13:00:00+02:00", "2026-05-12T11:00:00.000Z"),
+            ("2026-01-01T00:30:00+05:45", "2025-12-31T18:45:00.000Z"),
+            ("2026-05-12T13:00:00-09:30", "2026-05-12T22:30:00.000Z"),
+            ("1969-12-31T23:59:59-00:01", "1970-01-01T00:00:59.000Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), utc);
+        }
+        for none in ["2026-05-12", "2026-05-12T13:00:00", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-00:01"] {
+            assert_eq!(Timestamp::parse(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! One exhaustive match over our errors (contract, section 1). A problem never carries a cause or a
 //! stack; the cause travels beside it to `frame.rs`, which logs it once, under the request id it shows.
 
+mod bodies;
 mod checkout;
 mod deliveries;
 mod forms;
@@ -52,6 +53,8 @@ pub enum ApiError {
     BadRequest(Cow<'static, str>),
     /// The body is of another content type.
     MediaType,
+    /// The body is compressed, or encoded in another way, which this names.
+    ContentEncoding(String),
     /// Fields of the body break their rules.
     Invalid(Issues),
     /// The body is longer than this.
@@ -145,15 +148,15 @@ impl ApiError {
     pub fn problem(&self) -> Problem {
         match self {
             Self::BadRequest(detail) => plain(Slug::BadRequest, detail.clone()),
-            Self::MediaType => Problem {
-                status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ..plain(Slug::BadRequest, "Content-Type must be application/json in UTF-8.")
-            },
+            Self::MediaType => bodies::unsupported("Content-Type must be application/json in UTF-8.".into()),
+            Self::ContentEncoding(encoding) => bodies::unsupported(
+                format!("Content-Encoding \"{encoding}\" is not supported; send the body as it is.").into(),
+            ),
             Self::Invalid(issues) => {
                 let extensions = Extensions { issues: Some(issues.clone()), ..Extensions::default() };
                 extended(Slug::ValidationFailed, "One or more fields failed validation.", extensions)
             }
-            Self::TooLarge(limit) => too_large(*limit),
+            Self::TooLarge(limit) => bodies::too_large(*limit),
             Self::Unauthorized(detail) => plain(Slug::Unauthorized, *detail),
             Self::Key(refusal) => of_key(*refusal),
             Self::ScopeMissing(scope) => {
@@ -191,11 +194,6 @@ impl ApiError {
             Self::Broken(cause) => internal(cause.clone().into_owned()),
         }
     }
-}
-
-fn too_large(limit: usize) -> Problem {
-    let extensions = Extensions { limit_bytes: Some(limit), ..Extensions::default() };
-    extended(Slug::PayloadTooLarge, format!("The request body exceeds {limit} bytes."), extensions)
 }
 
 const NO_ACCOUNT: &str = "This API key belongs to no account. Customer routes need a key of the customer's account.";

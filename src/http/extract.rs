@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpMessage, HttpRequest};
 
 use crate::actors::order::Operation;
@@ -116,8 +117,25 @@ impl Shared {
                 return Err(ApiError::RateLimited { tier: verified.tier, retry_after_seconds });
             }
         }
+        for_own_account(request, &verified)?;
         Ok(verified)
     }
+}
+
+/// The header by which clients of several accounts say for which of them they ask.
+const ACCOUNT: HeaderName = HeaderName::from_static("x-driftstack-account");
+
+/// Refuses a request for another account than the key's: passed over, it would be done for the wrong one.
+fn for_own_account(request: &HttpRequest, verified: &VerifiedKey) -> Result<(), ApiError> {
+    let Some(named) = request.headers().get(ACCOUNT) else { return Ok(()) };
+    let named = named.to_str().ok().and_then(|text| AccountId::parse(text.trim()));
+    if named.is_some() && named == verified.key.account_id {
+        return Ok(());
+    }
+    Err(ApiError::BadRequest(
+        "X-Driftstack-Account must be left out or name the account of the API key; this key acts for no other account."
+            .into(),
+    ))
 }
 
 fn permitted(verified: &VerifiedKey, permission: Permission) -> Result<(), ApiError> {

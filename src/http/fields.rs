@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 
 use super::error::ApiError;
 use super::problem::Issues;
+use super::query::TIME_RULE;
 
 /// The object as it came, and what was found wrong so far.
 #[derive(Debug, Default)]
@@ -47,6 +48,12 @@ impl Fields {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.object.contains_key(name)
+    }
+
+    /// True if the field is there and is not `null`.
+    #[must_use]
+    pub fn is_given(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(|value| !value.is_null())
     }
 
     /// Ends reading.
@@ -176,7 +183,7 @@ impl Fields {
         let given = self.object.remove(name).filter(|value| !value.is_null())?;
         let time = given.as_str().and_then(Timestamp::parse);
         if time.is_none() {
-            self.wrong(name, format!("{name} must be an ISO-8601 UTC time such as 2026-05-12T13:00:00.000Z."));
+            self.wrong(name, format!("{name} {TIME_RULE}."));
         }
         time
     }

@@ -1,19 +1,24 @@
-//! What every answer carries, whoever makes it: request id, hardening headers, problem body, log line.
+//! What every answer carries, whoever makes it: request id, hardening headers, problem body, log line; and what it must
+//! not carry: a body for HEAD, chunks for HTTP/1.0.
 //!
 //! One layer around all routes, so that an error, a 404 and a panic look like everything else. It never
 //! logs a body, a key or a query.
 
+use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_http::ConnectionType;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method};
+use actix_web::http::{Method, Version};
+use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 
@@ -26,6 +31,7 @@ use super::error::ApiError;
 use super::incoming_body::{Arrival, IncomingBody};
 use super::limits::Standing;
 use super::pages::AsPage;
+use super::prefix::PathPrefix;
 use super::problem::Problem;
 
 /// The header that names a request.
@@ -39,6 +45,8 @@ pub struct Frame {
     pub clock: Clock,
     /// Whether connections are kept after their answers.
     pub connections: Arc<Connections>,
+    /// What stands before the paths that are asked for and answered.
+    pub prefix: PathPrefix,
 }
 
 impl<S, B> Transform<S, ServiceRequest> for Frame
@@ -53,8 +61,12 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let (clock, connections) = (self.clock.clone(), self.connections.clone());
-        ready(Ok(Framed { service: Rc::new(service), clock, connections }))
+        ready(Ok(Framed {
+            service: Rc::new(service),
+            clock: self.clock.clone(),
+            connections: self.connections.clone(),
+            prefix: self.prefix.clone(),
+        }))
     }
 }
 
@@ -63,6 +75,7 @@ pub struct Framed<S> {
     service: Rc<S>,
     clock: Clock,
     connections: Arc<Connections>,
+    prefix: PathPrefix,
 }
 
 impl<S, B> Service<ServiceRequest> for Framed<S>
@@ -77,8 +90,9 @@ where
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        self.prefix.strip(&mut request);
         let service = Rc::clone(&self.service);
-        let mut visit = Visit::begin(&request, &self.clock);
+        let mut visit = Visit::begin(&request, &self.clock, &self.prefix);
         let (clock, connections) = (self.clock.clone(), self.connections.clone());
         let connection = Connection::of(request.request());
         connection.begin();
@@ -95,7 +109,7 @@ where
             match served {
                 Ok(Ok(response)) => {
                     let (request, response) = response.into_parts();
-                    let standing = request.extensions().get::<Standing>().copied();
+                    let standing = Standing::of(&request);
                     let response = visit.dress(response.map_into_boxed_body(), standing);
                     visit.log(&clock, response.status().as_u16(), || request.match_pattern());
                     Ok(ServiceResponse::new(request, response))
@@ -118,10 +132,12 @@ pub fn last_words(error: &ApiError, clock: &Clock) -> Vec<u8> {
     let visit = Visit {
         id,
         method: Method::GET,
+        version: Version::HTTP_11,
         cacheable: Cacheable::Never,
         began_at,
         began: clock.monotonic(),
         is_last: false,
+        prefix: PathPrefix::default(),
     };
     let id = visit.id.to_str().unwrap_or_default();
     tracing::info!(request.id = id, "a request could not be read");
@@ -136,15 +152,32 @@ pub fn last_words(error: &ApiError, clock: &Clock) -> Vec<u8> {
     bytes
 }
 
+/// A body of which only the length is told.
+struct Withheld(BodySize);
+
+impl MessageBody for Withheld {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        self.0
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(None)
+    }
+}
+
 /// What is known of a request before anybody serves it.
 struct Visit {
     id: HeaderValue,
     method: Method,
+    version: Version,
     cacheable: Cacheable,
     began_at: Timestamp,
     began: MonotonicTime,
     /// True if no other request is taken on its connection.
     is_last: bool,
+    prefix: PathPrefix,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -154,16 +187,18 @@ enum Cacheable {
 }
 
 impl Visit {
-    fn begin(request: &ServiceRequest, clock: &Clock) -> Self {
+    fn begin(request: &ServiceRequest, clock: &Clock, prefix: &PathPrefix) -> Self {
         let began_at = clock.now();
         let api = request.path().strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         Self {
             id: given_id(request.headers()).unwrap_or_else(|| fresh_id(began_at)),
             method: request.method().clone(),
+            version: request.version(),
             cacheable: if api { Cacheable::Never } else { Cacheable::AsSaid },
             began_at,
             began: clock.monotonic(),
             is_last: false,
+            prefix: prefix.clone(),
         }
     }
 
@@ -194,7 +229,21 @@ impl Visit {
         if let Some(standing) = standing {
             standing.show(headers, self.began_at);
         }
-        response
+        self.fit(self.prefix.add(response))
+    }
+
+    /// Gives the answer the form in which this request can take it.
+    fn fit(&self, mut response: HttpResponse) -> HttpResponse {
+        // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body (RFC 9112, section 6.1).
+        if self.version < Version::HTTP_11 && response.body().size() == BodySize::Stream {
+            response.head_mut().no_chunking(true);
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        if self.method != Method::HEAD {
+            return response;
+        }
+        let size = response.body().size();
+        response.set_body(BoxBody::new(Withheld(size)))
     }
 
     fn tell(&self, response: HttpResponse, problem: &Problem) -> HttpResponse {

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest};
 use governor::clock::Clock as _;
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
@@ -20,6 +21,8 @@ use crate::domain::access::Tier;
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 
+/// The name of the one bucket that an account has.
+pub const BUCKET: &str = "global";
 /// After how many requests the buckets that are full again are forgotten.
 const CHECKS_PER_TIDYING: u64 = 65_536;
 
@@ -35,8 +38,12 @@ pub enum Owner {
 /// Where a request stands with its bucket, for the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    limit: u32,
-    remaining: u32,
+    /// How many requests the bucket holds.
+    pub limit: u32,
+    /// How many are left.
+    pub remaining: u32,
+    /// How many come back each second.
+    pub refill_per_second: u32,
     full_in_seconds: u32,
 }
 
@@ -125,8 +132,9 @@ impl TierBuckets {
 
     fn standing(&self, remaining: u32) -> Standing {
         let limit = self.capacity.get();
-        let full_in_seconds = limit.saturating_sub(remaining).div_ceil(self.refill_per_second.get());
-        Standing { limit, remaining, full_in_seconds }
+        let refill_per_second = self.refill_per_second.get();
+        let full_in_seconds = limit.saturating_sub(remaining).div_ceil(refill_per_second);
+        Standing { limit, remaining, refill_per_second, full_in_seconds }
     }
 }
 
@@ -142,12 +150,18 @@ pub const HEADERS: [HeaderName; 7] = [
 ];
 
 impl Standing {
+    /// Where this request stands; nothing if no bucket was asked.
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().copied()
+    }
+
     /// Writes the headers. `x-ratelimit-reset` is the time at which the bucket is full again, in Unix
     /// seconds; `ratelimit-reset` is the same as seconds from now.
     pub fn show(self, headers: &mut HeaderMap, now: Timestamp) {
         let full_at = (now.millis() / 1000).saturating_add(i64::from(self.full_in_seconds));
         let values = [
-            HeaderValue::from_static("global"),
+            HeaderValue::from_static(BUCKET),
             HeaderValue::from(self.limit),
             HeaderValue::from(self.remaining),
             HeaderValue::from(full_at),
@@ -182,7 +196,7 @@ mod tests {
         assert_eq!(remaining, [2, 1, 0]);
         let refused = limits.take(Tier::Free, owner).unwrap();
         assert_eq!(refused.refused_for_seconds, Some(1));
-        assert_eq!(refused.standing, Standing { limit: 3, remaining: 0, full_in_seconds: 3 });
+        assert_eq!(refused.standing, Standing { limit: 3, remaining: 0, refill_per_second: 1, full_in_seconds: 3 });
         clock.advance(Span::seconds(1));
         assert_eq!(limits.take(Tier::Free, owner).unwrap().refused_for_seconds, None);
     }
@@ -206,7 +220,7 @@ mod tests {
     #[test]
     fn the_two_resets_are_a_time_and_a_span() {
         let mut headers = HeaderMap::new();
-        let standing = Standing { limit: 60, remaining: 59, full_in_seconds: 1 };
+        let standing = Standing { limit: 60, remaining: 59, refill_per_second: 1, full_in_seconds: 1 };
         standing.show(&mut headers, Timestamp::from_millis(5_000));
         assert_eq!(headers.get("x-ratelimit-reset").unwrap(), "6");
         assert_eq!(headers.get("ratelimit-reset").unwrap(), "1");

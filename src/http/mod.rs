@@ -24,6 +24,7 @@ mod gui;
 mod health;
 mod incoming_body;
 mod ipn;
+mod json;
 mod keys;
 mod limits;
 mod listen;
@@ -31,6 +32,7 @@ mod openapi;
 mod pages;
 mod paging;
 mod pay;
+mod prefix;
 mod problem;
 mod query;
 mod routes;
@@ -68,6 +70,7 @@ use gui::sign_in_limiter::{RefusedSignIns, SignInLimiter};
 use health::Readiness;
 use ipn::Gate;
 use limits::Limits;
+use prefix::PathPrefix;
 
 pub use listen::serve;
 
@@ -120,13 +123,14 @@ pub struct Shared {
     document: serde_json::Value,
     docs: pages::docs::Pages,
     pay_links: pay::Links,
+    prefix: PathPrefix,
 }
 
 impl Shared {
     /// Puts together what handlers need.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let document = openapi::document(&parts.settings.orders);
+        let document = openapi::document(&parts.settings.orders, &parts.settings.public_url);
         Self {
             keyring: Keyring::new(parts.store.clone(), parts.clock.clone()),
             limits: Limits::new(&parts.settings.rate_limits, &parts.clock),
@@ -136,6 +140,7 @@ impl Shared {
             readiness: Readiness::default(),
             connections: Arc::new(Connections::new(parts.settings.descriptors.connections_max())),
             pay_links: pay::Links::default(),
+            prefix: PathPrefix::of(&parts.settings.public_url),
             docs: pages::docs::render(&document, &parts.settings.public_url),
             document,
             settings: parts.settings,
@@ -176,7 +181,11 @@ pub fn application(
         .configure(|config| shared.simulator.iter().for_each(|simulator| simulator.configure(config)))
         .configure(routes::configure)
         .wrap(Condition::new(!origins.is_empty(), cors(origins)))
-        .wrap(Frame { clock: shared.clock.clone(), connections: shared.connections.clone() })
+        .wrap(Frame {
+            clock: shared.clock.clone(),
+            connections: shared.connections.clone(),
+            prefix: shared.prefix.clone(),
+        })
 }
 
 /// The order's id as the path has it, whether or not it is one.
@@ -189,7 +198,7 @@ fn cors(origins: &[String]) -> Cors {
     let exposed = [HeaderName::from_static("idempotent-replayed"), frame::REQUEST_ID, RETRY_AFTER];
     let exposed = exposed.into_iter().chain(limits::HEADERS);
     let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
         .allow_any_header()
         .expose_headers(exposed)
         .max_age(3600);

@@ -15,6 +15,7 @@ pub mod samples;
 pub mod schemas;
 #[cfg(test)]
 pub mod tests;
+mod tidy;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -53,7 +54,9 @@ use crate::config::OrderSettings;
         pages::assets::style,
         pages::assets::icon,
         ipn::receive,
+        account::identity::show,
         account::whoami::show,
+        account::rate_limits::show,
         keys::list::page,
         keys::create::create,
         keys::revoke::revoke,
@@ -114,7 +117,7 @@ const INTRODUCTION: &str = "\
 Crypto payments through NOWPayments: orders created once, moved by evidence, never lost.
 
 JSON in UTF-8, snake_case; fields of a body that are not known are ignored. Amounts are integers in the currency's \
-minor unit. Times are ISO-8601 in UTC with milliseconds, `2026-05-12T13:00:00.000Z`; inputs accept `Z` and `+00:00`.
+minor unit. Times are ISO-8601 in UTC with milliseconds, `2026-05-12T13:00:00.000Z`; inputs accept any offset, such as `+02:00`, and in a query `%2B02:00`.
 
 Every refusal is a problem document of RFC 9457. Every answer carries `x-request-id`: the client's own, if it sent one \
 of 1 to 128 printable characters, or a fresh one.
@@ -122,14 +125,16 @@ of 1 to 128 printable characters, or a fresh one.
 Requests with a key draw from a token bucket of their account, sized by its tier; the headers `x-ratelimit-*` and \
 `ratelimit-*` say where it stands. Lists are paged by a cursor that never expires.";
 
-/// The document of a service with these settings.
+/// The document of a service with these settings, which is reached at this URL.
 #[must_use]
-pub fn document(orders: &OrderSettings) -> Value {
+pub fn document(orders: &OrderSettings, public_url: &str) -> Value {
     let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
     presence::settle(&mut document);
     presence::demand(&mut document);
-    fitting::fit(&mut document, orders);
+    fitting::fit(&mut document, orders, public_url);
     examples::complete(&mut document);
+    tidy::say_where_no_key_is_asked(&mut document);
+    tidy::drop_unused_shapes(&mut document);
     document
 }
 

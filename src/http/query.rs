@@ -13,6 +13,9 @@ use super::error::ApiError;
 /// The longest cursor that is looked at.
 const CURSOR_CHARS_MAX: usize = 512;
 
+/// What a time must be, as the end of a sentence.
+pub const TIME_RULE: &str = "must be an RFC 3339 time such as 2026-05-12T13:00:00.000Z or 2026-05-12T15:00:00+02:00";
+
 /// The parameters of one request, decoded.
 #[derive(Debug)]
 pub struct Query(Vec<(String, String)>);
@@ -169,14 +172,16 @@ impl Query {
     /// A time.
     ///
     /// # Errors
-    /// 400 unless it is ISO-8601 in UTC.
+    /// 400 unless it is RFC 3339.
     pub fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        // A plus sign that was not escaped arrives as a blank; `+00:00` must be accepted all the same.
-        let unescaped = text.strip_suffix(" 00:00").map(|time| format!("{time}+00:00"));
+        // A plus sign that was not escaped arrives as a blank, and before an offset it can be nothing else.
+        let place = text.len().saturating_sub("+00:00".len());
+        let unescaped = text.split_at_checked(place).and_then(|(time, offset)| Some((time, offset.strip_prefix(' ')?)));
+        let unescaped = unescaped.map(|(time, offset)| format!("{time}+{offset}"));
         match Timestamp::parse(unescaped.as_deref().unwrap_or(text)) {
             Some(time) => Ok(Some(time)),
-            None => refused(format!("{name} must be an ISO-8601 UTC time such as 2026-05-12T13:00:00.000Z.")),
+            None => refused(format!("{name} {TIME_RULE}; a query spells the + as %2B.")),
         }
     }
 
@@ -275,11 +280,21 @@ mod tests {
 
     #[test]
     fn times_are_read_with_z_and_with_a_plus_even_unescaped() {
-        for text in ["2026-05-12T13:00:00Z", "2026-05-12T13:00:00%2B00:00", "2026-05-12T13:00:00+00:00"] {
+        for text in [
+            "2026-05-12T13:00:00Z",
+            "2026-05-12T13:00:00%2B00:00",
+            "2026-05-12T13:00:00+00:00",
+            "2026-05-12T15:30:00+02:30",
+            "2026-05-12T15:30:00%2B02:30",
+            "2026-05-12T04:00:00-09:00",
+        ] {
             let time = query(&format!("created_after={text}")).time("created_after").unwrap();
             assert_eq!(time.unwrap().to_string(), "2026-05-12T13:00:00.000Z");
         }
-        assert!(sentence(query("created_after=yesterday").time("created_after")).starts_with("created_after must be"));
+        for none in ["yesterday", "2026-05-12+13:00", "%C3%BC+13:00"] {
+            let told = sentence(query(&format!("created_after={none}")).time("created_after"));
+            assert_eq!(told, format!("created_after {TIME_RULE}; a query spells the + as %2B."), "{none}");
+        }
     }
 
     #[test]

@@ -1,28 +1,37 @@
 //! The one table of routes: every path with its methods and who answers them.
 //!
 //! Whatever is served stands here, and `openapi.rs` describes exactly that: a test holds the two against
-//! each other. Another method on a known path gets 405 with what the path allows.
+//! each other. HEAD and OPTIONS are served wherever they mean anything and stand nowhere in the table; any other
+//! method on a known path gets 405 with what the path allows.
 
 use actix_web::http::Method;
-use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, web};
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, guard, web};
 
 use super::error::ApiError;
 use super::pages::PageError;
-use super::{Shared, account, admin, billing, gui, health, ipn, keys, openapi, pages, pay, webhooks};
+use super::{Shared, account, admin, answer, billing, gui, health, ipn, keys, openapi, pages, pay, webhooks};
 
 /// A path, and what is served there.
 pub struct Place {
     path: String,
+    /// Whether a slash may follow the path.
+    with_slash: bool,
     methods: Vec<Method>,
     routes: Vec<Route>,
 }
 
 /// Nothing is served at this path yet.
 fn at(path: impl Into<String>) -> Place {
-    Place { path: path.into(), methods: Vec::new(), routes: Vec::new() }
+    Place { path: path.into(), with_slash: false, methods: Vec::new(), routes: Vec::new() }
 }
 
 impl Place {
+    /// The same is served with a slash at the end.
+    fn with_slash(self) -> Self {
+        Self { with_slash: true, ..self }
+    }
+
     fn get<F: Handler<Args>, Args>(self, handler: F) -> Self
     where
         Args: FromRequest + 'static,
@@ -60,20 +69,47 @@ impl Place {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.routes.push(web::method(method.clone()).to(handler));
+        let route = match method {
+            // `frame.rs` keeps the body of an answer to HEAD back.
+            Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+            _ => web::method(method.clone()),
+        };
+        self.routes.push(route.to(handler));
         self.methods.push(method);
         self
     }
 
-    /// The path as the server takes it: any other method gets 405 with those it has.
+    /// The path as the server takes it: OPTIONS tells the methods that it has, and any other method gets 405 with them.
     fn resource(self) -> Resource {
-        let allow = self.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        let allow = self.allow();
+        let told = allow.clone();
+        let options = move || {
+            let mut response = answer::no_content();
+            if let Ok(allow) = HeaderValue::from_str(&told) {
+                response.headers_mut().insert(ALLOW, allow);
+            }
+            async move { response }
+        };
         let wrong_method = move |request: HttpRequest| {
             let error = ApiError::Method { allow: allow.clone() };
             async move { Err::<HttpResponse, _>(told_to_whoever_asks(&request, error)) }
         };
-        let resource = self.routes.into_iter().fold(web::resource(self.path), Resource::route);
+        let mut paths = vec![self.path];
+        if self.with_slash {
+            paths.extend(paths.first().map(|path| format!("{path}/")));
+        }
+        let resource = self.routes.into_iter().fold(web::resource(paths), Resource::route);
+        let resource = resource.route(web::method(Method::OPTIONS).to(options));
         resource.default_service(web::to(wrong_method))
+    }
+
+    /// Every method that the path answers, as `Allow` lists them.
+    fn allow(&self) -> String {
+        let served = self.methods.iter().flat_map(|method| match *method {
+            Method::GET => vec!["GET", "HEAD"],
+            _ => vec![method.as_str()],
+        });
+        served.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
     }
 
     /// Each method with the path, `GET /healthz`, as the document is held against them.
@@ -95,8 +131,10 @@ pub fn table() -> Vec<Place> {
         at("/docs/shapes").get(pages::docs::show_shapes),
         at("/assets/style.css").get(pages::assets::style),
         at("/assets/icon.svg").get(pages::assets::icon),
-        at("/v1/webhooks/nowpayments").post(ipn::receive),
+        at("/v1/webhooks/nowpayments").post(ipn::receive).with_slash(),
+        at("/v1/whoami").get(account::identity::show),
         at("/v1/account/whoami").get(account::whoami::show),
+        at("/v1/account/rate-limits").get(account::rate_limits::show),
         at("/v1/api-keys").get(keys::list::page).post(keys::create::create),
         at("/v1/api-keys/{id}").delete(keys::revoke::revoke),
         at("/v1/api-keys/{id}/rotate").post(keys::rotate::rotate),
@@ -119,8 +157,7 @@ pub fn table() -> Vec<Place> {
 fn operators() -> Vec<Place> {
     let any = |rest: &str| at(format!("/v1/admin/crypto-orders{rest}"));
     vec![
-        any("").get(admin::list::page),
-        any("/").get(admin::list::page),
+        any("").get(admin::list::page).with_slash(),
         any(".csv").get(admin::csv::export),
         any("/sweep-expired").post(admin::sweep::sweep),
         any("/stats").get(admin::stats::show),

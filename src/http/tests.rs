@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::connection::Connections;
 use super::error::ApiError;
 use super::frame::Frame;
+use super::prefix::PathPrefix;
 use super::routes::configure;
 use super::{answer, body, cors};
 use crate::clock::Clock;
@@ -49,15 +50,14 @@ async fn panics() -> HttpResponse {
 
 /// Asks the real routes, and two that stand for a handler with a body and for a broken one.
 async fn ask(request: TestRequest) -> Answer {
+    let clock = Clock::manual(Timestamp::from_millis(1_778_590_800_000));
+    let frame = Frame { clock, connections: Arc::new(Connections::new(8)), prefix: PathPrefix::default() };
     let app = App::new()
         .route("/v1/echo", web::post().to(echo))
         .route("/v1/panics", web::get().to(panics))
         .configure(configure)
         .wrap(cors(&["https://shop.example".to_owned()]))
-        .wrap(Frame {
-            clock: Clock::manual(Timestamp::from_millis(1_778_590_800_000)),
-            connections: Arc::new(Connections::new(8)),
-        });
+        .wrap(frame);
     let app = init_service(app).await;
     match try_call_service(&app, request.to_request()).await {
         Ok(response) => Answer::of(response.map_into_boxed_body()).await,
@@ -130,17 +130,17 @@ async fn an_unknown_route_says_what_was_asked() {
 async fn a_wrong_method_learns_the_right_ones() {
     let order = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b";
     for (path, allow) in [
-        ("/v1/billing/crypto-checkout".to_owned(), "POST"),
-        ("/v1/billing/crypto-orders".to_owned(), "GET"),
-        (format!("/v1/billing/crypto-orders/{order}"), "GET, PATCH"),
-        (format!("/v1/billing/crypto-orders/{order}/cancel"), "POST"),
-        ("/v1/webhooks/nowpayments".to_owned(), "POST"),
-        ("/v1/admin/crypto-orders".to_owned(), "GET"),
-        ("/v1/admin/crypto-orders/sweep-expired".to_owned(), "POST"),
-        ("/v1/admin/crypto-orders/idempotency-metrics".to_owned(), "GET"),
-        (format!("/v1/admin/crypto-orders/{order}/apply-ipn"), "POST"),
-        (format!("/v1/admin/crypto-orders/{order}/internal-note"), "PATCH"),
-        ("/readyz".to_owned(), "GET"),
+        ("/v1/billing/crypto-checkout".to_owned(), "POST, OPTIONS"),
+        ("/v1/billing/crypto-orders".to_owned(), "GET, HEAD, OPTIONS"),
+        (format!("/v1/billing/crypto-orders/{order}"), "GET, HEAD, PATCH, OPTIONS"),
+        (format!("/v1/billing/crypto-orders/{order}/cancel"), "POST, OPTIONS"),
+        ("/v1/webhooks/nowpayments".to_owned(), "POST, OPTIONS"),
+        ("/v1/admin/crypto-orders".to_owned(), "GET, HEAD, OPTIONS"),
+        ("/v1/admin/crypto-orders/sweep-expired".to_owned(), "POST, OPTIONS"),
+        ("/v1/admin/crypto-orders/idempotency-metrics".to_owned(), "GET, HEAD, OPTIONS"),
+        (format!("/v1/admin/crypto-orders/{order}/apply-ipn"), "POST, OPTIONS"),
+        (format!("/v1/admin/crypto-orders/{order}/internal-note"), "PATCH, OPTIONS"),
+        ("/readyz".to_owned(), "GET, HEAD, OPTIONS"),
     ] {
         let answer = ask(at(Method::DELETE, &path)).await;
         assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, Some(allow)), "{path}");

@@ -193,7 +193,7 @@ async fn an_endpoint_that_is_over_catches_up_on_nothing(engine: Engine) {
 async fn a_catch_up_needs_a_time_that_has_been(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     let hook = endpoint(&app, app.account).await;
-    let not_a_time = "since must be an ISO-8601 UTC time such as 2026-05-12T13:00:00.000Z.";
+    let not_a_time = "since must be an RFC 3339 time such as 2026-05-12T13:00:00.000Z or 2026-05-12T15:00:00+02:00.";
     for (body, told) in [
         (json!({}), "since is required."),
         (json!({ "since": null }), "since is required."),

@@ -253,7 +253,7 @@ async fn what_is_not_there_is_told_to_people_by_a_page(engine: Engine) {
         assert!(answer.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'")));
     }
     let answer = app.send(app.request(Method::GET, "/admin/sign-out")).await;
-    assert_eq!((answer.code(), answer.header("allow")), (405, Some("POST")));
+    assert_eq!((answer.code(), answer.header("allow")), (405, Some("POST, OPTIONS")));
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     let answer = app.send(app.request(Method::GET, "/administrator")).await;
     answer.problem(404, "not-found");

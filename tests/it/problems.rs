@@ -66,10 +66,10 @@ async fn a_body_that_is_no_json_object_is_refused_on_every_route(engine: Engine)
         b"\0",
         b"\xff\xfe{}",
         b"{\"a\":\"\xc3\x28\"}",
-        b"{\"a\":\"\\ud800\"}",
+        b"{\"a\":\"\\ud8\"}",
         b"{\"a\":\"\n\"}",
         b"{} {}",
-        b"\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
         b"{\"a\":1e999}",
         b"{\"a\":01}",
         b" ",
@@ -183,11 +183,10 @@ async fn numbers_are_integers_in_their_range_or_refused(engine: Engine) {
         let body = format!(r#"{{"product":"solo_manual","price_cents":{cents},"price_currency":"USD"}}"#);
         app.send(json_of(app.request(Method::POST, CHECKOUT).bearer_auth(&app.customer), body))
     };
-    for right in ["1", "7900", "1000000"] {
+    for right in ["1", "7900", "1000000", "7900.0", "79e2"] {
         assert_eq!(place(right).await.code(), 201, "{right}");
     }
-    for wrong in ["0", "-1", "1000001", "7900.5", "7900.0", "79e2", "9223372036854775808", "-0", "1e-9", "true", "null"]
-    {
+    for wrong in ["0", "-1", "1000001", "7900.5", "9223372036854775808", "-0", "1e-9", "true", "null"] {
         let told = issues(&place(wrong).await);
         let sentence = told["fieldErrors"]["price_cents"][0].as_str().unwrap_or_default().to_owned();
         assert!(sentence.starts_with("price_cents must be an integer between 1 and 1000000"), "{wrong}: {told}");
@@ -273,23 +272,27 @@ async fn what_is_not_there_or_not_allowed_says_so(engine: Engine) {
         assert_eq!(answer.json()["title"], "Not Found");
     }
     for (path, allow) in [
-        (CHECKOUT, "POST"),
-        (IPN, "POST"),
-        ("/v1/billing/crypto-orders", "GET"),
-        ("/v1/billing/crypto-orders/ord_1", "GET, PATCH"),
-        ("/v1/billing/crypto-orders/ord_1/cancel", "POST"),
-        ("/v1/admin/crypto-orders/sweep-expired", "POST"),
-        ("/v1/admin/crypto-orders/ord_1/internal-note", "PATCH"),
-        ("/healthz", "GET"),
+        (CHECKOUT, "POST, OPTIONS"),
+        (IPN, "POST, OPTIONS"),
+        ("/v1/billing/crypto-orders", "GET, HEAD, OPTIONS"),
+        ("/v1/billing/crypto-orders/ord_1", "GET, HEAD, PATCH, OPTIONS"),
+        ("/v1/billing/crypto-orders/ord_1/cancel", "POST, OPTIONS"),
+        ("/v1/admin/crypto-orders/sweep-expired", "POST, OPTIONS"),
+        ("/v1/admin/crypto-orders/ord_1/internal-note", "PATCH, OPTIONS"),
+        ("/healthz", "GET, HEAD, OPTIONS"),
     ] {
-        for method in [Method::DELETE, Method::PUT, Method::OPTIONS, Method::TRACE] {
+        for method in [Method::DELETE, Method::PUT, Method::TRACE] {
             let answer = app.send(app.request(method.clone(), path)).await;
             answer.problem(405, "method-not-allowed");
             assert_eq!((answer.header("allow"), &answer.json()["title"]), (Some(allow), &json!("Method Not Allowed")));
         }
-        let head = app.send(app.request(Method::HEAD, path)).await;
-        assert_eq!((head.code(), head.header("allow"), head.text.as_str()), (405, Some(allow), ""), "{path}");
-        assert!(head.header("x-request-id").is_some());
+        let told = app.send(app.request(Method::OPTIONS, path)).await;
+        assert_eq!((told.code(), told.header("allow"), told.text.as_str()), (204, Some(allow), ""), "{path}");
+        assert!(told.header("x-request-id").is_some());
+        if !allow.contains("HEAD") {
+            let head = app.send(app.request(Method::HEAD, path)).await;
+            assert_eq!((head.code(), head.header("allow"), head.text.as_str()), (405, Some(allow), ""), "{path}");
+        }
     }
 }
 

@@ -81,7 +81,7 @@ async fn what_is_no_wait_is_refused_before_anything_else(engine: Engine) {
         assert_eq!(answer.problem(400, "bad-request"), "wait must be an integer between 0 and 30.", "{wait}");
     }
     let since = app.get(&format!("{ORDERS}/{order}?{LONG}&since=yesterday")).await;
-    assert!(since.problem(400, "bad-request").starts_with("since must be an ISO-8601 UTC time"));
+    assert!(since.problem(400, "bad-request").starts_with("since must be an RFC 3339 time"));
     let nobodys = "ord_01890a5d96e77c9f8a0b1c2d3e4f5a6b";
     let none = app.get(&format!("{ORDERS}/{nobodys}?{LONG}")).await;
     assert_eq!(none.problem(404, "not-found"), format!("No crypto order with id \"{nobodys}\"."));

@@ -361,5 +361,5 @@ async fn a_malformed_id_and_an_unknown_one_have_their_answers(engine: Engine) {
         assert_eq!(told, format!("No webhook endpoint with id \"{NOBODYS}\"."), "{method} {rest}");
     }
     // The provider's own door lies beside them.
-    assert_eq!(ask(&app, Method::GET, "nowpayments").await.header("allow"), Some("POST"));
+    assert_eq!(ask(&app, Method::GET, "nowpayments").await.header("allow"), Some("POST, OPTIONS"));
 }

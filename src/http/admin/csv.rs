@@ -34,7 +34,7 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-driftstack-next-curso
     security(("bearer" = [])),
     params(
         ("limit" = Option<usize>, Query, minimum = 1, maximum = 1000, description = "How many at most; 1000 without it. With `all` it counts for nothing."),
-        ("all" = Option<String>, Query, pattern = "^(0|1|true|false)$", description = "`1` or `true`: every order that is meant, however many."),
+        ("all" = Option<String>, Query, pattern = "^(0|1|true|false)$", example = "1", description = "`1` or `true`: every order that is meant, however many."),
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the file starts: `X-Driftstack-Next-Cursor` of a truncated one, or `next_cursor` of the list."),
         Filters,
     ),

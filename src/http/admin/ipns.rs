@@ -43,7 +43,7 @@ pub struct Ipn {
     /// The body that came first, character by character.
     raw_body: String,
     /// SHA-256 of the body.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[schema(pattern = "^[0-9a-f]{64}$", example = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9")]
     body_sha256: String,
 }
 

@@ -8,7 +8,7 @@ use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::order::StatusName;
 use crate::http::envelope::{AdminOrder, Listing, for_admin};
 use crate::http::error::ApiError;
-use crate::http::openapi::schemas::{AccountFilter, UtcTime};
+use crate::http::openapi::schemas::{AccountFilter, InputTime};
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
 use crate::store::filter::{OrderFilter, OrderPage, Page, SearchReach};
@@ -30,16 +30,16 @@ pub struct Filters {
     account_id: Option<AccountFilter>,
     /// Only orders created then or later.
     #[param(example = "2026-05-12T13:00:00.000Z")]
-    created_after: Option<UtcTime>,
+    created_after: Option<InputTime>,
     /// Only orders created before; must be later than `created_after`.
     #[param(example = "2026-05-13T13:00:00.000Z")]
-    created_before: Option<UtcTime>,
+    created_before: Option<InputTime>,
     /// Only orders paid then or later.
     #[param(example = "2026-05-12T13:00:00.000Z")]
-    paid_after: Option<UtcTime>,
+    paid_after: Option<InputTime>,
     /// Only orders paid before; must be later than `paid_after`.
     #[param(example = "2026-05-13T13:00:00.000Z")]
-    paid_before: Option<UtcTime>,
+    paid_before: Option<InputTime>,
     /// Only orders with this in their id, product or customer's note, in any case. One or two characters are
     /// looked for in the newest 10 000 orders only. What was written within the last 2 seconds may be missing.
     #[param(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$", example = "ada")]

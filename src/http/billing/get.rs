@@ -10,7 +10,7 @@ use crate::domain::ids::OrderId;
 use crate::http::connection::Connection;
 use crate::http::envelope::{CustomerOrder, for_customer};
 use crate::http::error::ApiError;
-use crate::http::openapi::schemas::UtcTime;
+use crate::http::openapi::schemas::InputTime;
 use crate::http::query::Query;
 use crate::http::{Shared, answer};
 
@@ -27,7 +27,7 @@ const WAIT_SECONDS_MAX: u64 = 30;
         ("order_id" = OrderId, Path, description = "The order."),
         ("wait" = Option<u64>, Query, minimum = 0, maximum = 30, example = 0,
             description = "Wait for a change, at most so many seconds."),
-        ("since" = Option<UtcTime>, Query, example = "2026-05-12T13:00:00.000Z", description = "The `updated_at` that is known; without it the present one."),
+        ("since" = Option<InputTime>, Query, example = "2026-05-12T13:00:00.000Z", description = "The `updated_at` that is known; without it the present one."),
     ),
     responses((status = 200, description = "The order.", body = CustomerOrder)),
 )]

@@ -7,7 +7,7 @@ use crate::domain::access::Permission;
 use crate::domain::order::StatusName;
 use crate::http::envelope::{CustomerOrder, Listing, for_customer};
 use crate::http::error::ApiError;
-use crate::http::openapi::schemas::UtcTime;
+use crate::http::openapi::schemas::InputTime;
 use crate::http::query::{LimitRule, Query, Start};
 use crate::http::{Shared, answer, cursor};
 use crate::store::filter::{OrderFilter, OrderPage, Page};
@@ -26,8 +26,8 @@ const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, example = "AQAGUZ5w1bQAAYkKXZbnfJ-KCxwtPk9aaw",
             description = "Where the page starts: the last page's `next_cursor`."),
         ("status" = Option<StatusName>, Query, description = "Only orders in this status."),
-        ("created_after" = Option<UtcTime>, Query, example = "2026-05-12T13:00:00.000Z", description = "Only orders created then or later."),
-        ("created_before" = Option<UtcTime>, Query, example = "2026-05-13T13:00:00.000Z",
+        ("created_after" = Option<InputTime>, Query, example = "2026-05-12T13:00:00.000Z", description = "Only orders created then or later."),
+        ("created_before" = Option<InputTime>, Query, example = "2026-05-13T13:00:00.000Z",
             description = "Only orders created before; must be later than `created_after`."),
     ),
     responses((status = 200, description = "One page.", body = Listing<CustomerOrder>)),

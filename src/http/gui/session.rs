@@ -29,7 +29,10 @@ use crate::store::changeset::AuditEntry;
 use super::{GuiError, see_other};
 
 /// Over https the prefix makes browsers refuse a cookie of this name that another host, or plain http, has set.
-const COOKIE_OVER_HTTPS: &str = "__Host-crypto-orders";
+/// Browsers take it from this very host only, over https, for all of its paths.
+const COOKIE_OF_THE_HOST: &str = "__Host-crypto-orders";
+/// Browsers take it over https only. One for a part of a host's paths may not be called the host's.
+const COOKIE_OVER_HTTPS: &str = "__Secure-crypto-orders";
 const COOKIE: &str = "crypto-orders";
 
 /// An operator who is signed in.
@@ -228,13 +231,17 @@ impl Shared {
     fn with_attributes(&self, mut cookie: Cookie<'static>) -> Cookie<'static> {
         cookie.set_http_only(true);
         cookie.set_same_site(SameSite::Lax);
-        cookie.set_path("/");
+        cookie.set_path(self.prefix.cookie_path().to_owned());
         cookie.set_secure(self.is_reached_by_https());
         cookie
     }
 
     fn cookie_name(&self) -> &'static str {
-        if self.is_reached_by_https() { COOKIE_OVER_HTTPS } else { COOKIE }
+        match (self.is_reached_by_https(), self.prefix.is_root()) {
+            (true, true) => COOKIE_OF_THE_HOST,
+            (true, false) => COOKIE_OVER_HTTPS,
+            (false, _) => COOKIE,
+        }
     }
 
     fn is_reached_by_https(&self) -> bool {

@@ -6,29 +6,25 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 
 use crate::clock::fresh_key;
-use crate::domain::access::keys::{self, ACTIVE_KEYS_MAX, NAME_CHARS_MAX, NewKey, NotGranted, RESERVED_NAMES};
+use crate::domain::access::keys::{ACTIVE_KEYS_MAX, NewKey, NotGranted};
 use crate::domain::access::{ApiKey, KeyKind, Scope};
 use crate::domain::time::Timestamp;
 use crate::http::error::{ApiError, ApiKeyError};
 use crate::http::fields::Fields;
 use crate::http::openapi::problems::{self, example};
+use crate::http::openapi::schemas::{InputTime, KeyName};
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer, body};
 
-use super::{CreatedKey, key_writer};
+use super::{CreatedKey, given_name, key_writer};
 
 /// A key to be made.
 #[derive(utoipa::ToSchema)]
 #[schema(as = NewApiKey)]
 #[expect(dead_code, reason = "read field by field, so that everything that is wrong is told at once")]
 pub struct Body {
-    /// What you call it: one line, not blank.
-    #[schema(
-        max_length = 100,
-        min_length = 1,
-        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
-        example = "till 4"
-    )]
+    /// What you call it.
+    #[schema(value_type = KeyName)]
     name: String,
     /// What it may be used for; none that the key which asks does not cover. `account_owner` covers all.
     #[schema(schema_with = customer_scopes)]
@@ -37,7 +33,7 @@ pub struct Body {
     #[schema(inline)]
     mode: Option<Mode>,
     /// When it ends by itself: in the future, and not after the key that asks, whose end it has if none is named.
-    #[schema(value_type = Option<String>, format = DateTime, pattern = r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\.[0-9]+)?([Zz]|[+-]00:00)$", example = "2099-01-01T00:00:00.000Z")]
+    #[schema(value_type = Option<InputTime>, example = "2099-01-01T00:00:00.000Z")]
     expires_at: Option<Timestamp>,
 }
 
@@ -74,7 +70,7 @@ pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>
     let caller = &holder.verified.key;
     let mut fields = body::required(&request, payload).await?;
     let now = shared.clock.now();
-    let name = name(&mut fields);
+    let name = given_name(&mut fields);
     let scopes = scopes(&mut fields);
     let kind = kind(&mut fields);
     let expires_at = expires_at(&mut fields, caller, now);
@@ -88,19 +84,6 @@ pub async fn create(request: HttpRequest, payload: Payload, shared: Data<Shared>
     let (account, by) = (holder.account_id, caller.id);
     tracing::info!(event = "api_key_created", key.id = %key.id, account.id = %account, by.id = %by, "a customer made a key");
     answer::created(&CreatedKey::of(&key, &plaintext))
-}
-
-fn name(fields: &mut Fields) -> String {
-    let given = fields.text("name", NAME_CHARS_MAX);
-    let name = keys::name(&given);
-    if name.is_none() && !fields.is_wrong("name") {
-        fields.wrong("name", format!("name must have 1 to {NAME_CHARS_MAX} characters on one line."));
-    }
-    // By these names production knows keys that are no secret, and refuses to start while they work.
-    if name.as_deref().is_some_and(|name| RESERVED_NAMES.contains(&name)) {
-        fields.wrong("name", "name is reserved.");
-    }
-    name.unwrap_or_default()
 }
 
 fn scopes(fields: &mut Fields) -> Vec<Scope> {

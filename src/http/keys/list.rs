@@ -11,12 +11,13 @@ use crate::http::{Shared, answer, cursor};
 
 use super::KeyResource;
 
-const LIMIT: LimitRule = LimitRule { max: 100, default: 50 };
+/// Published clients read the first page only: without `limit` it holds as many as any page does.
+const LIMIT: LimitRule = LimitRule { max: 100, default: 100 };
 
 /// Lists the account's API keys, newest first, without their plaintext.
 #[utoipa::path(get, path = "/v1/api-keys", tag = "Account", operation_id = "list_api_keys", security(("bearer" = [])),
     params(
-        ("limit" = Option<usize>, Query, minimum = 1, maximum = 100, description = "How many; 50 without it."),
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 100, description = "How many; 100 without it."),
         ("cursor" = Option<String>, Query, min_length = 1, max_length = 512, description = "Where the page starts: the `next_cursor` of the one before."),
     ),
     responses((status = 200, description = "One page, newest first.", body = Paged<KeyResource>)),

@@ -12,6 +12,7 @@ use actix_web::HttpRequest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::access::keys::{self, NAME_CHARS_MAX, RESERVED_NAMES};
 use crate::domain::access::{ApiKey, Permission, PlaintextKey, Scope};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
@@ -19,6 +20,7 @@ use crate::domain::time::Timestamp;
 use super::Shared;
 use super::error::{ApiError, ApiKeyError};
 use super::extract::Holder;
+use super::fields::Fields;
 
 /// An API key, without what would let anybody in; the fields in the contract's order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,6 +93,20 @@ async fn key_writer(shared: &Shared, request: &HttpRequest) -> Result<Holder, Ap
     let holder = shared.holder_who_may(request, Permission::WriteKeys).await?;
     holder.verified.key.may_change_keys().map_err(ApiKeyError::NotGranted)?;
     Ok(holder)
+}
+
+/// The name that a body gives to a new key.
+fn given_name(fields: &mut Fields) -> String {
+    let given = fields.text("name", NAME_CHARS_MAX);
+    let name = keys::name(&given);
+    if name.is_none() && !fields.is_wrong("name") {
+        fields.wrong("name", format!("name must have 1 to {NAME_CHARS_MAX} characters on one line."));
+    }
+    // By these names production knows keys that are no secret, and refuses to start while they work.
+    if name.as_deref().is_some_and(|name| RESERVED_NAMES.contains(&name)) {
+        fields.wrong("name", "name is reserved.");
+    }
+    name.unwrap_or_default()
 }
 
 /// The key that the path names, if it is of the caller's account. Another's is as good as none.

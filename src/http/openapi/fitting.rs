@@ -1,4 +1,4 @@
-//! What the settings decide about the document: which products there are, and what may be swept.
+//! What the settings decide about the document: where the service is, which products there are, and what may be swept.
 //!
 //! A document that named other products than the service sells would be a document of another service.
 
@@ -11,9 +11,14 @@ const MILLIS_PER_MINUTE: i64 = 60_000;
 const MILLIS_PER_HOUR: i64 = 3_600_000;
 
 /// Fills in what this service's settings say.
-pub fn fit(document: &mut Value, orders: &OrderSettings) {
+pub fn fit(document: &mut Value, orders: &OrderSettings, public_url: &str) {
+    put(document, "", "servers", json!([{ "url": public_url }]));
     let codes: Vec<&str> = orders.catalogue.codes().map(ProductCode::as_str).collect();
     put(document, "/components/schemas/CataloguedProduct", "enum", json!(codes));
+    for shape in ["CataloguedProduct", "ProductCode"] {
+        let first: Vec<&str> = codes.iter().copied().take(1).collect();
+        put(document, &format!("/components/schemas/{shape}"), "examples", json!(first));
+    }
     let window = orders.pay_window.as_millis();
     let at_least = |unit: i64| json!(window.saturating_add(unit - 1) / unit);
     let by_minutes = "/components/schemas/SweepByMinutes/properties/older_than_minutes";

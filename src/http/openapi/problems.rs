@@ -103,7 +103,7 @@ fn of_requests() -> Vec<SharedProblem> {
             name: "MethodNotAllowed",
             status: "405",
             description: "The path has no such method; `Allow` names those it has.",
-            examples: vec![("method", ApiError::Method { allow: "GET, PATCH".to_owned() })],
+            examples: vec![("method", ApiError::Method { allow: "GET, HEAD, PATCH, OPTIONS".to_owned() })],
             headers: &["Allow"],
         },
         SharedProblem {
@@ -116,8 +116,11 @@ fn of_requests() -> Vec<SharedProblem> {
         SharedProblem {
             name: "UnsupportedMediaType",
             status: "415",
-            description: "The body is not JSON in UTF-8 by its `Content-Type`.",
-            examples: vec![("media_type", ApiError::MediaType)],
+            description: "The body is not JSON in UTF-8 by its `Content-Type`, or it has a `Content-Encoding`.",
+            examples: vec![
+                ("media_type", ApiError::MediaType),
+                ("content_encoding", ApiError::ContentEncoding("gzip".to_owned())),
+            ],
             headers: &[],
         },
     ]

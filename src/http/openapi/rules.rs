@@ -24,16 +24,6 @@ const SCHEME: &str = "`Authorization: Bearer <key>`. Keys begin with `ds_live_` 
     listing keys one of `read`, `account_owner`, `admin`; making, rotating or revoking them `account_owner` or `admin`; everything under `/v1/admin` \
     `driftstack_internal_admin` or `admin`.";
 
-/// The list of all orders under its second spelling, which the contract names.
-const TWIN: Twin =
-    Twin { path: "/v1/admin/crypto-orders/", of: "/v1/admin/crypto-orders", operation_id: "list_orders_with_slash" };
-
-struct Twin {
-    path: &'static str,
-    of: &'static str,
-    operation_id: &'static str,
-}
-
 /// A header of answers.
 struct Named {
     name: &'static str,
@@ -47,7 +37,7 @@ const EVERYWHERE: &str = "x-request-id";
 /// Every header that answers of many operations have.
 #[rustfmt::skip]
 const HEADERS: &[Named] = &[
-    Named { name: "Allow", description: "The methods that the path has.", example: "GET, PATCH" },
+    Named { name: "Allow", description: "The methods that the path has.", example: "GET, HEAD, PATCH, OPTIONS" },
     Named { name: "Retry-After", description: "In how many seconds a retry is worth it.", example: "1" },
     Named { name: "WWW-Authenticate", description: "The scheme by which a key is sent.", example: "Bearer" },
     Named { name: "x-request-id", description: "The request's name, in the log too: the client's own or a fresh one.", example: "0190a5d9-6e77-7c9f-8a0b-1c2d3e4f5a6b" },
@@ -79,7 +69,6 @@ impl Modify for Rules {
             components.responses.insert(problem.name.to_owned(), RefOr::T(response));
         }
         document.paths.paths.values_mut().flat_map(operations).for_each(|operation| complete(operation, &shared));
-        add_twin(document);
     }
 }
 
@@ -157,14 +146,4 @@ fn described(header: &Named) -> Header {
     let text = ObjectBuilder::new().schema_type(Type::String);
     let header_of = HeaderBuilder::new().schema(Some(text)).description(Some(header.description));
     header_of.example(Some(header.example.into())).build()
-}
-
-fn add_twin(document: &mut OpenApi) {
-    let Some(mut item) = document.paths.paths.get(TWIN.of).cloned() else { return };
-    if let Some(operation) = &mut item.get {
-        operation.operation_id = Some(TWIN.operation_id.to_owned());
-        operation.summary = operation.summary.take().map(|summary| format!("{summary} (with a slash)"));
-        operation.description = Some(format!("The same as `{}`.", TWIN.of));
-    }
-    document.paths.paths.insert(TWIN.path.to_owned(), item);
 }

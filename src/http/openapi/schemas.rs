@@ -9,6 +9,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::access::keys::NAME_CHARS_MAX;
 use crate::domain::access::{Scope, Tier};
 use crate::domain::attention::AttentionKind;
 use crate::domain::catalogue::ProductCode;
@@ -49,6 +50,12 @@ const WEBHOOK_URL: &str = concat!(
     r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}))?([/?#][!-\[\]-~]*)?$",
 );
 
+/// The times of the years in which no offset leads out of those that are kept.
+const INPUT_TIME: &str = concat!(
+    r"^(197[1-9]|19[89][0-9]|[2-8][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\.[0-9]+)?",
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+);
+
 /// One of these words.
 fn words<'a>(description: &str, words: impl IntoIterator<Item = &'a str>) -> RefOr<Schema> {
     let object = ObjectBuilder::new().schema_type(Type::String).description(Some(description));
@@ -69,7 +76,7 @@ pub fn nothing() -> RefOr<Schema> {
 
 /// A time as inputs may write it.
 #[derive(Debug)]
-pub enum UtcTime {}
+pub enum InputTime {}
 
 /// An account as filters may name it.
 #[derive(Debug)]
@@ -82,6 +89,10 @@ pub enum CataloguedProduct {}
 /// Where events may be sent.
 #[derive(Debug)]
 pub enum WebhookUrl {}
+
+/// The name of an API key.
+#[derive(Debug)]
+pub enum KeyName {}
 
 /// The header that names a purchase.
 #[derive(Debug)]
@@ -189,6 +200,14 @@ shaped! {
         pattern: "^[0-9a-z_.-]{1,64}$",
         example: "solo_manual",
     }.into();
+    KeyName => ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What its owner calls an API key: one line, not blank."))
+        .pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"))
+        .min_length(Some(1))
+        .max_length(Some(NAME_CHARS_MAX))
+        .examples([serde_json::Value::from("till 4")])
+        .into();
     AccountFilter => Text {
         description: "A customer account's id, bare or behind `acc_`.",
         pattern: "^(acc_)?[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$",
@@ -200,11 +219,12 @@ shaped! {
         pattern: r#"^[ \t]*([!#-~][!-~]{0,254}|"|"[!-~]{0,253}[!#-~]|"[!-~]{1,255}")?[ \t]*$"#,
         example: "order-2026-0001",
     }.into();
-    UtcTime => ObjectBuilder::new()
+    InputTime => ObjectBuilder::new()
         .schema_type(Type::String)
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-        .description(Some("ISO-8601 in UTC, from 1970 on, with `Z` or `+00:00`."))
-        .pattern(Some(r"^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\.[0-9]+)?([Zz]|[+-]00:00)$"))
+        .description(Some("RFC 3339, from 1970 on, with `Z` or any other offset; kept in UTC."))
+        .pattern(Some(INPUT_TIME))
+        .examples([serde_json::Value::from("2026-05-01T00:00:00.000Z")])
         .into();
     ProviderId => any_of("The provider's id of a payment, as text or in plain digits.", "5077125051", [
         ObjectBuilder::new().schema_type(Type::String).pattern(Some(PAYMENT_ID)),
@@ -225,11 +245,13 @@ shaped! {
         example: "0.0024",
     }.into();
     AnyObject => ObjectBuilder::new().schema_type(Type::Object).into();
-    Timestamp => Text {
-        description: "ISO-8601 in UTC with milliseconds.",
-        pattern: r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
-        example: "2026-05-12T13:00:00.000Z",
-    }.into();
+    Timestamp => ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .description(Some("ISO-8601 in UTC with milliseconds."))
+        .pattern(Some(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"))
+        .examples([serde_json::Value::from("2026-05-12T13:00:00.000Z")])
+        .into();
     Scope => words("What a key may be used for.", Scope::ALL.map(Scope::as_str));
     Tier => words("How often an account may ask.", Tier::ALL.map(Tier::as_str));
     PdfFile => ObjectBuilder::new().schema_type(Type::String).content_media_type("application/pdf").into();

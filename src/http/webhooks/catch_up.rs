@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::webhook::resend::NotMoved;
 use crate::http::error::ApiError;
 use crate::http::openapi::problems::{self, example};
-use crate::http::openapi::schemas::UtcTime;
+use crate::http::openapi::schemas::InputTime;
 use crate::http::problem::ProblemDocument;
 use crate::http::{Shared, answer, body};
 use crate::store::records::Place;
@@ -27,7 +27,7 @@ use super::{own_endpoint, unable};
 #[expect(dead_code, reason = "the document shows its shape; the handler reads field by field")]
 pub struct CatchUpRequest {
     /// Events from then on; not in the future.
-    #[schema(value_type = UtcTime, example = "2026-05-12T13:00:00.000Z")]
+    #[schema(value_type = InputTime)]
     since: String,
     /// Only count them.
     #[schema(nullable = true, default = false, example = true)]

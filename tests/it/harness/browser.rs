@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::TestApp;
+pub use driver::skipped;
 use driver::{Driver, Session};
 pub use judges::valid_html;
 

@@ -126,7 +126,7 @@ impl<'d> Reader<'d> {
             method: spot.method.to_uppercase(),
             path: spot.path.to_owned(),
             description: paragraphs(text(operation, "description")),
-            keyed: operation.get("security").is_some(),
+            keyed: is_keyed(operation),
             parameters: listed.into_iter().flatten().map(parameter).collect(),
             parameters_of,
             body: operation.get("requestBody").map(body),
@@ -177,7 +177,7 @@ impl<'d> Reader<'d> {
     fn curl(&self, spot: &Spot<'_>, operation: &Value) -> String {
         let mut url = format!("{}{}", self.public_url, spot.path);
         let mut lines = Vec::new();
-        if operation.get("security").is_some() {
+        if is_keyed(operation) {
             lines.push("-H \"Authorization: Bearer $KEY\"".to_owned());
         }
         for parameter in operation.get("parameters").and_then(Value::as_array).into_iter().flatten() {
@@ -210,6 +210,11 @@ impl<'d> Reader<'d> {
 struct Spot<'p> {
     method: &'p str,
     path: &'p str,
+}
+
+/// Whether a key is asked for.
+fn is_keyed(operation: &Value) -> bool {
+    operation.get("security").and_then(Value::as_array).is_some_and(|schemes| !schemes.is_empty())
 }
 
 fn parameter(parameter: &Value) -> Field {
