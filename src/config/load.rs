@@ -17,7 +17,7 @@ use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting, VARIABLE_PREFIX, ne
 use super::{
     Bucket, IdempotencySettings, LogFormat, LogSettings, Login, Network, NowpaymentsSettings, OnMismatch,
     OrderSettings, PollerSettings, Provider, RateLimits, Reach, Secret, Settings, SweeperSettings, WebhookSettings,
-    catalogue, file, local_url, values,
+    catalogue, database_url, file, local_url, values,
 };
 
 /// What was given from outside; nothing of it gives the defaults.
@@ -154,7 +154,12 @@ impl Reader {
     fn settings(&mut self) -> Option<Settings> {
         let listen = self.read("listen", values::listen);
         let public_url = self.read_optional("public_url", values::public_url);
-        let database_url = self.read("database_url", values::database_url);
+        let database_url = self.read("database_url", database_url::parse);
+        if let Some((fault, given)) =
+            database_url.as_deref().and_then(database_url::fault).zip(self.given.get("database_url"))
+        {
+            self.problems.push(format!("database_url: the value ({}) {fault}", given.origin));
+        }
         let ipn_secrets = self.ipn_secrets();
         let production = self.read("production", values::switch);
         let provider = self.provider(listen, production);
