@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::{Builder, Uuid};
 
@@ -53,6 +53,12 @@ impl Clock {
             millis.fetch_add(span.as_millis(), Ordering::AcqRel);
         }
     }
+}
+
+/// A moment on the clock that only goes forward, for intervals: the system's own may be set back.
+#[must_use]
+pub fn monotonic() -> Instant {
+    Instant::now()
 }
 
 /// A fresh version 7 UUID of that moment: ids made later sort later.
