@@ -4,6 +4,7 @@
 //! a raw string of configuration. Secrets never show in `Debug`, and no error repeats one.
 
 mod catalogue;
+mod database_url;
 mod descriptors;
 mod file;
 mod load;

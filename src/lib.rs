@@ -13,6 +13,8 @@ pub mod dial;
 pub mod domain;
 pub mod http;
 pub mod provider;
+pub mod repeats;
 pub mod store;
+pub mod supervision;
 pub mod telemetry;
 pub mod webhooks;

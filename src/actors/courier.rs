@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::config::WebhookSettings;
 use crate::domain::ids::WebhookId;
 use crate::store::Store;
+use crate::supervision::contained;
 use crate::webhooks::send::Sender;
 
 pub use recorder::Recorder;
@@ -223,7 +224,7 @@ impl Handler<Look> for CourierActor {
     fn handle(&mut self, _: Look, _: &mut Context<Self>) -> Self::Result {
         let courier = self.courier.clone();
         let look = async move {
-            courier.look().await;
+            contained("courier", courier.look()).await;
         };
         AtomicResponse::new(Box::pin(look.into_actor(self)))
     }
@@ -234,7 +235,9 @@ impl Handler<Wake> for CourierActor {
 
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) -> Self::Result {
         let courier = self.courier.clone();
-        let settle = async move { courier.settle().await };
+        let settle = async move {
+            contained("courier", courier.settle()).await;
+        };
         AtomicResponse::new(Box::pin(settle.into_actor(self)))
     }
 }

@@ -27,6 +27,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::provider::client::CallError;
 use crate::store::StoreError;
 use crate::store::work::{Debt, Pace, ProviderWork};
+use crate::supervision::contained;
 
 use inquiry::{Inquiry, Reply};
 
@@ -134,7 +135,9 @@ impl Handler<Wake> for PollerActor {
 
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) -> Self::Result {
         let poller = self.0.clone();
-        let pass = async move { poller.pass().await };
+        let pass = async move {
+            contained("poller", poller.pass()).await;
+        };
         AtomicResponse::new(Box::pin(pass.into_actor(self)))
     }
 }

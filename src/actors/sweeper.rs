@@ -27,6 +27,7 @@ use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::filter::{Due, DueOrder, DuePage, DuePlace};
 use crate::store::resend::Outlived;
+use crate::supervision::contained;
 
 pub use lookout::Lookout;
 use lookout::{Looks, Verdict};
@@ -102,7 +103,9 @@ impl Handler<Wake> for SweeperActor {
 
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) -> Self::Result {
         let sweeper = self.0.clone();
-        let pass = async move { sweeper.pass().await };
+        let pass = async move {
+            contained("sweeper", sweeper.pass()).await;
+        };
         AtomicResponse::new(Box::pin(pass.into_actor(self)))
     }
 }

@@ -95,6 +95,18 @@ pub(super) fn storage_advice(source: &StoreError) -> &'static str {
         StoreError::Locked(_) => {
             "one server at a time serves a SQLite file; end the other one, or set DATABASE_URL to another file"
         }
+        StoreError::Encoding(_) => {
+            "make one that keeps every text, as with `create database … encoding 'UTF8' template template0`, and name \
+             it by DATABASE_URL"
+        }
+        StoreError::Linked(_) => {
+            "remove its other name, or serve it by the folder where it lies with its -wal; the folder is what is \
+             moved and mounted, and not the file"
+        }
+        StoreError::ForeignLog(_) => {
+            "its -wal is left of another file. If the file there now is right, such as a restored backup, delete the \
+             -wal and the -shm beside it; else put the former file back"
+        }
         StoreError::Newer(_) => "install the version that changed it, or go back to a backup from before",
         StoreError::Unavailable(_) | StoreError::Broken(_) | StoreError::UnknownEngine => {
             "check DATABASE_URL, that its server or folder is there, and that it may be written"

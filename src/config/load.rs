@@ -19,7 +19,7 @@ use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting};
 use super::{
     Bucket, Descriptors, IdempotencySettings, LogFormat, LogSettings, Login, Network, NowpaymentsSettings, OnMismatch,
     OrderSettings, PollerSettings, Provider, RateLimits, Reach, RetentionSettings, Secret, Settings, SweeperSettings,
-    WebhookSettings, catalogue, file, local_url, values,
+    WebhookSettings, catalogue, database_url, file, local_url, values,
 };
 
 /// What was given from outside; nothing of it gives the defaults.
@@ -149,7 +149,12 @@ impl Reader {
     fn settings(&mut self) -> Option<Settings> {
         let listen = self.read("listen", values::listen);
         let public_url = self.read_optional("public_url", values::public_url);
-        let database_url = self.read("database_url", values::database_url);
+        let database_url = self.read("database_url", database_url::parse);
+        if let Some((fault, given)) =
+            database_url.as_deref().and_then(database_url::fault).zip(self.given.get("database_url"))
+        {
+            self.problems.push(format!("database_url: the value ({}) {fault}", given.origin));
+        }
         let is_database_given = self.is_given("database_url");
         let ipn_secrets = self.ipn_secrets();
         let production = self.read("production", values::switch);

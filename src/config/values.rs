@@ -99,13 +99,6 @@ pub(super) fn listen(text: &str) -> Option<SocketAddr> {
     text.parse().ok()
 }
 
-/// Reads which database; its file or server is only met when it is opened.
-pub(super) fn database_url(text: &str) -> Option<String> {
-    let rest =
-        ["sqlite://", "postgres://", "postgresql://"].into_iter().find_map(|scheme| text.strip_prefix(scheme))?;
-    (!rest.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
-}
-
 /// Reads an IPN secret. Blanks around it are dropped, as the provider's own clients do.
 pub(super) fn ipn_secret(text: &str) -> Option<Secret> {
     let text = text.trim();

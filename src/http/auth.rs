@@ -16,6 +16,7 @@ use crate::clock::{Clock, MonotonicTime};
 use crate::domain::access::{ApiKey, PlaintextKey, Tier};
 use crate::domain::ids::KeyId;
 use crate::domain::time::{Span, Timestamp};
+use crate::repeats::Repeats;
 use crate::store::Store;
 
 use super::error::{ApiError, KeyRefusal};
@@ -23,6 +24,9 @@ use super::limits::Owner;
 
 #[cfg(test)]
 mod tests;
+
+/// Uses of keys that were not noted.
+static NOT_NOTED: Repeats = Repeats::new();
 
 /// How long the database's word on a key is taken for true.
 const REMEMBERED_FOR: Span = Span::seconds(5);
@@ -196,8 +200,10 @@ impl Keyring {
         if mine.is_ok() {
             let (store, id) = (self.store.clone(), verified.key.id);
             tokio::spawn(async move {
-                if let Err(error) = store.key_used(id, now).await {
-                    tracing::warn!(key.id = %id, %error, "the use of a key was not noted");
+                if let Err(error) = store.key_used(id, now).await
+                    && let Some(unlogged) = NOT_NOTED.count(&error.to_string())
+                {
+                    tracing::warn!(key.id = %id, %error, unlogged, "the use of a key was not noted");
                 }
             });
         }

@@ -247,9 +247,13 @@ fn conflict(resource: &'static str, field: &'static str, detail: String) -> Prob
 fn of_store(error: &StoreError, cause: String) -> Problem {
     match error {
         StoreError::Unavailable(_) => later(STORAGE_RETRY_SECONDS, LATER, cause),
-        StoreError::Broken(_) | StoreError::UnknownEngine | StoreError::Newer(_) | StoreError::Locked(_) => {
-            internal(cause)
-        }
+        StoreError::Broken(_)
+        | StoreError::UnknownEngine
+        | StoreError::Newer(_)
+        | StoreError::Locked(_)
+        | StoreError::Encoding(_)
+        | StoreError::Linked(_)
+        | StoreError::ForeignLog(_) => internal(cause),
     }
 }
 

@@ -25,6 +25,7 @@ use futures_util::FutureExt;
 use crate::clock::{self, Clock, MonotonicTime};
 use crate::domain::time::Timestamp;
 use crate::provider::simulator::AsItIs;
+use crate::repeats::Repeats;
 
 use super::connection::{Connection, Connections};
 use super::error::ApiError;
@@ -33,6 +34,9 @@ use super::limits::Standing;
 use super::pages::AsPage;
 use super::prefix::PathPrefix;
 use super::problem::Problem;
+
+/// Requests that were put off: all of them, while the storage is away.
+static PUT_OFF: Repeats = Repeats::new();
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -250,7 +254,9 @@ impl Visit {
         let id = self.id.to_str().unwrap_or_default();
         if let Some(cause) = &problem.cause {
             if problem.retry_after_seconds().is_some() {
-                tracing::warn!(request.id = id, cause, "a request was put off");
+                if let Some(unlogged) = PUT_OFF.count(cause) {
+                    tracing::warn!(request.id = id, cause, unlogged, "a request was put off");
+                }
             } else {
                 tracing::error!(request.id = id, cause, "a request failed");
             }

@@ -1,7 +1,6 @@
 //! Whether this node lives, and whether it could take an order.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -12,25 +11,25 @@ use super::error::ApiError;
 use super::openapi::problems::example;
 use super::problem::ProblemDocument;
 use super::{Shared, answer};
+use crate::clock::monotonic;
 
-/// How long the database may take to show that it can write.
-const PROBE_MILLIS_MAX: u64 = 2_000;
+/// How long the database may take to show that it takes orders.
+const PROBE_LASTS_MAX: Duration = Duration::from_secs(2);
+/// How long the result of a probe is answered. With [`PROBE_LASTS_MAX`] it bounds how late a change is seen.
+const PROBE_STANDS: Duration = Duration::from_millis(500);
 
 const NOT_READY: ApiError = ApiError::NotReady("The database cannot be written.");
 const STOPPING: ApiError = ApiError::NotReady("This node is about to stop.");
 
-/// Probes of the database, one at a time: callers that came before a probe began share its result.
+/// Probes of the database, one at a time, whose result stands for a moment: however many ask, and whoever
+/// they are, there are no more writes than that.
 #[derive(Default)]
-pub struct Readiness {
-    arrived: AtomicU64,
-    newest: Mutex<Probe>,
-}
+pub struct Readiness(Mutex<Option<Probe>>);
 
-#[derive(Default, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Probe {
-    /// Good for callers up to this one.
-    covers: u64,
-    writable: bool,
+    ended_at: Instant,
+    is_ready: bool,
 }
 
 /// One word.
@@ -65,27 +64,26 @@ pub async fn ready(shared: web::Data<Shared>) -> Result<HttpResponse, ApiError> 
 }
 
 impl Shared {
-    /// Whether the database can be written.
+    /// Whether an order could be taken, now or a moment ago.
     pub async fn is_ready(&self) -> bool {
-        let readiness = &self.readiness;
-        let ticket = readiness.arrived.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-        let mut newest = readiness.newest.lock().await;
-        if newest.covers < ticket {
-            let covers = readiness.arrived.load(Ordering::Acquire);
-            let probe = tokio::time::timeout(Duration::from_millis(PROBE_MILLIS_MAX), self.store.probe_writable());
-            let writable = match probe.await {
-                Ok(Ok(())) => true,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the database cannot be written");
-                    false
-                }
-                Err(_) => {
-                    tracing::warn!("the database did not answer a probe in time");
-                    false
-                }
-            };
-            *newest = Probe { covers, writable };
+        let mut newest = self.readiness.0.lock().await;
+        if let Some(probe) = newest.filter(|probe| probe.ended_at.elapsed() < PROBE_STANDS) {
+            return probe.is_ready;
         }
-        newest.writable
+        let probed = tokio::time::timeout(PROBE_LASTS_MAX, self.store.probe()).await;
+        let failure = match probed {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("the database did not answer a probe in time".to_owned()),
+        };
+        let was_ready = newest.is_none_or(|probe| probe.is_ready);
+        match &failure {
+            Some(error) if was_ready => tracing::warn!(error, "this node cannot take orders: /readyz answers 503"),
+            None if !was_ready => tracing::info!("this node takes orders again: /readyz answers 200"),
+            _ => {}
+        }
+        let is_ready = failure.is_none();
+        *newest = Some(Probe { ended_at: monotonic(), is_ready });
+        is_ready
     }
 }

@@ -373,9 +373,20 @@ impl Store {
         read!(self.access, upkeep::other_ipns_since(since))
     }
 
-    /// Writes and commits a little: fails exactly when an order could not be taken.
-    pub async fn probe_writable(&self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        write!(self.access, upkeep::probe_write(now))
+    /// Uses what every order uses: the writer, the loader and a connection of the readers.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the first of them by which an order could not be taken.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let access = &self.access;
+        let unknown = OrderId::new(uuid::Uuid::nil());
+        let (written, loaded, read) =
+            tokio::join!(access.writer.probe(self.clock.now()), access.loader.order(unknown), async {
+                read!(access, upkeep::probe_read())
+            },);
+        let of = |part: &'static str| move |error| StoreError::Unavailable(format!("{part}: {error}"));
+        written.map_err(of("the writer"))?;
+        loaded.map_err(of("the loader"))?;
+        read.map_err(of("the readers"))
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{StoreError, postgres, sqlite};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
+use crate::supervision::contained;
 
 /// How many reads may wait; past that the caller waits for a place.
 const LOADER_QUEUE_MAX: usize = 4_096;
@@ -66,22 +67,36 @@ impl Loader {
 async fn run(mut source: Source, mut wanted: mpsc::Receiver<Wanted>) {
     let mut batch = Vec::new();
     while wanted.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let ids = batch.iter().map(|wanted| wanted.id.to_string()).collect();
-        let together = source.read(ids).await;
-        for Wanted { id, answer } in batch.drain(..) {
-            let found = match &together {
-                Ok(orders) => Ok(orders.get(&id).cloned()),
-                // One order that cannot be read must not take the others with it.
-                Err(StoreError::Broken(_)) => source.read(vec![id.to_string()]).await.map(|mut one| one.remove(&id)),
-                Err(error) => Err(error.clone()),
-            };
-            // Nobody to hear it is no failure: the caller gave up.
-            drop(answer.send(found));
+        if contained("loader", answer(&mut source, &mut batch)).await.is_none() {
+            batch.clear();
+            source.close();
         }
     }
 }
 
+async fn answer(source: &mut Source, batch: &mut Vec<Wanted>) {
+    let ids = batch.iter().map(|wanted| wanted.id.to_string()).collect();
+    let together = source.read(ids).await;
+    for Wanted { id, answer } in batch.drain(..) {
+        let found = match &together {
+            Ok(orders) => Ok(orders.get(&id).cloned()),
+            // One order that cannot be read must not take the others with it.
+            Err(StoreError::Broken(_)) => source.read(vec![id.to_string()]).await.map(|mut one| one.remove(&id)),
+            Err(error) => Err(error.clone()),
+        };
+        // Nobody to hear it is no failure: the caller gave up.
+        drop(answer.send(found));
+    }
+}
+
 impl Source {
+    /// Forgets the connection; the next read opens another.
+    fn close(&mut self) {
+        if let Self::Postgres { conn, .. } = self {
+            *conn = None;
+        }
+    }
+
     async fn read(&mut self, ids: Vec<String>) -> Result<HashMap<OrderId, Order>, StoreError> {
         let orders = match self {
             Self::Sqlite(readers) => {

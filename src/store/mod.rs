@@ -37,15 +37,18 @@ pub mod work;
 pub mod writer;
 
 #[cfg(test)]
+mod long_reader_tests;
+#[cfg(test)]
 mod refusal_tests;
 
-use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::domain::ids::OrderId;
 use crate::domain::time::Timestamp;
 use loader::Loader;
+use sqlite::generation::Lock;
 use writer::Writer;
 
 /// How many reads run at once on SQLite.
@@ -80,7 +83,7 @@ enum Engine {
 /// What lives as long as the store: its runtime, the lock on the file, the checkpointer's sign of life.
 struct Host {
     runtime: Option<tokio::runtime::Runtime>,
-    _lock: Option<File>,
+    _lock: Option<Arc<Lock>>,
     _alive: Arc<()>,
 }
 
@@ -102,6 +105,12 @@ pub enum Opener {
     Command,
 }
 
+/// The files of a SQLite database that others than their owner can read or write; PostgreSQL keeps its own.
+#[must_use]
+pub fn exposed_files(database_url: &str) -> Vec<PathBuf> {
+    sqlite::path_of(database_url).map(|path| sqlite::file::exposed(&path)).unwrap_or_default()
+}
+
 /// A read or a simple write failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -120,6 +129,15 @@ pub enum StoreError {
     /// Another server has this SQLite file.
     #[error("another server is already running on {0}")]
     Locked(String),
+    /// The SQLite file has several names, and its log lies beside one of them only.
+    #[error("{0} has another name too (a hard link), under which what was written last is missing")]
+    Linked(String),
+    /// The PostgreSQL database cannot keep every text.
+    #[error("the encoding of the database is {0}, and it must be UTF8")]
+    Encoding(String),
+    /// The log beside the SQLite file continues another file.
+    #[error("{0} is not the log of the database file beside it: that file was replaced by another one")]
+    ForeignLog(String),
 }
 
 impl From<diesel::result::Error> for StoreError {

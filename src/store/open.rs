@@ -1,13 +1,13 @@
 //! Opening: migrate, connect, start the writer and the search follower.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use super::loader::{Loader, Source};
 use super::sqlite::checkpoints::Checkpoints;
+use super::sqlite::file::ServedFile;
+use super::sqlite::generation::{self, Restart};
 use super::writer::{Connection, Writer};
 use super::{
     Access, Engine, Host, Opener, REFUSED_WAITING_MAX, SQLITE_READERS_MAX, Store, StoreError, follower, migrate,
@@ -31,17 +31,20 @@ impl Store {
         let handle = runtime.handle().clone();
         let alive = Arc::new(());
         let (engine, source, connection, lock) = if let Some(path) = sqlite::path_of(database_url) {
-            let lock = prepare_file(&path, opener)?;
-            migrate::sqlite(&path)?;
-            let conn = sqlite::connect(&path, sqlite::Purpose::Write)?;
-            let readers = sqlite::Readers::new(path.clone(), SQLITE_READERS_MAX, handle.clone());
-            let conn = Some(Box::new(sqlite::Conn::new(conn)));
+            let (file, lock) = ServedFile::prepare(&path, opener)?;
+            migrate::sqlite(&file)?;
+            let mut conn = file.connect_writer()?;
+            if let Some(lock) = &lock {
+                generation::start_again(&mut conn, Some(lock), Restart::Emptied)?;
+            }
+            let readers = sqlite::Readers::new(file.clone(), SQLITE_READERS_MAX, handle.clone());
             let source = Source::Sqlite(readers.clone());
-            (Engine::Sqlite(readers), source, Connection::Sqlite { path, conn }, lock)
+            let connection = Connection::Sqlite { file, conn: Some(Box::new(sqlite::Conn::new(conn))) };
+            (Engine::Sqlite(readers), source, connection, lock)
         } else if postgres::is_url(database_url) {
             migrate::postgres(database_url, &handle)?;
             let connections = postgres::Connections::new(database_url, handle.clone())?;
-            let connection = Connection::Postgres { database_url: database_url.to_owned(), conn: None };
+            let connection = Connection::Postgres { database_url: database_url.to_owned(), shard: None, conn: None };
             let source = Source::Postgres { database_url: database_url.to_owned(), conn: None };
             (Engine::Postgres(connections), source, connection, None)
         } else {
@@ -63,18 +66,18 @@ impl Store {
 
 /// Starts the writer's loop, and on SQLite who keeps its log short.
 fn start_writer(connection: Connection, handle: &Handle, alive: &Arc<()>) -> Result<Writer, StoreError> {
-    let path = match &connection {
-        Connection::Sqlite { path, .. } => Some(path.clone()),
+    let file = match &connection {
+        Connection::Sqlite { file, .. } => Some(file.clone()),
         Connection::Postgres { .. } => None,
     };
     let (writer, work) = Writer::new(connection);
     let runtime = handle.clone();
-    let Some(path) = path else {
+    let Some(file) = file else {
         runtime.spawn(work);
         return Ok(writer);
     };
     let checkpoints =
-        Checkpoints { path, alive: Arc::downgrade(alive), writer: writer.clone(), runtime: runtime.clone() };
+        Checkpoints { file, alive: Arc::downgrade(alive), writer: writer.clone(), runtime: runtime.clone() };
     // SQLite's statements run in place, so the loop needs a thread that nothing else waits for.
     spawn("writer", move || runtime.block_on(work))?;
     spawn("checkpoints", move || checkpoints.run())?;
@@ -84,21 +87,4 @@ fn start_writer(connection: Connection, handle: &Handle, alive: &Arc<()>) -> Res
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
     thread.map(drop).map_err(|error| StoreError::Unavailable(error.to_string()))
-}
-
-/// Makes the folder, and for a server takes the lock that a second one would find.
-pub(super) fn prepare_file(path: &Path, opener: Opener) -> Result<Option<File>, StoreError> {
-    let failed = |error: std::io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    if opener == Opener::Command {
-        return Ok(None);
-    }
-    let lock = File::create(path.with_extension("lock")).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Locked(path.display().to_string())),
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
-    }
 }

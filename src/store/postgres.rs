@@ -3,14 +3,15 @@
 //! Pure Rust, no libpq. The writer has a connection of its own, opened again when it is lost; reads and
 //! small writes share a bounded pool.
 
+use std::error::Error;
 use std::time::Duration;
 
 use diesel::pg::Pg;
 use diesel::result::{ConnectionError, ConnectionResult};
-use diesel::sql_types::{BigInt, Bool};
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use futures_util::future::BoxFuture;
 
@@ -85,12 +86,8 @@ pub const BEGIN: &str = "BEGIN";
 const POOL_CONNECTIONS_MAX: usize = 8;
 /// How long a connection may take to open, and a caller waits for one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// The advisory locks by which writers claim a shard: this number and the ones after it.
-const SHARD_LOCK_BASE: i64 = 0x6372_7970_0000;
 /// How long one of these may take.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many writers one database can have.
-const SHARDS_MAX: i64 = 1_024;
 
 /// The name under which this program connects, by which its processes find each other.
 const APPLICATION: &str = "crypto-orders";
@@ -100,9 +97,10 @@ pub fn is_url(database_url: &str) -> bool {
     database_url.starts_with("postgres://") || database_url.starts_with("postgresql://")
 }
 
-/// How statements are planned; see [`establish`].
-const PLANNING: &str = "set enable_seqscan = off; set enable_incremental_sort = off; \
-                        set max_parallel_workers_per_gather = 0; set jit = off";
+/// How statements are planned; see [`establish`]. It goes with the start of a connection and not as a
+/// statement, which behind a pooler would act on whatever connection it met.
+const PLANNING: &str = "-c enable_seqscan=off -c enable_incremental_sort=off \
+                        -c max_parallel_workers_per_gather=0 -c jit=off";
 
 /// Opens one connection.
 pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
@@ -118,10 +116,40 @@ pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
 /// price that this puts on a scan must not make one worth compiling, so that is off too. An index that gives
 /// the order in part is no match for one that gives it whole, and no statement is worth a second process.
 async fn establish(database_url: &str) -> ConnectionResult<Conn> {
-    let mut conn = AsyncPgConnection::establish(database_url).await?;
-    let setup = format!("{PLANNING}; set application_name = '{APPLICATION}'");
-    conn.batch_execute(&setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(conn)
+    let told = |error: tokio_postgres::Error| ConnectionError::BadConnection(with_causes(&error));
+    let mut plain: tokio_postgres::Config = database_url.parse().map_err(told)?;
+    plain.application_name(APPLICATION);
+    let mut planned = plain.clone();
+    planned.options(plain.get_options().into_iter().chain([PLANNING]).collect::<Vec<_>>().join(" "));
+    let (client, connection) = match planned.connect(tokio_postgres::NoTls).await {
+        // Some poolers take no options; there they are the role's (docs/operations.md).
+        Err(error) if refuses_options(&error) => plain.connect(tokio_postgres::NoTls).await,
+        opened => opened,
+    }
+    .map_err(told)?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+}
+
+/// Whether it is a pooler's word on the options of a connection's start.
+fn refuses_options(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|error| error.message().contains("unsupported startup parameter"))
+}
+
+/// An error with all that it came from.
+fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut source) = (error.to_string(), error.source());
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Sees to it that the database keeps any text.
+pub async fn refuse_encoding(conn: &mut Conn) -> Result<(), StoreError> {
+    let setting = diesel::dsl::sql::<Text>("current_setting('server_encoding')");
+    let encoding: String = diesel::select(setting).get_result(conn).await?;
+    if encoding == "UTF8" { Ok(()) } else { Err(StoreError::Encoding(encoding)) }
 }
 
 /// Connections for reads and small writes, a bounded number of them. Clones share them.
@@ -171,16 +199,10 @@ impl Connections {
     }
 }
 
-/// A shard of the totals that no other writer holds, for as long as this connection lives.
+/// A shard of the totals for a writer to add to. Several may have one: they then wait for each other's rows, so
+/// the database hands them out in turn.
 pub async fn shard_claim(conn: &mut Conn) -> Result<i64, StoreError> {
-    for shard in 0..SHARDS_MAX {
-        let lock = SHARD_LOCK_BASE.saturating_add(shard);
-        let claim = diesel::select(diesel::dsl::sql::<Bool>("pg_try_advisory_lock(").bind::<BigInt, _>(lock).sql(")"));
-        if claim.get_result::<bool>(conn).await? {
-            return Ok(shard);
-        }
-    }
-    Err(StoreError::Unavailable(format!("more than {SHARDS_MAX} writers on one database")))
+    Ok(diesel::select(diesel::dsl::sql::<BigInt>("nextval('writer_shards')")).get_result(conn).await?)
 }
 
 /// What a failed `COMMIT` means here: a database that answers has rolled back; one that is gone may not have.

@@ -19,13 +19,13 @@ use crate::domain::order::{NewOrder, Order};
 use crate::domain::time::{Span, Timestamp};
 
 /// A store over a file of its own.
-struct Ill {
-    store: Store,
-    folder: PathBuf,
+pub(super) struct Ill {
+    pub(super) store: Store,
+    pub(super) folder: PathBuf,
 }
 
 impl Ill {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("crypto-orders-{name}-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&folder));
         let url = format!("sqlite://{}/orders.db", folder.display());
@@ -33,7 +33,7 @@ impl Ill {
     }
 
     /// Runs SQL on the writer's own connection.
-    async fn on_the_writer(&self, sql: &'static str) {
+    pub(super) async fn on_the_writer(&self, sql: &'static str) {
         let (answer, answered) = oneshot::channel();
         let work: SideWork = Box::new(move |conn| {
             Box::pin(async move { drop(answer.send(SimpleAsyncConnection::batch_execute(conn, sql).await)) })
@@ -43,7 +43,7 @@ impl Ill {
     }
 
     /// Places an order with a note so long that the file must grow.
-    async fn place(&self) -> (OrderId, Result<Committed, CommitError>) {
+    pub(super) async fn place(&self) -> (OrderId, Result<Committed, CommitError>) {
         let now = Timestamp::from_millis(1_778_587_200_000);
         let order = Order::place(
             NewOrder {
@@ -73,7 +73,7 @@ impl Ill {
         let (id, outcome) = self.place().await;
         assert_eq!(outcome, Ok(Committed::Done));
         assert!(self.store.order_load(id).await.unwrap().is_some());
-        self.store.probe_writable().await.unwrap();
+        self.store.probe().await.unwrap();
     }
 }
 
@@ -94,7 +94,7 @@ async fn a_full_file_takes_nothing_and_takes_again_once_there_is_room() {
 async fn a_read_only_file_takes_nothing_says_so_and_takes_again_once_it_may_be_written() {
     let ill = Ill::new("read-only");
     ill.on_the_writer("PRAGMA query_only = ON").await;
-    assert!(matches!(ill.store.probe_writable().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(ill.store.probe().await, Err(StoreError::Unavailable(_))));
     ill.falls_ill_and_gets_well("PRAGMA query_only = ON", "PRAGMA query_only = OFF").await;
 }
 
@@ -120,4 +120,15 @@ async fn an_order_that_cannot_be_read_takes_no_other_with_it() {
     loads.sort_by_key(Result::is_ok);
     assert!(matches!(loads[..2], [Err(StoreError::Broken(_)), Err(StoreError::Broken(_))]), "{loads:?}");
     assert!(loads[2..].iter().all(|load| load.as_ref().is_ok_and(Option::is_some)), "{loads:?}");
+}
+
+#[tokio::test]
+async fn a_writer_that_meets_a_fault_of_its_own_goes_on_with_the_next_work() {
+    let ill = Ill::new("panic");
+    let work: SideWork = Box::new(|_| Box::pin(async { panic!("a fault of the test's") }));
+    ill.store.access.writer.aside(work).await.unwrap();
+    let (id, taken) = ill.place().await;
+    assert_eq!(taken, Ok(Committed::Done));
+    assert!(ill.store.order_load(id).await.unwrap().is_some());
+    ill.store.probe().await.unwrap();
 }

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 
 use super::StoreError;
 use super::writer::GroupError;
+use file::ServedFile;
 
 #[path = "queries/access.rs"]
 pub mod access;
@@ -42,6 +43,8 @@ pub mod courier;
 pub mod deliveries;
 #[path = "queries/endpoints.rs"]
 pub mod endpoints;
+pub mod file;
+pub mod generation;
 #[path = "queries/idempotency.rs"]
 pub mod idempotency;
 #[path = "queries/lists.rs"]
@@ -148,6 +151,11 @@ pub async fn is_idle(conn: &mut Conn) -> bool {
     }
 }
 
+/// Copies the log into the file, as far as no reader needs what is there.
+pub async fn copy_back(conn: &mut Conn) -> Result<(), StoreError> {
+    Ok(SimpleAsyncConnection::batch_execute(conn, "PRAGMA wal_checkpoint(PASSIVE)").await?)
+}
+
 /// What a failed `COMMIT` means here: the errors that SQLite names leave nothing behind.
 pub fn commit_failed(error: diesel::result::Error) -> GroupError {
     let text = error.to_string();
@@ -192,7 +200,7 @@ pub const OF_CANDIDATES: &str = ") c cross join orders where orders.id = c.id";
 pub struct Readers(Arc<ReadersInner>);
 
 struct ReadersInner {
-    path: PathBuf,
+    file: ServedFile,
     idle: std::sync::Mutex<Vec<Conn>>,
     permits: Arc<tokio::sync::Semaphore>,
     runtime: tokio::runtime::Handle,
@@ -200,9 +208,9 @@ struct ReadersInner {
 
 impl Readers {
     /// Readers of this file, at most `count` at once.
-    pub fn new(path: PathBuf, count: usize, runtime: tokio::runtime::Handle) -> Self {
+    pub fn new(file: ServedFile, count: usize, runtime: tokio::runtime::Handle) -> Self {
         let permits = Arc::new(tokio::sync::Semaphore::new(count));
-        Self(Arc::new(ReadersInner { path, idle: std::sync::Mutex::default(), permits, runtime }))
+        Self(Arc::new(ReadersInner { file, idle: std::sync::Mutex::default(), permits, runtime }))
     }
 
     /// Runs `read` on a connection of its own.
@@ -220,7 +228,7 @@ impl Readers {
             let idle = readers.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
             let mut conn = match idle {
                 Some(conn) => conn,
-                None => Conn::new(connect(&readers.path, Purpose::Read)?),
+                None => Conn::new(readers.file.connect(Purpose::Read)?),
             };
             let result = readers.runtime.block_on(read(&mut conn));
             // A connection that failed is not used again: the next read opens a fresh one.

@@ -4,14 +4,17 @@
 //! is being written the next one gathers by itself. Only the writer writes orders; only an order's own
 //! actor hands it a change of that order.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::changeset::{Changeset, CommitError, Committed, KeyRecord};
+use super::sqlite::file::ServedFile;
 use super::{StoreError, postgres, sqlite};
+use crate::domain::time::Timestamp;
+use crate::repeats::Repeats;
+use crate::supervision::contained;
 
 /// How many changesets may wait; past that the caller is told to come again.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
@@ -19,6 +22,11 @@ pub const WRITER_QUEUE_MAX: usize = 8_192;
 const GROUP_MAX: usize = 256;
 /// How long PostgreSQL may take over one group before its outcome is given up as unknown.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take over a probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Groups that failed.
+static NOT_STORED: Repeats = Repeats::new();
 
 /// What became of one changeset of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +59,13 @@ pub type SideWork = Box<dyn for<'a> FnOnce(&'a mut sqlite::Conn) -> BoxFuture<'a
 
 enum Job {
     Commit(Box<Changeset>, oneshot::Sender<Result<Committed, CommitError>>),
-    Side(SideWork),
+    Aside(Aside),
+}
+
+/// What is done between two groups.
+enum Aside {
+    Work(SideWork),
+    Probe(Timestamp, oneshot::Sender<Result<(), StoreError>>),
 }
 
 struct Waiting {
@@ -85,7 +99,20 @@ impl Writer {
     /// [`StoreError::Unavailable`] if the writer has stopped.
     pub async fn aside(&self, work: SideWork) -> Result<(), StoreError> {
         let stopped = |_| StoreError::Unavailable("the writer has stopped".to_owned());
-        self.0.send(Job::Side(work)).await.map_err(stopped)
+        self.0.send(Job::Aside(Aside::Work(work))).await.map_err(stopped)
+    }
+
+    /// Writes and commits a little on the writer's own connection, in its turn.
+    ///
+    /// # Errors
+    /// [`StoreError`] if an order could not be written.
+    pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.0.try_send(Job::Aside(Aside::Probe(now, answer))).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Unavailable(CommitError::Busy.to_string()),
+            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("it has stopped".to_owned()),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it has stopped".to_owned())))
     }
 }
 
@@ -94,7 +121,7 @@ pub enum Connection {
     /// The file's only writer.
     Sqlite {
         /// The file.
-        path: PathBuf,
+        file: ServedFile,
         /// Open, unless it failed.
         conn: Option<Box<sqlite::Conn>>,
     },
@@ -102,22 +129,18 @@ pub enum Connection {
     Postgres {
         /// Where.
         database_url: String,
-        /// Open, unless it was lost, with the shard it holds.
-        conn: Option<(Box<postgres::Conn>, i64)>,
+        /// The shard of the totals that this writer adds to, once it has one.
+        shard: Option<i64>,
+        /// Open, unless it was lost.
+        conn: Option<Box<postgres::Conn>>,
     },
 }
 
 impl Connection {
     async fn group_commit(&mut self, sets: &[Changeset]) -> Result<Vec<Verdict>, GroupError> {
         match self {
-            Self::Sqlite { path, conn } => {
-                let open = match conn.take() {
-                    Some(open) => open,
-                    None => Box::new(sqlite::Conn::new(
-                        sqlite::connect(path, sqlite::Purpose::Write).map_err(GroupError::NotStored)?,
-                    )),
-                };
-                let open = conn.insert(open);
+            Self::Sqlite { file, conn } => {
+                let open = open_sqlite(file, conn).await.map_err(GroupError::NotStored)?;
                 let result = sqlite::commit::group_commit(open, sets, 0).await;
                 // Whatever state a failure left behind must not meet the next group.
                 let usable = match &result {
@@ -128,63 +151,136 @@ impl Connection {
                 if !usable {
                     *conn = None;
                 }
-                result
+                // What went into a file that is gone by now must not be acknowledged.
+                let verdicts = result?;
+                file.check().map(|()| verdicts).map_err(|lost| GroupError::Unknown(lost.to_string()))
             }
-            Self::Postgres { database_url, conn } => {
-                let (mut open, shard) = match conn.take() {
-                    Some(open) => open,
-                    None => open_postgres(database_url).await.map_err(GroupError::NotStored)?,
-                };
+            Self::Postgres { database_url, shard, conn } => {
+                let (mut open, shard) =
+                    open_postgres(database_url, shard, conn).await.map_err(GroupError::NotStored)?;
                 let work = postgres::commit::group_commit(&mut open, sets, shard);
                 // On any failure the connection is dropped, and with it whatever was left open on it.
                 let result = tokio::time::timeout(GROUP_TIMEOUT, work)
                     .await
                     .unwrap_or_else(|_| Err(GroupError::Unknown("PostgreSQL did not answer in time".to_owned())));
                 if result.is_ok() {
-                    *conn = Some((open, shard));
+                    *conn = Some(open);
                 }
                 result
             }
         }
     }
 
+    async fn probe(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { file, conn } => sqlite::upkeep::probe_write(open_sqlite(file, conn).await?, 0, now).await,
+            Self::Postgres { database_url, shard, conn } => {
+                // A connection may have been lost since its last use; a probe can simply be tried again.
+                let known = conn.is_some();
+                match probe_postgres(database_url, shard, conn, now).await {
+                    Err(StoreError::Unavailable(_)) if known => probe_postgres(database_url, shard, conn, now).await,
+                    probed => probed,
+                }
+            }
+        }
+    }
+
+    /// Forgets the connection, with whatever was left open on it; the next work opens another.
+    fn close(&mut self) {
+        match self {
+            Self::Sqlite { conn, .. } => *conn = None,
+            Self::Postgres { conn, .. } => *conn = None,
+        }
+    }
+
     async fn aside(&mut self, work: SideWork) {
-        if let Self::Sqlite { path, conn } = self {
-            if conn.is_none() {
-                *conn =
-                    sqlite::connect(path, sqlite::Purpose::Write).ok().map(|open| Box::new(sqlite::Conn::new(open)));
-            }
-            if let Some(conn) = conn {
-                work(conn).await;
-            }
+        if let Self::Sqlite { file, conn } = self
+            && let Ok(conn) = open_sqlite(file, conn).await
+        {
+            work(conn).await;
         }
     }
 }
 
-async fn open_postgres(database_url: &str) -> Result<(Box<postgres::Conn>, i64), StoreError> {
-    let mut conn = postgres::connect(database_url).await?;
-    let shard = postgres::shard_claim(&mut conn).await?;
-    Ok((Box::new(conn), shard))
+/// The connection, to the file that was opened at first and to no other.
+async fn open_sqlite<'a>(
+    file: &ServedFile,
+    conn: &'a mut Option<Box<sqlite::Conn>>,
+) -> Result<&'a mut sqlite::Conn, StoreError> {
+    let open = match conn.take() {
+        Some(open) => open,
+        None => Box::new(sqlite::Conn::new(file.connect_writer()?)),
+    };
+    let open = conn.insert(open);
+    if let Err(lost) = file.check() {
+        if file.is_in_place() {
+            // Only the log's name is gone: what it has goes into the file as long as it is open here.
+            sqlite::copy_back(open).await?;
+        }
+        return Err(lost);
+    }
+    Ok(open)
+}
+
+/// The connection, to be put back if it is still good afterwards, and the writer's shard.
+async fn open_postgres(
+    database_url: &str,
+    shard: &mut Option<i64>,
+    conn: &mut Option<Box<postgres::Conn>>,
+) -> Result<(Box<postgres::Conn>, i64), StoreError> {
+    let mut open = match conn.take() {
+        Some(open) => open,
+        None => Box::new(postgres::connect(database_url).await?),
+    };
+    let claimed = match *shard {
+        Some(claimed) => claimed,
+        None => *shard.insert(postgres::shard_claim(&mut open).await?),
+    };
+    Ok((open, claimed))
+}
+
+/// Probes, and keeps the connection only if it answered.
+async fn probe_postgres(
+    database_url: &str,
+    shard: &mut Option<i64>,
+    conn: &mut Option<Box<postgres::Conn>>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (mut open, shard) = open_postgres(database_url, shard, conn).await?;
+    let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
+    // Each writer has a row of its own: none waits for another's.
+    tokio::time::timeout(PROBE_TIMEOUT, postgres::upkeep::probe_write(&mut open, shard, now)).await.map_err(late)??;
+    *conn = Some(open);
+    Ok(())
 }
 
 async fn run(mut connection: Connection, mut jobs: mpsc::Receiver<Job>) {
     while let Some(job) = jobs.recv().await {
         let mut next = Some(job);
         let mut group = Vec::new();
-        let mut side = None;
+        let mut aside = None;
         while let Some(job) = next {
             match job {
                 Job::Commit(changeset, answer) => group.push(Waiting { changeset: *changeset, answer }),
-                Job::Side(work) => {
-                    side = Some(work);
+                Job::Aside(work) => {
+                    aside = Some(work);
                     break;
                 }
             }
             next = if group.len() < GROUP_MAX { jobs.try_recv().ok() } else { None };
         }
-        write_group(&mut connection, group).await;
-        if let Some(work) = side {
-            connection.aside(work).await;
+        let work = async {
+            write_group(&mut connection, group).await;
+            match aside {
+                Some(Aside::Work(work)) => connection.aside(work).await,
+                // Nobody to hear it is no failure: the caller gave up.
+                Some(Aside::Probe(now, answer)) => drop(answer.send(connection.probe(now).await)),
+                None => {}
+            }
+        };
+        // Whoever waited for what was not done any more is told that its outcome is unknown.
+        if contained("writer", work).await.is_none() {
+            connection.close();
         }
     }
 }
@@ -240,7 +336,9 @@ fn answer_failed(members: impl Iterator<Item = Waiting>, error: &GroupError) {
         GroupError::NotStored(cause) => CommitError::Unavailable(cause.to_string()),
         GroupError::Unknown(cause) => CommitError::Unknown(cause.clone()),
     };
-    tracing::error!(error = %answer, "a group of commits failed");
+    if let Some(unlogged) = NOT_STORED.count(&answer.to_string()) {
+        tracing::error!(error = %answer, unlogged, "a group of commits failed");
+    }
     for member in members {
         drop(member.answer.send(Err(answer.clone())));
     }

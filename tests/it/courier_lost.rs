@@ -2,21 +2,28 @@
 //!
 //! What is told when all goes well, and after failures, is in `courier.rs`.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crypto_orders::domain::ids::DeliveryId;
 use crypto_orders::domain::time::Span;
 use crypto_orders::domain::webhook::delivery::Next;
 use crypto_orders::domain::webhook::endpoint::DeliveryCounts;
 use crypto_orders::store::courier::AttemptRecord;
+use crypto_orders::webhooks::names::Names;
+use serde_json::json;
 
 use crate::courier::{counts, local, queue, run, standing, value};
 use crate::engines::Engine;
-use crate::harness::TestApp;
 use crate::harness::sink::Sink;
+use crate::harness::{TestApp, told};
 
 on_both_engines![
     what_cannot_be_read_is_given_up_and_does_not_hold_up_what_is_behind_it,
     what_a_lost_hand_caught_up_on_does_not_wait_for_an_order_that_failed,
     two_leases_of_one_delivery_are_counted_as_one_attempt,
+    a_fault_of_our_own_on_the_way_loses_no_event_and_stops_nothing,
 ];
 
 async fn what_cannot_be_read_is_given_up_and_does_not_hold_up_what_is_behind_it(engine: Engine) {
@@ -92,4 +99,22 @@ async fn two_leases_of_one_delivery_are_counted_as_one_attempt(engine: Engine) {
     assert_eq!(counts(&app, &endpoint).await, DeliveryCounts { delivered: 1, failed: 0, dlq: 0 });
     let health = app.endpoint_now(&endpoint).await.health;
     assert_eq!((health.consecutive_failures, health.last_failure_at), (0, None));
+}
+
+async fn a_fault_of_our_own_on_the_way_loses_no_event_and_stops_nothing(engine: Engine) {
+    let sink = Sink::start().await;
+    let asked = AtomicUsize::new(0);
+    let names = Names::Told(Arc::new(move |_| {
+        assert!(asked.fetch_add(1, Ordering::SeqCst) > 0, "the fault that this test makes");
+        vec![Ipv4Addr::LOCALHOST.into()]
+    }));
+    let app = TestApp::spawn_named(engine, names, local).await;
+    app.endpoint(sink.url("/hook").replace("127.0.0.1", "hooks.example")).await;
+    let order = app.order().await;
+    assert_eq!(told(&app, &order, ["1001", "finished"], json!({})).await, "paid");
+    app.app.wake_courier().await;
+    assert_eq!(sink.got().len(), 0);
+    // It is taken over like what a dead node had, once its lease has run out.
+    app.advance(Span::seconds(61)).await;
+    assert_eq!(sink.got().len(), 1);
 }

@@ -141,7 +141,7 @@ async fn open_and_close(url: &str) {
         let open = tokio::task::spawn_blocking(move || Store::open(&owned, Clock::system(), Opener::Server));
         // The last one's lock is let go with it; each has read and written.
         let store = open.await.expect("opening ends").expect("the store opens");
-        store.probe_writable().await.expect("a write");
+        store.probe().await.expect("a write");
         store.accounts_list().await.expect("a read");
     };
     once().await;

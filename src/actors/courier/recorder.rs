@@ -14,6 +14,7 @@ use super::windows::Left;
 use crate::domain::webhook::delivery::Next;
 use crate::store::StoreError;
 use crate::store::courier::AttemptRecord;
+use crate::supervision::contained;
 
 /// How many attempts one transaction takes.
 const GROUP_MAX: usize = 256;
@@ -36,7 +37,10 @@ impl Recorder {
             {
                 group.push(ended);
             }
-            courier.keep(group).await;
+            let places: Vec<_> = group.iter().map(|ended| (ended.record.webhook, ended.record.delivery)).collect();
+            if contained("courier", courier.keep(group)).await.is_none() {
+                courier.give_up(places);
+            }
         }
     }
 }

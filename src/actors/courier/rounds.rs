@@ -8,14 +8,15 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::Courier;
-use super::windows::Room;
+use super::windows::{Left, Room};
 use crate::clock::fresh_uuid;
-use crate::domain::ids::WebhookId;
+use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::time::Span;
 use crate::domain::webhook::delivery::Turn;
 use crate::store::StoreError;
 use crate::store::courier::{Ask, DueDelivery, Reception, Trust, Waiting, WaitingPage};
 use crate::store::work::Claim;
+use crate::supervision::contained;
 
 /// How many endpoints one read brings.
 const PAGE_ENDPOINTS: usize = 256;
@@ -128,14 +129,33 @@ impl Courier {
                 chains.entry(due.webhook).or_default().push(due);
             } else {
                 let (courier, lease) = (self.clone(), lease.clone());
-                actix::spawn(async move { courier.send_one(due, &lease).await });
+                let places = vec![(due.webhook, due.id)];
+                self.spawn(places, async move { courier.send_one(due, &lease).await });
             }
         }
         for mut chain in chains.into_values() {
             chain.sort_by_key(|due| due.event_micros);
             let (courier, lease) = (self.clone(), lease.clone());
-            actix::spawn(async move { courier.send_chain(chain, &lease).await });
+            let places = chain.iter().map(|due| (due.webhook, due.id)).collect();
+            self.spawn(places, async move { courier.send_chain(chain, &lease).await });
         }
+    }
+
+    fn spawn(&self, places: Vec<(WebhookId, DeliveryId)>, sending: impl Future<Output = ()> + 'static) {
+        let courier = self.clone();
+        actix::spawn(async move {
+            if contained("courier", sending).await.is_none() {
+                courier.give_up(places);
+            }
+        });
+    }
+
+    /// Frees the places of deliveries whose outcome is lost: they are sent again when their lease has run out.
+    pub(super) fn give_up(&self, places: Vec<(WebhookId, DeliveryId)>) {
+        for (webhook, delivery) in places {
+            self.windows().leave(webhook, delivery, Left::Failed);
+        }
+        self.tell_freed();
     }
 }
 

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::{Descriptors, SECRET_CHARS_MIN, Settings, known_ipn_secret};
 use crate::dial;
 use crate::domain::time::{Span, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, exposed_files};
 
 use super::finding::Finding;
 
@@ -29,9 +29,18 @@ pub(super) async fn database(opened: &Result<Store, CliError>, settings: &Settin
         }
         Err(error) => return Finding::fail(name, error.to_string(), "check DATABASE_URL, and run this again"),
     };
-    if let Err(error) = store.probe_writable().await {
+    if let Err(error) = store.probe().await {
         let found = format!("{database} cannot be written: {error}");
         return Finding::fail(name, found, "free its disk, or let this user write its files and folder");
+    }
+    let exposed = exposed_files(&settings.database_url);
+    if !exposed.is_empty() {
+        let files = exposed.iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
+        return Finding::fail(
+            name,
+            format!("others than their owner can read {}, which hold secrets", files.join(", ")),
+            "run `chmod 600` on these files; a start of the server does it too",
+        );
     }
     match is_unused(store).await {
         Ok(false) => Finding::ok(name, format!("{database}: opened, brought to this version's schema, and written")),

@@ -5,12 +5,14 @@
 //! taken away while rows are written and made again at the end, before the commit. The story goes on in
 //! `sqlite/bulk_load.rs` and `postgres/bulk_load.rs`.
 
-use std::fs::File;
+use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
 use super::batch::Batch;
-use crate::store::{Opener, StoreError, migrate, open, postgres, sqlite};
+use crate::store::sqlite::file::ServedFile;
+use crate::store::sqlite::generation::{self, Lock, Restart};
+use crate::store::{Opener, StoreError, migrate, postgres, sqlite};
 
 /// Why a load cannot begin.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -31,7 +33,7 @@ pub struct Load {
     engine: Loading,
     indexes: Vec<String>,
     runtime: Runtime,
-    _lock: Option<File>,
+    _lock: Option<Arc<Lock>>,
 }
 
 enum Loading {
@@ -50,9 +52,11 @@ impl Load {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(unavailable)?;
         if let Some(path) = sqlite::path_of(database_url) {
-            let lock = open::prepare_file(&path, Opener::Server)?;
-            migrate::sqlite(&path)?;
-            let mut conn = Box::new(sqlite::Conn::new(sqlite::connect(&path, sqlite::Purpose::Write)?));
+            let (file, lock) = ServedFile::prepare(&path, Opener::Server)?;
+            migrate::sqlite(&file)?;
+            let mut conn = file.connect_writer()?;
+            generation::start_again(&mut conn, lock.as_deref(), Restart::Emptied)?;
+            let mut conn = Box::new(sqlite::Conn::new(conn));
             let indexes = runtime.block_on(sqlite::bulk_load::begin(&mut conn))?;
             return Ok(Self { engine: Loading::Sqlite(conn), indexes, runtime, _lock: lock });
         }

@@ -8,21 +8,27 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use crate::domain::time::Timestamp;
 use crate::store::records::KeptRefusal;
-use crate::store::schema::{received_ipns, refused_ipns, write_probe};
+use crate::store::schema::{api_keys, received_ipns, refused_ipns, write_probe};
 use crate::store::{RefusedIpn, StoreError};
 
 /// How many refused bodies are kept (contract, section 5).
 const REFUSED_KEPT: i64 = 1_000;
 
-/// Writes one row: fails exactly when an order could not be taken.
-pub async fn probe_write(conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
+/// Writes the probe's row of a writer.
+pub async fn probe_write(conn: &mut Conn, shard: i64, now: Timestamp) -> Result<(), StoreError> {
     diesel::insert_into(write_probe::table)
-        .values((write_probe::id.eq(1), write_probe::at.eq(now.micros())))
+        .values((write_probe::id.eq(shard), write_probe::at.eq(now.micros())))
         .on_conflict(write_probe::id)
         .do_update()
         .set(write_probe::at.eq(now.micros()))
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Reads what every request with a key reads.
+pub async fn probe_read(conn: &mut Conn) -> Result<(), StoreError> {
+    let _any: Option<String> = api_keys::table.select(api_keys::id).first(conn).await.optional()?;
     Ok(())
 }
 

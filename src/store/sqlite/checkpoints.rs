@@ -1,10 +1,10 @@
 //! Copies the write-ahead log back into the file, so that it stays short.
 //!
-//! The copying runs on a connection of its own, beside the writer. Only when next to nothing is left is the
-//! writer itself asked to finish between two groups, so that the log starts again from its beginning:
-//! asked by another connection, the writer would have to wait for a lock, by sleeping.
+//! The copying runs on a connection of its own, beside the writer, and waits for nobody: a reader that stays
+//! open, such as a backup, keeps the log from starting again, and the log grows as long as it does. Only when
+//! everything is copied is the writer itself asked, between two groups, to let the log start again: asked by
+//! another connection, the writer would have to wait for a lock, by sleeping.
 
-use std::path::{Path, PathBuf};
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -12,11 +12,13 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
-use diesel_async::SimpleAsyncConnection;
 
-use super::{Purpose, connect};
+use super::Purpose;
+use super::file::{ServedFile, beside};
+use super::generation::{Restart, start_again};
 use crate::store::StoreError;
 use crate::store::writer::{SideWork, Writer};
+use crate::supervision::contained_blocking;
 
 /// How often the checkpointer looks.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -24,89 +26,152 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const WAL_BYTES_MIN: u64 = 4 * 1024 * 1024;
 /// A log of more pages than this is to start again: a start of the service reads all of it.
 const PAGES_MAX: i64 = 16_384;
-/// So many pages the writer copies in a moment.
-const PAGES_AT_ONCE: i64 = 1_024;
-/// How often the copying is repeated to come that near to the writer.
+/// A log of more pages than this, 256 MiB, is worth a warning: something does not stop reading.
+const PAGES_WARNED: i64 = 65_536;
+/// How often the copying is repeated to reach the writer.
 const ROUNDS_MAX: usize = 5;
 
 /// Who copies, and who finishes.
 pub struct Checkpoints {
     /// The database's file.
-    pub path: PathBuf,
+    pub file: ServedFile,
     /// Alive as long as the store.
     pub alive: Weak<()>,
-    /// The writer, for the last pages.
+    /// The writer, which lets the log start again.
     pub writer: Writer,
     /// Where the writer is waited for.
     pub runtime: tokio::runtime::Handle,
 }
 
 /// What a checkpoint answers.
-#[derive(QueryableByName)]
+#[derive(Debug, Clone, Copy, QueryableByName)]
 struct Progress {
+    /// Pages in the log.
     #[diesel(sql_type = BigInt)]
     log: i64,
+    /// Those of them that are in the file too.
     #[diesel(sql_type = BigInt)]
     checkpointed: i64,
 }
 
+impl Progress {
+    /// Whether the file has everything that the log has. Both are -1 while another checkpoint is at work.
+    fn is_whole(self) -> bool {
+        self.log == self.checkpointed && self.log >= 0
+    }
+}
+
 /// Whether anything was written since the last look.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Log {
+pub enum Log {
+    /// Something was.
     Grows,
+    /// Nothing was.
     Rests,
+}
+
+/// How a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// What could be copied is copied, and the log may grow on.
+    Copied,
+    /// A reader needs a part of a log that should start again, so it cannot.
+    Held {
+        /// Pages in the log.
+        pages: i64,
+    },
+    /// The log starts again from its beginning, unless somebody began to read from it just now.
+    StartsAgain,
 }
 
 impl Checkpoints {
     /// Copies until the store is gone.
     pub fn run(self) {
-        let wal = wal_of(&self.path);
-        let (mut conn, mut changed_at) = (None, None);
+        let wal = beside(self.file.path(), "-wal");
+        let (mut conn, mut changed_at, mut is_told) = (None, None, false);
         while self.alive.strong_count() > 0 {
             std::thread::sleep(LOOK_EVERY);
+            // Noticed here too, and not only by the next write: the log is the former file's alone.
+            if self.file.check().is_err() {
+                continue;
+            }
             let Ok(file) = std::fs::metadata(&wal) else { continue };
             let before = std::mem::replace(&mut changed_at, file.modified().ok());
             let log = if before == changed_at { Log::Rests } else { Log::Grows };
             if file.len() < WAL_BYTES_MIN {
                 continue;
             }
-            if let Err(error) = self.look(&mut conn, log) {
-                tracing::warn!(%error, "the write-ahead log could not be copied back; trying again");
-                conn = None;
+            match contained_blocking("checkpoints", || self.round(&mut conn, log)).unwrap_or(Ok(Round::Copied)) {
+                Ok(Round::Held { pages }) if pages > PAGES_WARNED => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        self.tell_of_reader(pages);
+                    }
+                }
+                Ok(Round::StartsAgain) => is_told = false,
+                Ok(Round::Copied | Round::Held { .. }) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the write-ahead log could not be copied back; trying again");
+                    conn = None;
+                }
             }
         }
     }
 
-    fn look(&self, conn: &mut Option<SqliteConnection>, log: Log) -> Result<(), StoreError> {
+    /// Copies what can be copied without waiting for anybody.
+    pub fn round(&self, conn: &mut Option<SqliteConnection>, log: Log) -> Result<Round, StoreError> {
         let conn = match conn {
             Some(conn) => conn,
-            None => conn.insert(connect(&self.path, Purpose::Write)?),
-        };
-        if log == Log::Rests {
-            // Nobody waits now, and the next start need not read it.
-            return Ok(conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?);
-        }
-        for _ in 0..ROUNDS_MAX {
-            let Progress { log, checkpointed } =
-                diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(conn)?;
-            if log < PAGES_MAX {
-                return Ok(());
+            None => {
+                let mut fresh = self.file.connect(Purpose::Write)?;
+                // A checkpoint that waits for a reader holds the lock that the writer needs.
+                fresh.batch_execute("PRAGMA busy_timeout = 0")?;
+                conn.insert(fresh)
             }
-            if log.saturating_sub(checkpointed) <= PAGES_AT_ONCE {
+        };
+        let mut progress = passive(conn)?;
+        if log == Log::Rests && progress.is_whole() {
+            // Nothing is written now, and the next start need not read the log.
+            return self.start_again(Restart::Emptied);
+        }
+        for _ in 1..ROUNDS_MAX {
+            if progress.log < PAGES_MAX || progress.is_whole() {
                 break;
             }
+            progress = passive(conn)?;
         }
-        let work: SideWork = Box::new(|conn| {
+        if progress.log < PAGES_MAX {
+            return Ok(Round::Copied);
+        }
+        if !progress.is_whole() {
+            return Ok(Round::Held { pages: progress.log });
+        }
+        self.start_again(Restart::Overwritten)
+    }
+
+    fn start_again(&self, how: Restart) -> Result<Round, StoreError> {
+        let file = self.file.clone();
+        let work: SideWork = Box::new(move |conn| {
             Box::pin(async move {
-                if let Err(error) = SimpleAsyncConnection::batch_execute(conn, "PRAGMA wal_checkpoint(RESTART)").await {
+                let done = conn.spawn_blocking(move |conn| Ok(start_again(conn, file.lock().as_deref(), how))).await;
+                if let Err(error) = done.map_err(StoreError::from).and_then(|done| done) {
                     tracing::warn!(%error, "the write-ahead log could not start again; trying later");
                 }
             })
         });
-        self.runtime.block_on(self.writer.aside(work))
+        self.runtime.block_on(self.writer.aside(work))?;
+        Ok(Round::StartsAgain)
+    }
+
+    fn tell_of_reader(&self, pages: i64) {
+        tracing::warn!(
+            pages,
+            file = %beside(self.file.path(), "-wal").display(),
+            "the write-ahead log has passed 256 MiB and cannot start again while another program reads the database: \
+             look for a backup, a copy or an open session, as with `fuser -v` on the file, and end it"
+        );
     }
 }
 
-fn wal_of(path: &Path) -> PathBuf {
-    path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()))
+fn passive(conn: &mut SqliteConnection) -> Result<Progress, StoreError> {
+    Ok(diesel::sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(conn)?)
 }

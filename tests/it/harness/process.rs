@@ -70,6 +70,11 @@ impl Installed {
         command
     }
 
+    /// What servers of this database have logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
     /// Starts the binary, and waits until it answers.
     pub async fn start(&self) -> Process {
         self.run(self.command()).await

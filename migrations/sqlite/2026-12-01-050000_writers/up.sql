@@ -1,0 +1,2 @@
+-- Shards are for several writers; a SQLite file has one.
+select 1;
