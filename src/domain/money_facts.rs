@@ -5,8 +5,9 @@
 //! not zero stands in [`MoneyFacts::amounts`] once, with what became of it.
 
 use super::evidence::ProviderWord;
-use super::ledger::{Ledger, Payment};
-use super::money::{Coin, CoinAmount, Currency};
+use super::ids::PaymentId;
+use super::ledger::{Ledger, Payment, UnclearMoney};
+use super::money::{Coin, CoinAmount, Price};
 use super::order::{Order, OrderEvent, StatusName};
 use super::topup;
 
@@ -45,17 +46,46 @@ impl AmountStanding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenAmount<'a> {
     /// The payment under which it was reported.
-    pub payment: &'a Payment,
+    pub payment: &'a PaymentId,
+    /// The provider's word for it.
+    pub word: &'a ProviderWord,
     /// How much.
     pub amount: &'a CoinAmount,
     /// In which coin, where the provider named one.
     pub coin: Option<&'a Coin>,
-    /// The provider's word under which it was reported, or that came since.
-    pub word: &'a ProviderWord,
-    /// What it was worth in the price's currency, where that is known.
-    pub worth: Option<CoinAmount>,
     /// What became of it.
     pub standing: AmountStanding,
+    /// What it was worth when it came, in major units of the price's currency; none where that is not known.
+    pub worth: Option<CoinAmount>,
+}
+
+/// What one payment brought, in the shape in which it is listed: a word, an amount in its coin, one in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaymentMoney<'a> {
+    /// The word under which the amounts were reported; without any, the payment's own.
+    pub word: &'a ProviderWord,
+    /// The largest total in the payment's coin; none where nobody said.
+    pub received: Option<&'a CoinAmount>,
+    /// The largest total in another coin.
+    pub other: Option<(&'a Coin, &'a CoinAmount)>,
+}
+
+impl<'a> PaymentMoney<'a> {
+    /// Returns what this payment brought. An amount under a word that is not known is told where no other is.
+    #[must_use]
+    pub fn of(payment: &'a Payment) -> Self {
+        let received = payment.received.as_ref();
+        let other = payment.other.as_ref().map(|other| (&other.coin, &other.received));
+        let known = Self { word: &payment.word, received, other };
+        let has_amount = other.is_some() || received.is_some_and(|received| !received.is_zero());
+        let Some(unclear) = payment.unclear.as_ref().filter(|_| !has_amount) else { return known };
+        match &unclear.coin {
+            Some(coin) if payment.coin.as_ref().is_some_and(|own| own != coin) => {
+                Self { word: &unclear.word, other: Some((coin, &unclear.received)), ..known }
+            }
+            Some(_) | None => Self { word: &unclear.word, received: Some(&unclear.received), ..known },
+        }
+    }
 }
 
 /// All that the ledger of an order says of money.
@@ -71,10 +101,12 @@ pub struct MoneyFacts<'a> {
     pub missing: Option<CoinAmount>,
     /// What is settled beyond `owed`; none while what is owed is not known.
     pub over: Option<CoinAmount>,
+    /// The order's price, to which the worth of what came compares.
+    pub price: Price,
+    /// What the counted amounts were worth together when they came; none where that is not known of all of them.
+    pub settled_worth: Option<CoinAmount>,
     /// Every amount that was reported, oldest payment first.
     pub amounts: Vec<SeenAmount<'a>>,
-    /// The currency of the price, and of each worth.
-    pub currency: Currency,
     /// True if the provider has ever said that money is on its way or there, with an amount or without one.
     pub was_reported: bool,
     has_money: bool,
@@ -97,8 +129,9 @@ impl<'a> MoneyFacts<'a> {
             over: owed.map(|owed| settled.minus(owed)),
             owed,
             settled,
+            price: order.price,
+            settled_worth: ledger.worth_in(order.price.currency),
             amounts: ledger.iter().flat_map(|payment| amounts_of(order, payment)).collect(),
-            currency: order.price.currency,
             was_reported: ledger.has_money() || order.events.iter().any(moved),
             has_money: ledger.has_money(),
         }
@@ -108,6 +141,26 @@ impl<'a> MoneyFacts<'a> {
     #[must_use]
     pub fn is_seen(&self) -> bool {
         self.has_money
+    }
+
+    /// Returns the worth of what is settled, where all that is owed came and is known to be worth less than the price.
+    #[must_use]
+    pub fn worth_below_price(&self) -> Option<&CoinAmount> {
+        let arrived = self.missing.as_ref().is_some_and(CoinAmount::is_zero);
+        self.settled_worth.as_ref().filter(|worth| arrived && **worth < self.price.in_major_units())
+    }
+
+    /// Returns an amount of the price's currency as people write it: `78.98 USD`.
+    #[must_use]
+    pub fn as_money(&self, amount: &CoinAmount) -> String {
+        let currency = self.price.currency;
+        format!("{} {currency}", amount.as_money(currency))
+    }
+
+    /// Returns the price as people write it.
+    #[must_use]
+    pub fn price_as_money(&self) -> String {
+        self.as_money(&self.price.in_major_units())
     }
 
     /// Returns the amounts of this standing.
@@ -129,36 +182,45 @@ impl<'a> MoneyFacts<'a> {
     }
 }
 
-/// Returns what one payment says: an amount in its own coin, one in another, and one under a word that is not known.
-/// What it was worth is told of one amount as a whole, so of several it is told of none.
-fn amounts_of<'a>(order: &'a Order, payment: &'a Payment) -> Vec<SeenAmount<'a>> {
-    let seen = |amount, coin, word, standing| SeenAmount { payment, amount, coin, word, worth: None, standing };
-    let came_to_nothing = payment.word.is_failure();
-    let apart = |standing| if came_to_nothing { AmountStanding::Returned } else { standing };
+/// Returns every amount of one payment: in its own coin, in another, and under a word that is not known.
+fn amounts_of<'a>(order: &Order, payment: &'a Payment) -> Vec<SeenAmount<'a>> {
+    let failed = payment.word.is_failure();
+    let seen = |amount, coin, standing| SeenAmount {
+        payment: &payment.id,
+        word: &payment.word,
+        amount,
+        coin,
+        standing: if failed { AmountStanding::Returned } else { standing },
+        worth: None,
+    };
     let own = payment.received.as_ref().filter(|received| !received.is_zero());
-    let own = own.map(|amount| seen(amount, payment.coin.as_ref(), &payment.word, standing_of(&order.ledger, payment)));
-    let other = payment
-        .other
-        .as_ref()
-        .map(|other| seen(&other.received, Some(&other.coin), &payment.word, apart(AmountStanding::OtherCoin)));
-    let unclear = payment.unclear.as_ref().map(|unclear| {
-        let word = if came_to_nothing { &payment.word } else { &unclear.word };
-        seen(&unclear.received, unclear.coin.as_ref(), word, apart(AmountStanding::Unsettled))
-    });
-    // Once it is reported under a word that is known, an amount is no longer unclear.
-    let unclear = unclear.filter(|unclear| own.as_ref().is_none_or(|own| own.amount < unclear.amount));
-    let mut amounts: Vec<_> = [own, other, unclear].into_iter().flatten().collect();
+    let own = own.map(|received| seen(received, payment.coin.as_ref(), standing_of(&order.ledger, payment)));
+    let other = payment.other.as_ref();
+    let other = other.map(|other| seen(&other.received, Some(&other.coin), AmountStanding::OtherCoin));
+    let unclear =
+        payment.unclear.as_ref().filter(|unclear| !is_told_since(payment, unclear)).map(|unclear| SeenAmount {
+            word: if failed { &payment.word } else { &unclear.word },
+            ..seen(&unclear.received, unclear.coin.as_ref(), AmountStanding::Unsettled)
+        });
+    let mut amounts: Vec<SeenAmount<'a>> = own.into_iter().chain(other).chain(unclear).collect();
+    // The provider tells one worth of a payment; of several amounts it is not known whose it is.
     if let [only] = amounts.as_mut_slice() {
         only.worth = payment.worth.in_currency(order.price.currency);
     }
     amounts
 }
 
+/// True of money that was unclear once and was reported under a known word since: it is one amount, not two.
+fn is_told_since(payment: &Payment, unclear: &UnclearMoney) -> bool {
+    let is_own = unclear.coin.is_none() || unclear.coin == payment.coin;
+    let own = payment.received.as_ref().filter(|_| is_own);
+    let other = payment.other.as_ref().filter(|other| Some(&other.coin) == unclear.coin.as_ref());
+    own.into_iter().chain(other.map(|other| &other.received)).any(|told| unclear.received <= *told)
+}
+
 fn standing_of(ledger: &Ledger, payment: &Payment) -> AmountStanding {
     if ledger.counts(&payment.id) {
         AmountStanding::Counted
-    } else if payment.word.is_failure() {
-        AmountStanding::Returned
     } else if payment.is_settled() {
         AmountStanding::OtherCoin
     } else {

@@ -79,7 +79,8 @@ async fn what_went_back_after_an_order_was_paid_is_named_and_never_told_as_nothi
         let (order, id) = (app.order().await, format!("np_{word}"));
         let came = json!({ "updated_at": "2026-05-12T11:58:00.000Z" });
         assert_eq!(told(&app, &order, [&id, "finished"], came).await, "paid");
-        let went = json!({ "actually_paid": 0.5, "updated_at": "2026-05-12T11:59:00.000Z" });
+        // Most of these say that nothing is there, which was not so.
+        let went = json!({ "actually_paid": 0, "updated_at": "2026-05-12T11:59:00.000Z" });
         assert_eq!(told(&app, &order, [&id, word], went).await, "paid");
         let [operator, buyer] = read_of(&app, &order).await;
         let expected = format!(
@@ -135,39 +136,58 @@ async fn money_in_another_coin_is_named_and_the_address_is_gone(engine: Engine) 
 async fn another_coin_is_accepted_in_place_of_what_was_owed(engine: Engine) {
     let app = TestApp::simulated(engine).await;
     let [order, payment] = asking(&app).await;
-    told(&app, &order, [&payment, "finished"], usdt()).await;
+    // The provider reports a wrong asset as a further deposit to the address.
+    let mut child = usdt();
+    child["parent_payment_id"] = json!(payment);
+    child["actually_paid_at_fiat"] = json!(78.98);
+    assert_eq!(told(&app, &order, ["7001", "finished"], child).await, "partial");
+    is_not_asked(&app, &order).await;
+    let [operator, buyer] = read_of(&app, &order).await;
+    assert!(
+        operator.starts_with("79 USDTERC20 (worth 78.98 USD when it came) came, but the order is in BTC"),
+        "{operator}"
+    );
+    assert_eq!(buyer, "79 USDT (worth 78.98 USD) has arrived, but this order is in BTC. The shop is looking at it.");
+    assert_eq!(answered(&app, &order).await, ["0", "79 usdterc20 finished other_coin"]);
+    let ledger = app.admin(&format!("/{order}/payments")).await.json();
+    assert_eq!([&ledger["uncounted"][0]["worth"], &ledger["worth"]], [&json!("78.98"), &Value::Null], "{ledger}");
+    app.advance(Span::minutes(61)).await;
+    let page = read(&app.signed_in().await.page(&format!("/admin/orders/{order}")).await);
+    let offered = "Recorded: 79 USDTERC20 (worth 78.98 USD when it came) came in another coin. It stands in place of the \
+                   0.00122957 BTC owed.";
+    assert!(page.contains(offered), "{page}");
     let because = json!({ "reason": "Treasury has the USDT." });
     let accepted = app.admin_call(Method::POST, &format!("/{order}/accept"), &because).await;
     assert_eq!((accepted.code(), &accepted.json()["status"]), (200, &json!("paid")), "{}", accepted.text);
     let [operator, buyer] = read_of(&app, &order).await;
-    let expected = "Accepted as paid by key “test” on 2026-05-12 12:00:00 UTC. Recorded: 79 USDTERC20 came in another \
-                    coin. It stands in place of the 0.00122957 BTC owed.";
-    assert_eq!(operator, expected);
+    assert_eq!(operator, format!("Accepted as paid by key “test” on 2026-05-12 13:01:00 UTC. {offered}"));
     assert_eq!(buyer, "Paid: the shop has accepted your payment. Thank you.");
 }
 
 async fn money_under_a_word_that_is_not_known_stops_the_asking_and_outlives_the_window(engine: Engine) {
     let app = TestApp::simulated(engine).await;
     let [order, payment] = asking(&app).await;
-    let mut child = usdt();
-    child["parent_payment_id"] = json!(payment);
-    assert_eq!(told(&app, &order, ["7001", "wrong_asset_confirmed"], child).await, "pending");
+    let whole = json!({ "pay_currency": "btc", "pay_amount": 0.00122957, "actually_paid": 0.00122957 });
+    assert_eq!(told(&app, &order, [&payment, "on_hold"], whole).await, "pending");
     is_not_asked(&app, &order).await;
-    let recorded =
-        "Recorded: 79 USDTERC20 was reported under the word “wrong_asset_confirmed”, which is not known here.";
+    let recorded = "Recorded: 0.00122957 BTC was reported under the word “on_hold”, which is not known here.";
     let [operator, buyer] = read_of(&app, &order).await;
     let expected = format!(
         "Money was reported that does not settle the order, and the pay window is open until 2026-05-12 13:00:00 UTC (in \
          1 h 0 min). {recorded} Look at that money first."
     );
     assert_eq!(operator, expected);
-    assert_eq!(buyer, "79 USDT has been seen. The shop is looking at it.");
-    let because = json!({ "reason": "Treasury has the USDT." });
+    assert_eq!(buyer, "0.00122957 BTC has been seen. The shop is looking at it.");
+    let items = app.walk(&format!("/v1/admin/crypto-orders/attention?order_id={order}"), 9).await;
+    let numbers = ["kind", "received", "provider_status"].map(|field| match field {
+        "kind" => items[0][field].clone(),
+        field => items[0]["payment"][field].clone(),
+    });
+    assert_eq!(numbers, [json!("unknown_status"), json!("0.00122957"), json!("on_hold")], "{items:?}");
+    let because = json!({ "reason": "Treasury has the money." });
     let refused = app.admin_call(Method::POST, &format!("/{order}/accept"), &because).await.problem(409, "conflict");
-    assert!(
-        refused.contains("money was reported for it") && refused.contains("once its pay window has ended"),
-        "{refused}"
-    );
+    let told = ["money was reported for it", "once its pay window has ended"];
+    assert!(told.iter().all(|part| refused.contains(part)), "{refused}");
 
     app.advance(Span::minutes(61)).await;
     let [operator, buyer] = read_of(&app, &order).await;
@@ -176,8 +196,8 @@ async fn money_under_a_word_that_is_not_known_stops_the_asking_and_outlives_the_
          placed. {recorded}"
     );
     assert_eq!(operator, expected);
-    assert!(buyer.ends_with("please do not send anything any more. 79 USDT has been seen."), "{buyer}");
-    assert_eq!(answered(&app, &order).await, ["0", "79 usdterc20 wrong_asset_confirmed unsettled"]);
+    assert!(buyer.ends_with("please do not send anything any more. 0.00122957 BTC has been seen."), "{buyer}");
+    assert_eq!(answered(&app, &order).await, ["0", "0.00122957 btc on_hold unsettled"]);
     let accepted = app.admin_call(Method::POST, &format!("/{order}/accept"), &because).await;
     assert_eq!(accepted.json()["status"], "paid", "{}", accepted.text);
 }

@@ -86,7 +86,8 @@ async fn the_ledger_shows_every_payment_newest_first_with_the_sums(engine: Engin
     let app = TestApp::spawn(engine).await;
     let order = app.order().await;
     let nothing = json!({ "data": [], "has_more": false, "next_cursor": null,
-        "owed": null, "received": "0", "missing": null, "over": null, "coin": null, "uncounted": [] });
+        "owed": null, "received": "0", "missing": null, "over": null, "coin": null, "uncounted": [],
+        "worth": null });
     assert_eq!(ledger(&app, &order).await, nothing);
 
     let paid = json!({ "actually_paid": "0.20", "updated_at": "2026-05-12T11:59:00.500Z" });
@@ -125,7 +126,8 @@ async fn the_ledger_shows_every_payment_newest_first_with_the_sums(engine: Engin
     assert_eq!(
         sums,
         json!({ "data": [], "has_more": false, "next_cursor": null, "owed": "0.5", "received": "0.30",
-            "missing": "0.20", "over": "0", "coin": "eth", "uncounted": apart_and_on_its_way() })
+            "missing": "0.20", "over": "0", "coin": "eth", "uncounted": apart_and_on_its_way(),
+            "worth": null })
     );
 }
 
@@ -231,7 +233,7 @@ async fn a_wrong_asset_is_raised_with_its_numbers_and_can_be_accepted(engine: En
     let shown = ledger(&app, &order).await["data"].clone();
     let newest =
         shown.as_array().and_then(|rows| rows.iter().find(|row| row["payment_id"] == "1002")).expect("a child");
-    assert_eq!([&newest["provider_status"], &newest["received"]], [&json!("wrong_asset_confirmed"), &Value::Null]);
+    assert_eq!([&newest["provider_status"], &newest["received"]], ["wrong_asset_confirmed", "0.3"]);
     let unclear = ledger(&app, &order).await["uncounted"][0].clone();
     assert_eq!([&unclear["amount"], &unclear["standing"]], ["0.3", "unsettled"]);
     let ipns = app.admin(&format!("/{order}/ipns?limit=1")).await.json();

@@ -36,8 +36,8 @@ pub fn payment(word: &str, received: Option<&str>) -> Payment {
         other: None,
         unclear: None,
         worth: PaymentWorth::default(),
-        provider_at: None,
         before_failure: None,
+        provider_at: None,
         first_seen_at: Timestamp::from_millis(1_778_590_860_000),
         pay_to: None,
     }
@@ -58,9 +58,15 @@ pub fn other(coin: &str, received: &str) -> Option<OtherMoney> {
     Some(OtherMoney { coin: Coin::parse(coin).unwrap(), received: amount(received) })
 }
 
-/// So much of ether, under a word that is not known.
-pub fn unclear(received: &str) -> Option<UnclearMoney> {
-    Some(UnclearMoney { word: ProviderWord::parse("on_hold"), coin: Coin::parse("eth"), received: amount(received) })
+/// So much, in this coin, under a word that is not known.
+pub fn unclear(coin: &str, received: &str) -> Option<UnclearMoney> {
+    let word = ProviderWord::parse("on_hold");
+    Some(UnclearMoney { word, coin: Coin::parse(coin), received: amount(received) })
+}
+
+/// What a payment was worth when it came, in the currency of the price.
+pub fn worth(paid_at_fiat: &str) -> PaymentWorth {
+    PaymentWorth { paid_at_fiat: CoinAmount::parse(paid_at_fiat), ..PaymentWorth::default() }
 }
 
 /// Every ledger of the kinds that differ in what can be told of it.
@@ -71,8 +77,13 @@ pub fn ledgers() -> Vec<Vec<Payment>> {
             ledgers.push(vec![payment(word, received)]);
             ledgers.push(vec![Payment { other: other("btc", "0.01"), ..payment(word, received) }]);
             ledgers.push(vec![payment(word, received), child("finished", "usdtbsc", Some("7"))]);
-            ledgers.push(vec![Payment { unclear: unclear("0.7"), ..payment(word, received) }]);
         }
+        for received in [None, Some("0.4")] {
+            ledgers.push(vec![Payment { unclear: unclear("eth", "0.45"), ..payment(word, received) }]);
+            ledgers.push(vec![Payment { unclear: unclear("usdtbsc", "8"), ..payment(word, received) }]);
+        }
+        ledgers.push(vec![Payment { other: other("btc", "0.01"), worth: worth("78.98"), ..payment(word, None) }]);
+        ledgers.push(vec![Payment { worth: worth("39.1"), ..payment(word, Some("0.5")) }]);
         ledgers.push(vec![Payment { coin: None, ..payment(word, Some("0.4")) }]);
         for waiting in ["waiting", "partially_paid", "refunded"] {
             ledgers.push(vec![payment(waiting, Some("0.3")), child(word, "eth", Some("0.2"))]);

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::{AttentionId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::Payment;
+use crate::domain::money_facts::PaymentMoney;
 use crate::domain::time::Timestamp;
 use crate::http::cursor::Records;
 use crate::http::error::ApiError;
@@ -35,7 +36,7 @@ pub struct ItemPayment {
     /// The order's own payment, a further one that the service made for it, or a further deposit.
     #[schema(pattern = "^(bound|own|child)$", example = "child")]
     pub role: &'static str,
-    /// The provider's newest word.
+    /// The provider's word that is in force; of an amount under a word that is not known, that word.
     #[schema(example = "finished")]
     pub provider_status: String,
     #[schema(required = true, example = "btc")]
@@ -216,14 +217,15 @@ pub async fn dispose(
 }
 
 fn numbers(payment: &Payment) -> ItemPayment {
+    let money = PaymentMoney::of(payment);
     ItemPayment {
         role: payment.role.as_str(),
-        provider_status: payment.word.as_str().to_owned(),
+        provider_status: money.word.as_str().to_owned(),
         coin: payment.coin.as_ref().map(ToString::to_string),
         pay_amount: payment.pay_amount.as_ref().map(ToString::to_string),
-        received: payment.received.as_ref().map(ToString::to_string),
-        other_coin: payment.other.as_ref().map(|other| other.coin.to_string()),
-        other_received: payment.other.as_ref().map(|other| other.received.to_string()),
+        received: money.received.map(ToString::to_string),
+        other_coin: money.other.map(|(coin, _)| coin.to_string()),
+        other_received: money.other.map(|(_, received)| received.to_string()),
     }
 }
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::ledger::{Payment, Role};
 use crate::domain::money::Coin;
-use crate::domain::money_facts::{MoneyFacts, SeenAmount};
+use crate::domain::money_facts::{MoneyFacts, PaymentMoney, SeenAmount};
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::http::cursor::Records;
@@ -49,6 +49,10 @@ pub struct Payments<'a> {
     coin: Option<&'a str>,
     /// Every amount that was reported and is no part of `received`, over all pages, oldest payment first.
     uncounted: Vec<UncountedAmount<'a>>,
+    /// What `received` was worth when it came, in major units of the order's `price_currency`. Null where the provider
+    /// did not tell it of every payment that counts.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    worth: Option<String>,
 }
 
 /// An amount that was reported for an order and is no part of the sum.
@@ -63,25 +67,25 @@ pub struct UncountedAmount<'a> {
     /// The provider's newest word for its payment.
     #[schema(example = "finished")]
     pub provider_status: &'a str,
-    /// What it was worth in the price's currency; null where the provider did not say.
-    #[schema(required = true, value_type = Option<ExactAmount>)]
-    pub worth: Option<String>,
     /// `other_coin`: in another coin than the order's, or in one not known to be the same. `unsettled`: the provider's
     /// word does not settle it, or is not known. `returned`: the provider calls its payment failed, expired or
     /// refunded.
     #[schema(pattern = "^(other_coin|unsettled|returned)$", example = "other_coin")]
     pub standing: &'static str,
+    /// What it was worth when it came, in major units of the order's `price_currency`; null where that is not known.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    pub worth: Option<String>,
 }
 
 impl<'a> UncountedAmount<'a> {
     fn of(seen: &SeenAmount<'a>) -> Self {
         Self {
-            payment_id: &seen.payment.id,
+            payment_id: seen.payment,
             amount: seen.amount.to_string(),
             coin: seen.coin.map(Coin::as_str),
             provider_status: seen.word.as_str(),
-            worth: seen.worth.as_ref().map(ToString::to_string),
             standing: seen.standing.as_str(),
+            worth: seen.worth.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -98,7 +102,7 @@ pub struct Row<'a> {
     /// The payment to whose address a further deposit came.
     #[schema(required = true)]
     pub parent_payment_id: Option<&'a PaymentId>,
-    /// The provider's newest word.
+    /// The provider's word that is in force; of an amount under a word that is not known, that word.
     #[schema(example = "partially_paid")]
     pub provider_status: &'a str,
     #[schema(required = true, example = "btc")]
@@ -163,6 +167,7 @@ pub async fn page(request: HttpRequest, shared: Data<Shared>) -> Result<HttpResp
         over: money.over.as_ref().map(ToString::to_string),
         coin: money.coin.map(Coin::as_str),
         uncounted: money.uncounted().map(UncountedAmount::of).collect(),
+        worth: money.settled_worth.as_ref().map(ToString::to_string),
     })
 }
 
@@ -191,7 +196,7 @@ fn place(first_seen_at: Timestamp, payment: &PaymentId) -> Place {
 }
 
 fn row<'a>(order: &Order, payment: &'a Payment) -> Row<'a> {
-    let pay_to = payment.pay_to.as_ref();
+    let (pay_to, money) = (payment.pay_to.as_ref(), PaymentMoney::of(payment));
     Row {
         payment_id: &payment.id,
         role: payment.role.as_str(),
@@ -199,13 +204,13 @@ fn row<'a>(order: &Order, payment: &'a Payment) -> Row<'a> {
             Role::Child(parent) => Some(parent),
             Role::Bound | Role::Own => None,
         },
-        provider_status: payment.word.as_str(),
+        provider_status: money.word.as_str(),
         coin: payment.coin.as_ref().map(Coin::as_str),
         pay_amount: payment.pay_amount.as_ref().map(ToString::to_string),
-        received: payment.received.as_ref().map(ToString::to_string),
+        received: money.received.map(ToString::to_string),
         counted: order.ledger.counts(&payment.id),
-        other_coin: payment.other.as_ref().map(|other| other.coin.as_str()),
-        other_received: payment.other.as_ref().map(|other| other.received.to_string()),
+        other_coin: money.other.map(|(coin, _)| coin.as_str()),
+        other_received: money.other.map(|(_, received)| received.to_string()),
         payment_address: pay_to.map(|pay_to| pay_to.address.as_str()),
         payin_extra_id: pay_to.and_then(|pay_to| pay_to.extra_id.as_deref()),
         network: pay_to.and_then(|pay_to| pay_to.network.as_deref()),

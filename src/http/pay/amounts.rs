@@ -35,10 +35,8 @@ pub fn beside_wrong_coin(facts: &MoneyFacts) -> Option<String> {
 pub fn in_wrong_coin(facts: &MoneyFacts) -> Option<String> {
     let is_alike = facts.in_wrong_coin().any(|(_, [came, owed])| ticker(came) == ticker(owed));
     let name = |coin: &Coin| if is_alike { on_its_network(coin) } else { ticker(coin) };
-    let wrong: Vec<String> = facts
-        .in_wrong_coin()
-        .map(|(seen, [came, _])| format!("{} {}{}", seen.amount, name(came), worth(facts, seen)))
-        .collect();
+    let wrong: Vec<String> =
+        facts.in_wrong_coin().map(|(seen, [came, _])| worth_told(facts, seen, &name(came))).collect();
     let owed = facts.coin.filter(|_| !wrong.is_empty())?;
     let settled = (!facts.settled.is_zero()).then(|| format!("{} {}", facts.settled, name(owed)));
     let came: Vec<String> = settled.into_iter().chain(wrong).collect();
@@ -46,10 +44,13 @@ pub fn in_wrong_coin(facts: &MoneyFacts) -> Option<String> {
     Some(format!("{} {verb} arrived, but this order is in {}", came.join(" and "), name(owed)))
 }
 
-/// Returns ` (worth about 78.99 USD)`; empty where it is not known.
-fn worth(facts: &MoneyFacts, seen: &SeenAmount) -> String {
-    let worth = seen.worth.as_ref().map(|worth| worth.as_money(facts.currency));
-    worth.map_or_else(String::new, |worth| format!(" (worth about {worth} {})", facts.currency))
+/// Returns `79 USDT (worth 78.98 USD)`, the worth where it is known.
+fn worth_told(facts: &MoneyFacts, seen: &SeenAmount, coin: &str) -> String {
+    let amount = seen.amount;
+    match &seen.worth {
+        Some(worth) => format!("{amount} {coin} (worth {})", facts.as_money(worth)),
+        None => format!("{amount} {coin}"),
+    }
 }
 
 fn sentence(parts: impl Iterator<Item = String>) -> Option<String> {

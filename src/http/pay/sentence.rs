@@ -131,6 +131,10 @@ fn short(facts: &MoneyFacts) -> String {
     if let Some(came) = in_wrong_coin(facts) {
         return missing.map_or_else(|| format!("{came}."), |missing| format!("{came}: {missing}."));
     }
+    if let Some(worth) = facts.worth_below_price() {
+        let [worth, price] = [facts.as_money(worth), facts.price_as_money()];
+        return format!("Your payment has arrived, but it was worth {worth} when it came, and the price is {price}.");
+    }
     let settled = (!facts.settled.is_zero()).then_some(&facts.settled).zip(facts.coin);
     match (settled, missing) {
         (Some((settled, coin)), Some(missing)) => {

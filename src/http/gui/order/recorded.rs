@@ -77,11 +77,11 @@ fn other_coin(facts: &MoneyFacts, seen: &SeenAmount, amount: &str) -> String {
     }
 }
 
-/// Returns `79 USDTBSC`, and what it was worth where that is known.
+/// Returns an amount as `79 USDTBSC (worth 78.98 USD when it came)`, the worth where it is known.
 fn shown(facts: &MoneyFacts, seen: &SeenAmount) -> String {
     let amount = amount(seen.amount, seen.coin);
     match &seen.worth {
-        Some(worth) => format!("{amount} (worth {worth} {})", facts.currency),
+        Some(worth) => format!("{amount} (worth {} when it came)", facts.as_money(worth)),
         None => amount,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::evidence::{ProviderWord, WitnessKind};
 use crate::domain::money::Coin;
+use crate::domain::money_facts::PaymentMoney;
 use crate::domain::order::OrderEvent;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::resend::{NotMoved, Wish, judge};
@@ -170,17 +171,15 @@ impl AttentionRow {
 
 /// `0.4 eth received, 0.5 eth owed`, as far as it is known.
 fn numbers(item: &AttentionItem) -> Option<String> {
-    let payment = item.payment.as_ref();
+    let coin = item.payment.as_ref().and_then(|payment| payment.coin.as_ref());
+    let money = item.payment.as_ref().map(PaymentMoney::of);
     let of_coin = |amount: String, coin: Option<&Coin>| {
         coin.map_or_else(|| amount.clone(), |coin| format!("{amount} {}", coin.as_str().to_uppercase()))
     };
-    let received = payment.and_then(|payment| {
-        let received = payment.received.as_ref()?.to_string();
-        Some(format!("{} received", of_coin(received, payment.coin.as_ref())))
-    });
-    let other = payment.and_then(|payment| payment.other.as_ref());
-    let other =
-        other.map(|other| format!("{} in another coin", of_coin(other.received.to_string(), Some(&other.coin))));
+    let received = money.and_then(|money| money.received);
+    let received = received.map(|received| format!("{} received", of_coin(received.to_string(), coin)));
+    let other = money.and_then(|money| money.other);
+    let other = other.map(|(coin, received)| format!("{} in another coin", of_coin(received.to_string(), Some(coin))));
     let owed = item.owed.as_ref().map(|owed| format!("{} owed", of_coin(owed.to_string(), item.owed_coin.as_ref())));
     let parts: Vec<String> = received.into_iter().chain(other).chain(owed).collect();
     (!parts.is_empty()).then(|| parts.join(", "))

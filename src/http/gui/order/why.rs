@@ -5,7 +5,7 @@
 
 use crate::domain::evidence::{ProviderWord, WitnessKind};
 use crate::domain::money_facts::{AmountStanding, MoneyFacts};
-use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Status, StatusName};
+use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Source, Status, StatusName};
 use crate::domain::time::Timestamp;
 use crate::http::gui::moment::{Moment, length};
 
@@ -59,6 +59,14 @@ fn partial(order: &Order, facts: &MoneyFacts) -> String {
         return nothing_counts(facts, &since);
     }
     let (settled, coin) = (&facts.settled, coin(facts));
+    if let Some(worth) = facts.worth_below_price() {
+        let [worth, price] = [facts.as_money(worth), facts.price_as_money()];
+        return format!(
+            "{settled} {coin} has arrived, but it was worth {worth} when it came, and the price is {price}. It is \
+             partial{since}: accept it, or agree with the customer on the difference.{}",
+            besides(facts)
+        );
+    }
     match (facts.owed, &facts.missing) {
         (Some(owed), Some(missing)) if !missing.is_zero() => {
             let told = format!("Received {settled} of {owed} {coin}: {missing} {coin} is missing.");
@@ -115,7 +123,7 @@ fn paid(order: &Order, facts: &MoneyFacts, names: &Names, (paid_at, check): (Tim
             );
         }
         (AmountCheck::Checked, _) if is_comparable(facts) => {
-            format!("Paid on {at}: {}.{}", compared(facts), besides(facts))
+            format!("Paid on {at}: {}.{}{}", compared(facts), late(order, facts), besides(facts))
         }
         (AmountCheck::Checked, _) => format!("Paid on {at}. {}", recorded(facts)),
         (AmountCheck::Unchecked, Some(WitnessKind::Operator)) => {
@@ -126,6 +134,19 @@ fn paid(order: &Order, facts: &MoneyFacts, names: &Names, (paid_at, check): (Tim
         }
     };
     format!("{told}{}", taken_back(order, facts))
+}
+
+/// What a payment was worth that came after the clock or a sweep had given the order up.
+fn late(order: &Order, facts: &MoneyFacts) -> String {
+    let was_given_up = order.events.iter().any(|event| matches!(event.source, Source::Expired | Source::Swept));
+    match &facts.settled_worth {
+        _ if !was_given_up => String::new(),
+        Some(worth) => {
+            let [worth, price] = [facts.as_money(worth), facts.price_as_money()];
+            format!(" It came after the pay window and was worth {worth} then; the price is {price}.")
+        }
+        None => " It came after the pay window; what it was worth then is not known.".to_owned(),
+    }
 }
 
 /// What the provider said of the money after it had come.

@@ -4,11 +4,12 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::catalogue::ProductCode;
+use crate::domain::evidence::PaymentWorth;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::{Ledger, OtherMoney, PayTo, Role};
 use crate::domain::lifecycle::Rules;
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
-use crate::domain::money_facts::samples::ledgers;
+use crate::domain::money_facts::samples::{ledgers, worth};
 use crate::domain::order::{NewOrder, OrderEvent, Source, StatusName};
 use crate::domain::time::{Span, Timestamp};
 
@@ -36,7 +37,7 @@ fn payment(id: &str, role: Role, word: &str, received: Option<&str>) -> Payment 
         received: received.map(amount),
         other: None,
         unclear: None,
-        worth: crate::domain::evidence::PaymentWorth::default(),
+        worth: PaymentWorth::default(),
         before_failure: None,
         provider_at: None,
         first_seen_at: at(0),
@@ -149,6 +150,9 @@ fn what_is_missing_is_told_to_the_last_digit() {
     let child = payment("2", Role::Child(PaymentId::parse("1").unwrap()), "finished", Some("0.1"));
     let two = order(Status::Partial, vec![bound("partially_paid", Some("0.2")), child]);
     assert_eq!(said(&two), "0.3 ETH of your payment has arrived, and 0.2 ETH is missing.");
+    let fallen = Payment { worth: worth("39.1"), ..bound("finished", Some("0.5")) };
+    let sentence = "Your payment has arrived, but it was worth 39.10 USD when it came, and the price is 79.00 USD.";
+    assert_eq!(said(&order(Status::Partial, vec![fallen])), sentence);
     let unknown = Order { owed: None, ..short };
     assert_eq!(said(&unknown), "Part of your payment has arrived; how much is missing is not known yet.");
     let whole = order(Status::Partial, vec![bound("partially_paid", Some("0.5"))]);
@@ -187,6 +191,9 @@ fn money_in_another_coin_is_named_and_no_more_is_asked_for() {
     let mixed = order(Status::Partial, vec![bound("partially_paid", Some("0.2")), child]);
     let sentence = "0.2 ETH and 7 USDT have arrived, but this order is in ETH. The shop is looking at it.";
     assert_eq!((said(&mixed).as_str(), advised(&mixed)), (sentence, LOOKED_AT));
+    let known = Payment { worth: worth("78.98"), ..wrong("eth", ["usdterc20", "79"]) };
+    let sentence = "79 USDT (worth 78.98 USD) has arrived, but this order is in ETH. The shop is looking at it.";
+    assert_eq!(said(&order(Status::Partial, vec![known])), sentence);
     // Two coins of one ticker are told apart by their networks.
     let alike = order(Status::Partial, vec![wrong("usdttrc20", ["usdtbsc", "79"])]);
     let sentence = "79 USDT on BNB Smart Chain (BEP-20) has arrived, but this order is in USDT on Tron (TRC-20). The \

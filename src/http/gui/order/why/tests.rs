@@ -4,10 +4,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::catalogue::ProductCode;
+use crate::domain::evidence::PaymentWorth;
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::{Ledger, OtherMoney, Payment, Role};
 use crate::domain::money::{Coin, CoinAmount, Currency, Price};
-use crate::domain::money_facts::samples::ledgers;
+use crate::domain::money_facts::samples::{ledgers, worth};
 use crate::domain::order::{NewOrder, Source};
 use crate::domain::time::Span;
 
@@ -45,7 +46,7 @@ fn payment(word: &ProviderWord, received: Option<&str>) -> Payment {
         received: received.map(amount),
         other: None,
         unclear: None,
-        worth: crate::domain::evidence::PaymentWorth::default(),
+        worth: PaymentWorth::default(),
         before_failure: None,
         provider_at: None,
         first_seen_at: at(1),
@@ -183,6 +184,19 @@ fn what_is_short_and_what_is_over_is_told_to_the_last_digit() {
         "790 USDTBSC came, but the order is in ETH, and none of the 0.5 ETH owed has arrived. It is partial since \
          2026-05-12 14:01:00 UTC: accept what came, or agree with the customer on another way."
     );
+    let other = OtherMoney { coin: Coin::parse("usdtbsc").unwrap(), received: amount("79") };
+    let known = Payment { other: Some(other), worth: worth("78.98"), ..payment(&ProviderWord::Waiting, None) };
+    let sentence = told(&moved(partial(), vec![known]));
+    assert!(
+        sentence.starts_with("79 USDTBSC (worth 78.98 USD when it came) came, but the order is in ETH"),
+        "{sentence}"
+    );
+    let fallen = Payment { worth: worth("39.1"), ..payment(&ProviderWord::Finished, Some("0.5")) };
+    assert_eq!(
+        told(&moved(partial(), vec![fallen])),
+        "0.5 ETH has arrived, but it was worth 39.10 USD when it came, and the price is 79.00 USD. It is partial since \
+         2026-05-12 14:01:00 UTC: accept it, or agree with the customer on the difference."
+    );
     let unknown = Order { owed: None, ..moved(partial(), vec![payment(&ProviderWord::PartiallyPaid, Some("0.4"))]) };
     assert!(told(&unknown).contains("what is owed is not known"));
     for (received, expected) in [
@@ -231,6 +245,20 @@ fn a_withdrawn_order_tells_of_money_that_came_all_the_same() {
     assert_eq!(told(&none), "Cancelled by the customer on 2026-05-12 14:01:00 UTC. No payment has been seen.");
     let late = moved(cancelled(), vec![payment(&ProviderWord::Finished, Some("0.5"))]);
     assert!(told(&late).ends_with("Recorded: 0.5 ETH has arrived."));
+}
+
+#[test]
+fn a_payment_that_came_after_the_order_was_given_up_says_what_it_was_worth() {
+    let late = |worth: PaymentWorth| {
+        let finished = Payment { worth, ..payment(&ProviderWord::Finished, Some("0.5")) };
+        let mut order = moved(failed(FailureReason::Expired, Source::Expired), vec![finished]);
+        let paid = moved(paid(AmountCheck::Checked), Vec::new());
+        order.events.extend(paid.events.into_iter().skip(1));
+        told(&Order { status: paid.status, ..order })
+    };
+    let paid = "Paid on 2026-05-12 14:01:00 UTC: 0.5 of 0.5 ETH arrived. It came after the pay window";
+    assert_eq!(late(worth("78.5")), format!("{paid} and was worth 78.50 USD then; the price is 79.00 USD."));
+    assert_eq!(late(PaymentWorth::default()), format!("{paid}; what it was worth then is not known."));
 }
 
 /// Every way to stand somewhere.
