@@ -45,6 +45,16 @@ fn a_body_that_the_server_takes_ends_with_0_and_names_its_form_and_secret() {
 }
 
 #[test]
+fn a_body_about_no_payment_is_taken() {
+    let payout = r#"{"batch_withdrawal_id":"2","id":"1","status":"FINISHED"}"#;
+    let told = told(&site(), payout, &signed_by(IPN_SECRET, payout)).printed();
+    assert!(told.contains("the server takes it"), "{told}");
+}
+
+/// A payment's report that lacks its payment.
+const ONE_FIELD: &str = r#"{"payment_status":"finished"}"#;
+
+#[test]
 fn a_body_that_the_server_refuses_ends_with_1_and_the_likeliest_reason() {
     let without_fee = BODY.replace(r#"{"currency":"btc","depositFee":2e-06}"#, "{}");
     let table = [
@@ -53,7 +63,7 @@ fn a_body_that_the_server_refuses_ends_with_1_and_the_likeliest_reason() {
         (BODY.to_owned(), "abc".to_owned(), "it has 3 characters, not the 128 hex digits"),
         (BODY.to_owned(), format!("sha512={}", signed_by(IPN_SECRET, BODY)), "more than the 128 hex digits"),
         ("{\"a\":1,\"a\":2}".to_owned(), signed_by(IPN_SECRET, "{\"a\":1,\"a\":2}"), "names a key twice"),
-        ("{\"a\":1}".to_owned(), signed_by(IPN_SECRET, "{\"a\":1}"), "field `payment_id` is missing"),
+        (ONE_FIELD.to_owned(), signed_by(IPN_SECRET, ONE_FIELD), "field `payment_id` is missing"),
         ("payment_id=5".to_owned(), signed_by("another", "x"), "not one complete JSON value (line 1, column 1)"),
     ];
     for (body, signature, reason) in table {
