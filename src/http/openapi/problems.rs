@@ -69,6 +69,7 @@ impl SharedProblem {
 #[must_use]
 pub fn shared() -> Vec<SharedProblem> {
     let mut all = of_requests();
+    all.extend(of_bodies());
     all.extend(of_credentials());
     all.extend(of_the_service());
     all
@@ -106,6 +107,11 @@ fn of_requests() -> Vec<SharedProblem> {
             examples: vec![("method", ApiError::Method { allow: "GET, HEAD, PATCH, OPTIONS".to_owned() })],
             headers: &["Allow"],
         },
+    ]
+}
+
+fn of_bodies() -> Vec<SharedProblem> {
+    vec![
         SharedProblem {
             name: "PayloadTooLarge",
             status: "413",
