@@ -8,7 +8,7 @@ use crypto_orders::domain::time::Span;
 
 use crate::archive::at;
 use crate::engines::Engine;
-use crate::harness::TestApp;
+use crate::harness::{TestApp, eventually};
 
 on_both_engines![
     a_sign_in_is_on_it_whether_or_not_somebody_got_in,
@@ -88,6 +88,11 @@ async fn what_is_taken_out_is_on_it_with_what_was_asked(engine: Engine) {
     for _ in 0..3 {
         app.order().await;
     }
+    eventually("the index", || async {
+        let found = app.admin("?search=or").await.json()["orders"].as_array().map_or(0, Vec::len);
+        (found == 3).then_some(())
+    })
+    .await;
     for (query, code) in [("limit=0", 400), ("status=pending&limit=2", 200), ("all=1&search=or", 200)] {
         app.clock.advance(Span::millis(1));
         assert_eq!(app.admin(&format!(".csv?{query}")).await.code(), code);

@@ -72,7 +72,9 @@ async fn a_sweep_is_listed_first_and_takes_what_was_listed(engine: Engine) {
     assert_eq!(app.steps(&moving).await, ["pending/create", "confirming/ipn"]);
     browser.click("Audit log").await;
     browser.arrives("/admin/audit-log").await;
-    assert_eq!(column(&browser, 2).await, ["crypto_order.swept"; 2]);
+    let mut actions = column(&browser, 2).await;
+    actions.retain(|action| action != "operator.signed_in");
+    assert_eq!(actions, ["crypto_order.swept"; 2]);
     browser.click(&old[1]).await;
     browser.arrives(&format!("/admin/orders/{}", old[1])).await;
     browser.quiet().await;

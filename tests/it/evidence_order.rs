@@ -123,7 +123,7 @@ async fn a_short_payment_is_raised_and_announced_at_once_and_per_larger_sum(engi
     let sums: Vec<_> = told.iter().map(|event| [&event["data"]["received"], &event["data"]["missing"]]).collect();
     assert_eq!(sums, [[&json!("0.2"), &json!("0.3")], [&json!("0.3"), &json!("0.2")]]);
     let data = &told[0]["data"];
-    assert_eq!((&told[0]["type"], &data["pay_currency"]), (&json!("crypto.order.partial"), &json!("ltc")));
+    assert_eq!((&told[0]["type"], &data["pay_currency"]), (&json!("crypto.order.partial"), &json!("eth")));
     assert_eq!((&data["order_id"], &data["payment_id"]), (&json!(order), &json!("1001")));
     assert!(data["partial_at"].is_string(), "{data}");
 }

@@ -115,7 +115,7 @@ async fn no_text_of_others_becomes_part_of_the_page(engine: Engine) {
     let note = json!({ "internal_note": format!("</textarea>{EVIL}") });
     assert_eq!(app.admin_call(Method::PATCH, &format!("/{order}/internal-note"), &note).await.code(), 200);
     app.clock.advance(Span::minutes(1));
-    assert_eq!(catch_up(&app, hook).await, 1);
+    assert_eq!(catch_up(&app, hook).await, 2, "that it is partial, and that it is paid");
     let deliveries = app.walk(&format!("/v1/admin/crypto-orders/{order}/deliveries"), 50).await;
     stand(&app, deliveries[0]["id"].as_str().expect("an id"), "dlq", 6);
     let evil = EVIL.replace('\'', "''");
@@ -151,7 +151,7 @@ async fn a_full_order_s_page_is_light_and_says_where_the_rest_is(engine: Engine)
     }
     told(&app, &order, ["np_1", "finished"], json!({})).await;
     app.clock.advance(Span::minutes(1));
-    assert_eq!(catch_up(&app, hook).await, 1);
+    assert_eq!(catch_up(&app, hook).await, 2, "that it is partial, and that it is paid");
     set(&app, &format!("update webhook_deliveries set last_response_excerpt = '{}'", "\u{fc}<".repeat(2_048)));
     let operator = app.signed_in().await;
     let page = operator.page(&format!("/admin/orders/{order}")).await;

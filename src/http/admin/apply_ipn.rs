@@ -11,9 +11,11 @@ use std::time::Duration;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use crate::actors::order::{Heard, Told};
 use crate::domain::evidence::{Evidence, NamedPrice, Outcome, Ownership, PaymentWorth, ProviderWord, Witness};
@@ -49,16 +51,31 @@ struct Applied<'a> {
     outcome: &'static str,
 }
 
-/// What the operator says of a payment.
+/// A payment under a word that the provider confirms, or about which it does not answer.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the document shows its shape; `read` reads it field by field")]
-struct Testimony {
+struct PlainReplay {
     payment_id: PaymentId,
     /// The provider's word for where the payment stands; one that is not known moves nothing and is raised.
     #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000]*$", example = "finished")]
     provider_status: String,
-    /// True applies the word although the provider says less, or knows no such payment; it needs a reason.
-    force: Option<bool>,
+    #[schema(schema_with = not_forced, required = false)]
+    force: (),
+    /// Why, for the audit log.
+    #[schema(min_length = 1, max_length = 500, pattern = r"^[^\u0000]*$", example = "Ticket 4711.")]
+    reason: Option<String>,
+}
+
+/// A payment under a word that is applied although the provider says less, or knows no such payment.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the document shows its shape; `read` reads it field by field")]
+struct ForcedReplay {
+    payment_id: PaymentId,
+    /// The provider's word for where the payment stands; one that is not known moves nothing and is raised.
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000]*$", example = "finished")]
+    provider_status: String,
+    #[schema(schema_with = forced)]
+    force: (),
     /// Why it is forced, for the audit log.
     #[schema(
         min_length = 1,
@@ -66,7 +83,28 @@ struct Testimony {
         pattern = r"^[^\u0000]*$",
         example = "Ticket 4711: confirmed by phone."
     )]
-    reason: Option<String>,
+    reason: String,
+}
+
+fn not_forced() -> RefOr<Schema> {
+    let kinds = SchemaType::Array(vec![Type::Boolean, Type::Null]);
+    let values = [json!(false), Value::Null];
+    let told = "Not true: the word is applied only where the provider does not say less.";
+    ObjectBuilder::new().schema_type(kinds).description(Some(told)).enum_values(Some(values)).into()
+}
+
+fn forced() -> RefOr<Schema> {
+    let told = "True applies the word whatever the provider says; it needs a reason.";
+    ObjectBuilder::new().schema_type(Type::Boolean).description(Some(told)).enum_values(Some([json!(true)])).into()
+}
+
+/// What an operator says of a payment.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "the document shows its shape; `read` reads it field by field")]
+enum ReplayBody {
+    Plain(PlainReplay),
+    Forced(ForcedReplay),
 }
 
 /// What the operator says, as the audit log shows it.
@@ -98,7 +136,7 @@ impl Said {
 #[utoipa::path(post, path = "/v1/admin/crypto-orders/{order_id}/apply-ipn", operation_id = "apply_ipn",
     tag = "Operators", security(("bearer" = [])),
     params(("order_id" = OrderId, Path, description = "The order.")),
-    request_body = Testimony,
+    request_body = ReplayBody,
     responses(
         (status = 200, description = "The order, and what became of the evidence.", body = Applied),
         (status = 409, description = "The provider says less of the payment, or knows no such payment; nothing was \

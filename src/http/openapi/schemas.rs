@@ -224,7 +224,6 @@ shaped! {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .description(Some("RFC 3339, from 1970 on, with `Z` or any other offset; kept in UTC."))
         .pattern(Some(INPUT_TIME))
-        .examples([serde_json::Value::from("2026-05-01T00:00:00.000Z")])
         .into();
     ProviderId => any_of("The provider's id of a payment, as text or in plain digits.", "5077125051", [
         ObjectBuilder::new().schema_type(Type::String).pattern(Some(PAYMENT_ID)),

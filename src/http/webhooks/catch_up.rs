@@ -27,7 +27,7 @@ use super::{own_endpoint, unable};
 #[expect(dead_code, reason = "the document shows its shape; the handler reads field by field")]
 pub struct CatchUpRequest {
     /// Events from then on; not in the future.
-    #[schema(value_type = InputTime)]
+    #[schema(value_type = InputTime, example = "2026-05-01T00:00:00.000Z")]
     since: String,
     /// Only count them.
     #[schema(nullable = true, default = false, example = true)]

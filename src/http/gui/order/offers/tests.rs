@@ -65,7 +65,7 @@ fn each_word_says_what_it_would_come_to() {
     assert_eq!(word(&placed(), "waiting"), "the order stays pending");
     assert_eq!(word(&placed(), "refunded"), "the order becomes failed");
     let swept = Order { status: Status::Failed { reason: FailureReason::Swept }, ..placed() };
-    assert_eq!(word(&swept, "finished"), "the order becomes paid");
+    assert_eq!(word(&swept, "finished"), "the order becomes paid, and it is raised", "it is late");
     let cancelled = Order { status: Status::Cancelled, ..placed() };
     assert_eq!(word(&cancelled, "finished"), "nothing moves, and it is raised");
 }
