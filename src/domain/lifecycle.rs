@@ -88,7 +88,7 @@ fn hear(order: &Order, evidence: &Evidence, ownership: Ownership, moment: &Momen
 /// operator who has disposed of it is not told again.
 fn once_only(decision: Decision, before: &Order, evidence: &Evidence) -> Decision {
     let known = before.ledger.find(&evidence.payment_id).is_some_and(|payment| payment.word == evidence.word);
-    let repeats = known && decision.order.ledger == before.ledger;
+    let repeats = known && !tells_news(before, &decision.order, &evidence.payment_id);
     let unmoved = decision.event.is_none() && decision.outcome != Outcome::Mismatch;
     if evidence.witness == Witness::Poll && unmoved && repeats {
         return Decision { attention: Vec::new(), ..decision };
@@ -257,7 +257,7 @@ fn settle(order: &Order, after: Order, evidence: &Evidence, moment: &Moment) -> 
 fn tells_news(before: &Order, after: &Order, payment: &PaymentId) -> bool {
     let money = |order: &Order| {
         let known = order.ledger.find(payment);
-        known.map(|known| (known.word.clone(), known.received.clone(), known.other.clone()))
+        known.map(|known| (known.word.clone(), known.received.clone(), known.other.clone(), known.unclear.clone()))
     };
     money(before) != money(after)
 }

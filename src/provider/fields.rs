@@ -93,7 +93,7 @@ impl<'d> Fields<'d> {
         }
     }
 
-    /// The provider's fees of the payment, summed; none where one of them cannot be read.
+    /// The provider's fees of the payment, summed; none where they come to zero or one of them cannot be read.
     fn fees(&self) -> Option<ProviderFees> {
         let told = |name| self.document.field_in("fee", name).filter(|value| *value != Value::Null);
         let currency = match told("currency")? {
@@ -106,7 +106,8 @@ impl<'d> Fields<'d> {
                 total = total.plus(&amount_in(fee)?);
             }
         }
-        Some(ProviderFees { currency, total })
+        // Zero is sent before money is seen, and says as much as nothing.
+        (!total.is_zero()).then_some(ProviderFees { currency, total })
     }
 
     /// The field's value, `null` being as good as absent.

@@ -6,12 +6,13 @@
 use std::error::Error;
 use std::time::Duration;
 
+use diesel::connection::{Instrumentation, InstrumentationEvent, get_default_instrumentation};
 use diesel::pg::Pg;
 use diesel::result::{ConnectionError, ConnectionResult};
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl};
 
 use futures_util::future::BoxFuture;
 
@@ -127,7 +128,13 @@ async fn establish(database_url: &str) -> ConnectionResult<Conn> {
         opened => opened,
     }
     .map_err(told)?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+    let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+    // A listener is told of the URL, as of a connection that diesel opens by itself.
+    if let Some(mut listener) = get_default_instrumentation() {
+        listener.on_connection_event(InstrumentationEvent::start_establish_connection(database_url));
+        conn.set_instrumentation(listener);
+    }
+    Ok(conn)
 }
 
 /// Whether it is a pooler's word on the options of a connection's start.

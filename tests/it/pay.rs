@@ -136,7 +136,7 @@ async fn every_state_is_told_and_shows_no_address_to_pay_to(engine: Engine) {
         assert_eq!(text.contains("data-over"), sentence.starts_with("Paid"), "{text}");
     };
     says(&path, "There is no address to pay to yet.").await;
-    told(&app, &order, ["11", "confirming"], json!({})).await;
+    told(&app, &order, ["11", "confirming"], json!({ "actually_paid": "0.20" })).await;
     says(&path, "Your payment has been seen and is being confirmed.").await;
     told(&app, &order, ["11", "partially_paid"], json!({ "actually_paid": "0.20" })).await;
     says(&path, "0.20 ETH of your payment has arrived, and 0.30 ETH is missing.").await;
