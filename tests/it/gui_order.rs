@@ -143,6 +143,7 @@ async fn a_full_order_s_page_is_light_and_says_where_the_rest_is(engine: Engine)
     for number in 0..30 {
         let mut body = payment(&order, "np_1", if number % 2 == 0 { "confirming" } else { "partially_paid" });
         body["actually_paid"] = json!(0.1);
+        body["updated_at"] = json!(app.clock.now().millis());
         body["order_description"] = json!(format!("{number} {}", "\u{fc}<\"".repeat(6_000)));
         assert_eq!(app.ipn_raw(&body.to_string()).await.code(), 200);
         let note = json!({ "internal_note": format!("{number} {}", "\u{fc}\"".repeat(990)) });
