@@ -26,6 +26,11 @@ pub async fn plant(app: &TestApp) -> BTreeMap<&'static str, String> {
     seeds.insert("POST /v1/admin/crypto-orders/{order_id}/top-up", short);
     seeds.insert("POST /v1/admin/crypto-orders/attention/{id}/resolve", attention(app).await);
     seeds.insert("DELETE /v1/webhooks/{id}", endpoints[2..].to_vec());
+    let mut pending = Vec::new();
+    for _ in 0..SEVERAL {
+        pending.push(order(app, None).await);
+    }
+    seeds.insert("POST /v1/billing/crypto-orders/{order_id}/cancel", pending);
     let own_keys = keys(app).await;
     let mut spare = Vec::new();
     for _ in 0..2 * SEVERAL {
