@@ -149,12 +149,7 @@ impl Reader {
     fn settings(&mut self) -> Option<Settings> {
         let listen = self.read("listen", values::listen);
         let public_url = self.read_optional("public_url", values::public_url);
-        let database_url = self.read("database_url", database_url::parse);
-        if let Some((fault, given)) =
-            database_url.as_deref().and_then(database_url::fault).zip(self.given.get("database_url"))
-        {
-            self.problems.push(format!("database_url: the value ({}) {fault}", given.origin));
-        }
+        let database_url = self.database_url();
         let is_database_given = self.is_given("database_url");
         let ipn_secrets = self.ipn_secrets();
         let production = self.read("production", values::switch);
@@ -197,6 +192,15 @@ impl Reader {
             webhooks: webhooks?,
             log: log?,
         })
+    }
+
+    /// The database's URL; what it asks for in vain is a problem.
+    fn database_url(&mut self) -> Option<String> {
+        let url = self.read("database_url", database_url::parse);
+        if let Some((fault, given)) = url.as_deref().and_then(database_url::fault).zip(self.given.get("database_url")) {
+            self.problems.push(format!("database_url: the value ({}) {fault}", given.origin));
+        }
+        url
     }
 
     fn ipn_secrets(&mut self) -> Option<Vec<Secret>> {
