@@ -115,12 +115,6 @@ impl Clock {
     }
 }
 
-/// A moment on the clock that only goes forward, for intervals: the system's own may be set back.
-#[must_use]
-pub fn monotonic() -> Instant {
-    Instant::now()
-}
-
 /// A fresh version 7 UUID of that moment: ids made later sort later.
 #[must_use]
 pub fn fresh_uuid(now: Timestamp) -> Uuid {

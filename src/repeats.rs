@@ -1,12 +1,12 @@
 //! Failures that repeat, such as each request while a disk is full, are logged once a second with their number.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use crate::clock::monotonic;
+use crate::clock::{Clock, MonotonicTime};
+use crate::domain::time::Span;
 
 /// For how long the same failure is not logged again.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Span = Span::seconds(1);
 /// How many different failures are told apart; a further one takes the place of the one that was logged first.
 const FAILURES_MAX: usize = 32;
 
@@ -15,7 +15,7 @@ pub struct Repeats(Mutex<Vec<Failure>>);
 
 struct Failure {
     words: String,
-    logged_at: Instant,
+    logged_at: MonotonicTime,
     unlogged: u64,
 }
 
@@ -28,13 +28,13 @@ impl Repeats {
 
     /// Counts a failure. Answers, if it is to be logged, how many like it were not since the last that was.
     pub fn count(&self, words: &str) -> Option<u64> {
-        self.count_at(words, monotonic())
+        self.count_at(words, Clock::system().monotonic())
     }
 
-    fn count_at(&self, words: &str, now: Instant) -> Option<u64> {
+    fn count_at(&self, words: &str, now: MonotonicTime) -> Option<u64> {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = failures.iter_mut().find(|failure| failure.words == words) {
-            if now.duration_since(failure.logged_at) < QUIET {
+            if now.since(failure.logged_at) < QUIET {
                 failure.unlogged = failure.unlogged.saturating_add(1);
                 return None;
             }
@@ -64,8 +64,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_logged_once_a_second_with_how_many_were_not() {
-        let (repeats, start) = (Repeats::new(), monotonic());
-        let at = |millis| start.checked_add(Duration::from_millis(millis)).unwrap();
+        let (repeats, at) = (Repeats::new(), MonotonicTime::from_millis);
         assert_eq!(repeats.count_at("full", at(0)), Some(0));
         assert_eq!([1, 500, 999].map(|millis| repeats.count_at("full", at(millis))), [None; 3]);
         assert_eq!(repeats.count_at("away", at(999)), Some(0), "another failure is another line");
@@ -76,10 +75,9 @@ mod tests {
 
     #[test]
     fn however_many_failures_there_are_few_are_remembered() {
-        let (repeats, start) = (Repeats::new(), monotonic());
-        for number in 0..1_000_u64 {
-            let now = start.checked_add(Duration::from_millis(number)).unwrap();
-            assert_eq!(repeats.count_at(&number.to_string(), now), Some(0));
+        let repeats = Repeats::new();
+        for number in 0..1_000 {
+            assert_eq!(repeats.count_at(&number.to_string(), MonotonicTime::from_millis(number)), Some(0));
         }
         assert_eq!(repeats.0.lock().unwrap().len(), FAILURES_MAX);
     }

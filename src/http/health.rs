@@ -1,6 +1,6 @@
 //! Whether this node lives, and whether it could take an order.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -11,12 +11,13 @@ use super::error::ApiError;
 use super::openapi::problems::example;
 use super::problem::ProblemDocument;
 use super::{Shared, answer};
-use crate::clock::monotonic;
+use crate::clock::{Clock, MonotonicTime};
+use crate::domain::time::Span;
 
 /// How long the database may take to show that it takes orders.
 const PROBE_LASTS_MAX: Duration = Duration::from_secs(2);
 /// How long the result of a probe is answered. With [`PROBE_LASTS_MAX`] it bounds how late a change is seen.
-const PROBE_STANDS: Duration = Duration::from_millis(500);
+const PROBE_STANDS: Span = Span::millis(500);
 
 const NOT_READY: ApiError = ApiError::NotReady("The database cannot be written.");
 const STOPPING: ApiError = ApiError::NotReady("This node is about to stop.");
@@ -28,7 +29,7 @@ pub struct Readiness(Mutex<Option<Probe>>);
 
 #[derive(Clone, Copy)]
 struct Probe {
-    ended_at: Instant,
+    ended_at: MonotonicTime,
     is_ready: bool,
 }
 
@@ -66,8 +67,10 @@ pub async fn ready(shared: web::Data<Shared>) -> Result<HttpResponse, ApiError> 
 impl Shared {
     /// Whether an order could be taken, now or a moment ago.
     pub async fn is_ready(&self) -> bool {
+        // The database's own time passes even where a test holds the clock.
+        let clock = Clock::system();
         let mut newest = self.readiness.0.lock().await;
-        if let Some(probe) = newest.filter(|probe| probe.ended_at.elapsed() < PROBE_STANDS) {
+        if let Some(probe) = newest.filter(|probe| clock.monotonic().since(probe.ended_at) < PROBE_STANDS) {
             return probe.is_ready;
         }
         let probed = tokio::time::timeout(PROBE_LASTS_MAX, self.store.probe()).await;
@@ -83,7 +86,7 @@ impl Shared {
             _ => {}
         }
         let is_ready = failure.is_none();
-        *newest = Some(Probe { ended_at: monotonic(), is_ready });
+        *newest = Some(Probe { ended_at: clock.monotonic(), is_ready });
         is_ready
     }
 }

@@ -384,7 +384,12 @@ impl Store {
             tokio::join!(access.writer.probe(self.clock.now()), access.loader.order(unknown), async {
                 read!(access, upkeep::probe_read())
             },);
-        let of = |part: &'static str| move |error| StoreError::Unavailable(format!("{part}: {error}"));
+        let of = |part: &'static str| {
+            move |error| match error {
+                StoreError::Unavailable(cause) => StoreError::Unavailable(format!("{part}: {cause}")),
+                error => StoreError::Unavailable(format!("{part}: {error}")),
+            }
+        };
         written.map_err(of("the writer"))?;
         loaded.map_err(of("the loader"))?;
         read.map_err(of("the readers"))

@@ -156,17 +156,14 @@ impl Connection {
                 file.check().map(|()| verdicts).map_err(|lost| GroupError::Unknown(lost.to_string()))
             }
             Self::Postgres { database_url, shard, conn } => {
-                let (mut open, shard) =
-                    open_postgres(database_url, shard, conn).await.map_err(GroupError::NotStored)?;
-                let work = postgres::commit::group_commit(&mut open, sets, shard);
-                // On any failure the connection is dropped, and with it whatever was left open on it.
-                let result = tokio::time::timeout(GROUP_TIMEOUT, work)
-                    .await
-                    .unwrap_or_else(|_| Err(GroupError::Unknown("PostgreSQL did not answer in time".to_owned())));
-                if result.is_ok() {
-                    *conn = Some(open);
+                // A connection may have been lost since its last use; what is certainly not stored can be tried again.
+                let known = conn.is_some();
+                match commit_to_postgres(database_url, shard, conn, sets).await {
+                    Err(GroupError::NotStored(StoreError::Unavailable(_))) if known => {
+                        commit_to_postgres(database_url, shard, conn, sets).await
+                    }
+                    result => result,
                 }
-                result
             }
         }
     }
@@ -237,6 +234,21 @@ async fn open_postgres(
         None => *shard.insert(postgres::shard_claim(&mut open).await?),
     };
     Ok((open, claimed))
+}
+
+/// Writes a group, and keeps the connection only if all went well: with any other goes whatever was left open on it.
+async fn commit_to_postgres(
+    database_url: &str,
+    shard: &mut Option<i64>,
+    conn: &mut Option<Box<postgres::Conn>>,
+    sets: &[Changeset],
+) -> Result<Vec<Verdict>, GroupError> {
+    let (mut open, shard) = open_postgres(database_url, shard, conn).await.map_err(GroupError::NotStored)?;
+    let verdicts = tokio::time::timeout(GROUP_TIMEOUT, postgres::commit::group_commit(&mut open, sets, shard))
+        .await
+        .unwrap_or_else(|_| Err(GroupError::Unknown("PostgreSQL did not answer in time".to_owned())))?;
+    *conn = Some(open);
+    Ok(verdicts)
 }
 
 /// Probes, and keeps the connection only if it answered.
@@ -333,6 +345,7 @@ fn answer_group(members: impl Iterator<Item = Waiting>, verdicts: Vec<Verdict>) 
 
 fn answer_failed(members: impl Iterator<Item = Waiting>, error: &GroupError) {
     let answer = match error {
+        GroupError::NotStored(StoreError::Unavailable(cause)) => CommitError::Unavailable(cause.clone()),
         GroupError::NotStored(cause) => CommitError::Unavailable(cause.to_string()),
         GroupError::Unknown(cause) => CommitError::Unknown(cause.clone()),
     };

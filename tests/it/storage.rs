@@ -141,6 +141,36 @@ fn a_postgres_that_crashed_is_missed_and_found_again() {
     actix::System::new().block_on(on_postgres(|cluster, _| cluster.crash(), |cluster, _| cluster.start()));
 }
 
+/// As a restart of PostgreSQL does to all connections while nobody uses them.
+#[test]
+fn connections_that_were_lost_while_nothing_happened_refuse_nobody() {
+    let Some(cluster) = Cluster::shared() else { return };
+    actix::System::new().block_on(async {
+        let installed = Installed::new(Engine::Postgres(cluster)).await;
+        let server = installed.start().await;
+        let door = &installed.door;
+        let others = "datname = current_database() and pid <> pg_backend_pid()";
+        let lose = || {
+            let cut = format!("select count(pg_terminate_backend(pid)) from pg_stat_activity where {others}");
+            assert_ne!(cluster.sql(&installed.database.url, &cut), "0", "connections were open");
+        };
+        let placed = door.checkout("before").await.expect("an answer");
+        let order = placed.json()["order_id"].as_str().expect("an order").to_owned();
+        lose();
+        let answer = door.checkout("after").await.expect("an answer");
+        assert_eq!(answer.code(), 201, "{}", answer.text);
+        lose();
+        let answer = door.ipn(&payment(&order, "pay-1", "finished")).await.expect("an answer");
+        assert_eq!((answer.code(), &answer.json()["order_state"]), (200, &"paid".into()), "{}", answer.text);
+        for path in ["/v1/billing/crypto-orders", "/v1/webhooks", "/readyz"] {
+            lose();
+            let answer = door.get(path).await.expect("an answer");
+            assert_eq!(answer.code(), 200, "{path}: {}", answer.text);
+        }
+        assert!(!server.log().contains("a group of commits failed"), "{}", server.log());
+    });
+}
+
 #[test]
 fn a_file_that_another_program_keeps_locked_refuses_and_recovers() {
     actix::System::new().block_on(async {

@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["domain", "clock"]),
     ("dial", &["domain"]),
     ("telemetry", &["config", "clock", "domain"]),
-    ("repeats", &["clock"]),
+    ("repeats", &["clock", "domain"]),
     ("supervision", &[]),
     ("store", &["domain", "clock", "repeats", "supervision"]),
     ("provider", &["domain", "clock", "config", "dial"]),
