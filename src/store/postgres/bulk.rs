@@ -16,10 +16,12 @@ use super::Conn;
 pub use super::bulk_payments::{ledger_insert, payments_put};
 use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
+use crate::store::listener_rows::Listener;
 use crate::store::move_rows::WitnessTotalRow;
 use crate::store::rows::{EventRow, OrderRow};
-use crate::store::schema::{orders, webhook_deliveries};
-use crate::store::webhook_rows::DeliveryRow;
+use crate::store::schema::{orders, webhook_deliveries, webhook_endpoints};
+use crate::store::webhook_rows::{ACTIVE, DeliveryRow};
+use crate::store::work_rows::WorkRow;
 
 /// One column of all rows.
 pub(super) enum Column<'a> {
@@ -80,7 +82,7 @@ macro_rules! unnest {
             tail: $tail,
             id: PhantomData,
         };
-        statement.load::<String>($conn).await?
+        statement.load::<String>(&mut &*$conn).await?
     }};
     (@column text $rows:ident $field:ident) => { Column::Text($rows.iter().map(|row| &*row.$field).collect()) };
     (@column text_or_null $rows:ident $field:ident) => {
@@ -95,7 +97,7 @@ macro_rules! unnest {
 pub(super) use unnest;
 
 /// Inserts reports that are new; answers the hashes of their bodies.
-pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
+pub async fn ipns_claim(conn: &Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
     let new = unnest!(
         conn,
         rows,
@@ -114,7 +116,7 @@ pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashS
 }
 
 /// Inserts what is new; answers the orders whose keys were.
-pub async fn keys_claim(conn: &mut Conn, rows: Vec<KeyClaimRow>) -> QueryResult<HashSet<String>> {
+pub async fn keys_claim(conn: &Conn, rows: Vec<KeyClaimRow>) -> QueryResult<HashSet<String>> {
     let new = unnest!(
         conn,
         rows,
@@ -131,31 +133,34 @@ pub async fn keys_claim(conn: &mut Conn, rows: Vec<KeyClaimRow>) -> QueryResult<
 }
 
 /// Locks these orders in key order until the transaction ends, and answers their versions.
-pub async fn orders_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<HashMap<String, i64>> {
+pub async fn orders_lock(conn: &Conn, ids: Vec<String>) -> QueryResult<HashMap<String, i64>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let versions: Vec<(String, i64)> = orders::table
         .filter(orders::id.eq_any(ids))
         .order(orders::id)
         .select((orders::id, orders::version))
         .for_update()
-        .load(conn)
+        .load(&mut &*conn)
         .await?;
     Ok(versions.into_iter().collect())
 }
 
 /// Locks these deliveries in key order until the transaction ends, and answers them as they then are.
-pub async fn deliveries_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<Vec<DeliveryRow>> {
+pub async fn deliveries_lock(conn: &Conn, ids: Vec<String>) -> QueryResult<Vec<DeliveryRow>> {
     use webhook_deliveries as d;
     let rows = d::table.filter(d::id.eq_any(ids)).order(d::id).select(DeliveryRow::as_select());
-    rows.for_update().load(conn).await
+    rows.for_update().load(&mut &*conn).await
 }
 
 /// Reads orders.
-pub async fn orders_read(conn: &mut Conn, statement: Orders) -> QueryResult<Vec<OrderRow>> {
-    statement.load(conn).await
+pub async fn orders_read(conn: &Conn, statement: Orders) -> QueryResult<Vec<OrderRow>> {
+    statement.load(&mut &*conn).await
 }
 
 /// Inserts new orders.
-pub async fn orders_insert(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
+pub async fn orders_insert(conn: &Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -176,7 +181,7 @@ pub async fn orders_insert(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<
 }
 
 /// Overwrites orders whose versions were just checked and locked.
-pub async fn orders_update(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
+pub async fn orders_update(conn: &Conn, rows: Vec<OrderRow>) -> QueryResult<()> {
     let updated = unnest!(
         conn,
         rows,
@@ -199,7 +204,7 @@ pub async fn orders_update(conn: &mut Conn, rows: Vec<OrderRow>) -> QueryResult<
 }
 
 /// Appends to the logs.
-pub async fn events_insert(conn: &mut Conn, rows: Vec<EventRow>) -> QueryResult<()> {
+pub async fn events_insert(conn: &Conn, rows: Vec<EventRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -217,7 +222,7 @@ pub async fn events_insert(conn: &mut Conn, rows: Vec<EventRow>) -> QueryResult<
 }
 
 /// Queues orders for the search index.
-pub async fn search_enqueue(conn: &mut Conn, ids: Vec<String>) -> QueryResult<()> {
+pub async fn search_enqueue(conn: &Conn, ids: Vec<String>) -> QueryResult<()> {
     struct Queued {
         order_id: String,
     }
@@ -234,7 +239,7 @@ pub async fn search_enqueue(conn: &mut Conn, ids: Vec<String>) -> QueryResult<()
 }
 
 /// Writes texts into the search index, over what was there of the same orders.
-pub async fn search_put(conn: &mut Conn, rows: Vec<SearchRow>) -> QueryResult<()> {
+pub async fn search_put(conn: &Conn, rows: Vec<SearchRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -247,7 +252,7 @@ pub async fn search_put(conn: &mut Conn, rows: Vec<SearchRow>) -> QueryResult<()
 }
 
 /// Writes what merchants will be told.
-pub async fn outbox_insert(conn: &mut Conn, rows: Vec<OutboxRow>) -> QueryResult<()> {
+pub async fn outbox_insert(conn: &Conn, rows: Vec<OutboxRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -260,7 +265,7 @@ pub async fn outbox_insert(conn: &mut Conn, rows: Vec<OutboxRow>) -> QueryResult
 }
 
 /// Queues events for endpoints; what is queued already stays as it is.
-pub async fn deliveries_insert(conn: &mut Conn, rows: Vec<DeliveryRow>) -> QueryResult<()> {
+pub async fn deliveries_insert(conn: &Conn, rows: Vec<DeliveryRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -280,8 +285,52 @@ pub async fn deliveries_insert(conn: &mut Conn, rows: Vec<DeliveryRow>) -> Query
     Ok(())
 }
 
+/// The endpoints of these accounts that are active.
+pub async fn listeners_load(conn: &Conn, accounts: Vec<String>) -> QueryResult<Vec<Listener>> {
+    use webhook_endpoints as e;
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kept = e::table.filter(e::deleted_at.is_null());
+    let active = kept.filter(e::account_id.eq_any(accounts)).filter(e::status.eq(ACTIVE));
+    active.select(Listener::as_select()).load(&mut &*conn).await
+}
+
+/// Writes what is to be asked of the provider, whoever was at it.
+pub async fn work_put(conn: &Conn, rows: Vec<WorkRow>) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        WorkPut,
+        "insert into provider_work (order_id, due_at, claim, claimed_until, asked_at, tries, last_error, raise_at) \
+         select * from",
+        [
+            text order_id, bigint due_at, text claim, bigint claimed_until, bigint_or_null asked_at, bigint tries,
+            text_or_null last_error, bigint_or_null raise_at,
+        ],
+        "on conflict (order_id) do update set due_at = excluded.due_at, claim = excluded.claim, \
+         claimed_until = excluded.claimed_until, asked_at = excluded.asked_at, tries = excluded.tries, \
+         last_error = excluded.last_error, raise_at = excluded.raise_at returning order_id"
+    );
+    Ok(())
+}
+
+/// Sees to it that these orders are looked at then at the latest; what is due before stays so.
+pub async fn work_hasten(conn: &Conn, rows: Vec<WorkRow>) -> QueryResult<()> {
+    unnest!(
+        conn,
+        rows,
+        WorkHasten,
+        "insert into provider_work as w (order_id, due_at, claim, claimed_until, tries) select * from",
+        [text order_id, bigint due_at, text claim, bigint claimed_until, bigint tries],
+        "on conflict (order_id) do update set due_at = excluded.due_at where w.due_at > excluded.due_at \
+         returning order_id"
+    );
+    Ok(())
+}
+
 /// Adds to the totals.
-pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()> {
+pub async fn totals_add(conn: &Conn, rows: Vec<TotalRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -299,7 +348,7 @@ pub async fn totals_add(conn: &mut Conn, rows: Vec<TotalRow>) -> QueryResult<()>
 }
 
 /// Adds to the counters of moves.
-pub async fn witness_totals_add(conn: &mut Conn, rows: Vec<WitnessTotalRow>) -> QueryResult<()> {
+pub async fn witness_totals_add(conn: &Conn, rows: Vec<WitnessTotalRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -319,7 +368,7 @@ pub async fn witness_totals_add(conn: &mut Conn, rows: Vec<WitnessTotalRow>) -> 
 }
 
 /// Adds to the counters of keys.
-pub async fn key_totals_add(conn: &mut Conn, rows: Vec<KeyTotalRow>) -> QueryResult<()> {
+pub async fn key_totals_add(conn: &Conn, rows: Vec<KeyTotalRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,
@@ -335,7 +384,7 @@ pub async fn key_totals_add(conn: &mut Conn, rows: Vec<KeyTotalRow>) -> QueryRes
 }
 
 /// Opens items, or counts up the open ones of the same kind, order and payment.
-pub async fn attention_raise(conn: &mut Conn, rows: Vec<RaisedRow>) -> QueryResult<()> {
+pub async fn attention_raise(conn: &Conn, rows: Vec<RaisedRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,

@@ -11,7 +11,7 @@ use super::bulk::{Column, Unnest, unnest};
 use crate::store::payment_rows::PaymentRow;
 
 /// Inserts payments, or brings known ones of the same order up to date; answers those written.
-pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<HashSet<String>> {
+pub async fn payments_put(conn: &Conn, rows: Vec<PaymentRow>) -> QueryResult<HashSet<String>> {
     let written = unnest!(
         conn,
         rows,
@@ -45,7 +45,7 @@ pub async fn payments_put(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult
 }
 
 /// Inserts payments that are all new.
-pub async fn ledger_insert(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<()> {
+pub async fn ledger_insert(conn: &Conn, rows: Vec<PaymentRow>) -> QueryResult<()> {
     unnest!(
         conn,
         rows,

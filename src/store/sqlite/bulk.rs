@@ -15,14 +15,16 @@ use diesel::upsert::excluded;
 use super::Conn;
 use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
+use crate::store::listener_rows::Listener;
 use crate::store::move_rows::WitnessTotalRow;
 use crate::store::payment_rows::PaymentRow;
 use crate::store::rows::{EventRow, OrderRow};
 use crate::store::schema::{
     attention_items, idempotency_keys, idempotency_totals, order_events, order_payments, order_totals, orders,
-    outbox_events, received_ipns, search_queue, webhook_deliveries, witness_totals,
+    outbox_events, provider_work, received_ipns, search_queue, webhook_deliveries, webhook_endpoints, witness_totals,
 };
-use crate::store::webhook_rows::DeliveryRow;
+use crate::store::webhook_rows::{ACTIVE, DeliveryRow};
+use crate::store::work_rows::WorkRow;
 
 /// Runs `each` on every row, until one fails. Nothing is asked of the connection without rows.
 async fn for_each<Row: Send + 'static>(
@@ -255,6 +257,45 @@ pub async fn deliveries_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<V
     use webhook_deliveries as d;
     conn.spawn_blocking(move |conn| {
         d::table.filter(d::id.eq_any(ids)).order(d::id).select(DeliveryRow::as_select()).load(conn)
+    })
+    .await
+}
+
+/// The endpoints of these accounts that are active.
+pub async fn listeners_load(conn: &mut Conn, accounts: Vec<String>) -> QueryResult<Vec<Listener>> {
+    use webhook_endpoints as e;
+    conn.spawn_blocking(move |conn| {
+        let mut listeners = Vec::new();
+        for account in accounts {
+            let kept = e::table.filter(e::deleted_at.is_null());
+            let active = kept.filter(e::account_id.eq(account)).filter(e::status.eq(ACTIVE));
+            listeners.append(&mut active.select(Listener::as_select()).load(conn)?);
+        }
+        Ok(listeners)
+    })
+    .await
+}
+
+/// Writes what is to be asked of the provider, whoever was at it.
+pub async fn work_put(conn: &mut Conn, rows: Vec<WorkRow>) -> QueryResult<()> {
+    use provider_work as w;
+    for_each(conn, rows, |conn, row| {
+        let put = diesel::insert_into(w::table).values(&row).on_conflict(w::order_id).do_update().set(&row);
+        put.execute(conn).map(drop)
+    })
+    .await
+}
+
+/// Sees to it that these orders are looked at then at the latest; what is due before stays so.
+pub async fn work_hasten(conn: &mut Conn, rows: Vec<WorkRow>) -> QueryResult<()> {
+    use provider_work as w;
+    for_each(conn, rows, |conn, row| {
+        let later = w::table.find(&row.order_id).filter(w::due_at.gt(row.due_at));
+        if diesel::update(later).set(w::due_at.eq(row.due_at)).execute(conn)? == 0 {
+            // It is due before, or nothing was to be asked any more.
+            diesel::insert_into(w::table).values(&row).on_conflict_do_nothing().execute(conn)?;
+        }
+        Ok(())
     })
     .await
 }
