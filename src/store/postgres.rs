@@ -81,6 +81,7 @@ pub mod unaddressed;
 pub mod upkeep;
 #[path = "queries/work.rs"]
 pub mod work;
+pub mod write;
 
 /// The connection that `queries/` speak to.
 pub type Conn = AsyncPgConnection;

@@ -78,6 +78,7 @@ pub mod unaddressed;
 pub mod upkeep;
 #[path = "queries/work.rs"]
 pub mod work;
+pub mod write;
 
 /// The connection that `queries/` speak to.
 pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;

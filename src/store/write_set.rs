@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::changeset::{Changeset, OrderChange};
 use super::effect_rows::{
-    IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, TotalRow, key_totals_of, raised_of, totals_of,
+    IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, QueuedRow, RaisedRow, TotalRow, key_totals_of, raised_of, totals_of,
 };
 use super::listener_rows::{Listener, accounts_told, deliveries_of};
 use super::move_rows::{WitnessTotalRow, moves_of};
@@ -18,6 +18,7 @@ use super::work::ProviderWork;
 use super::work_rows::WorkRow;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
+use crate::domain::time::Timestamp;
 
 /// What decides which changesets are written at all.
 pub(super) struct Claims {
@@ -69,8 +70,11 @@ pub(super) fn payments_changed(change: &OrderChange) -> Vec<PaymentRow> {
     after.filter(|row| !before.contains(row)).collect()
 }
 
-/// What is written once nothing stands against it, besides the payments.
+/// What is written once nothing stands against it.
+#[derive(Default)]
 pub(super) struct WriteSet {
+    /// Payments that are new or have changed.
+    pub payments: Vec<PaymentRow>,
     /// Orders that are new.
     pub placed: Vec<OrderRow>,
     /// Orders that have changed.
@@ -78,7 +82,7 @@ pub(super) struct WriteSet {
     /// Lines of their logs.
     pub events: Vec<EventRow>,
     /// Orders whose text has changed.
-    pub searched: Vec<String>,
+    pub searched: Vec<QueuedRow>,
     /// What merchants are told.
     pub outbox: Vec<OutboxRow>,
     /// And where.
@@ -98,7 +102,7 @@ pub(super) struct WriteSet {
 }
 
 impl WriteSet {
-    /// That of changesets that hold, by a writer that adds to this shard of the totals.
+    /// That of changesets that hold, but for their payments, by a writer that adds to this shard of the totals.
     pub fn of(sets: &[&Changeset], listeners: &[Listener], shard: i64) -> Self {
         let changes = || sets.iter().filter_map(|set| set.order.as_ref());
         let orders = |is_wanted: fn(&OrderChange) -> bool| {
@@ -107,8 +111,11 @@ impl WriteSet {
             rows.sort_by(|one, other| one.id.cmp(&other.id));
             rows
         };
+        // What is written anew anyway is hastened there.
+        let looks = sets.iter().filter(|set| set.work.is_none()).filter_map(|set| set.look);
         let told = sets.iter().filter_map(|set| Some(OutboxRow::of(set.webhook.as_ref()?, &set.order.as_ref()?.after)));
         Self {
+            payments: Vec::new(),
             placed: orders(|change| change.before.is_none()),
             changed: orders(|change| change.before.is_some()),
             events: events_of(sets),
@@ -116,8 +123,8 @@ impl WriteSet {
             outbox: told.collect(),
             deliveries: deliveries_of(sets, listeners),
             raised: raised_of(sets.iter().copied()),
-            work: work_rows(sets.iter().filter_map(|set| set.work.clone())),
-            looks: work_rows(sets.iter().filter_map(|set| set.look).map(|(id, at)| ProviderWork::idle(id, at))),
+            work: work_rows(sets.iter().filter_map(|set| Some(hastened(set.work.clone()?, set.look)))),
+            looks: work_rows(looks.map(|(id, at)| ProviderWork::idle(id, at))),
             totals: totals_of(changes(), shard),
             moves: moves_of(changes(), shard),
             key_totals: key_totals_of(sets.iter().copied(), shard),
@@ -134,13 +141,18 @@ fn events_of(sets: &[&Changeset]) -> Vec<EventRow> {
     lines.collect()
 }
 
-fn searched_of<'a>(changes: impl Iterator<Item = &'a OrderChange>) -> Vec<String> {
+fn searched_of<'a>(changes: impl Iterator<Item = &'a OrderChange>) -> Vec<QueuedRow> {
     let noted = |change: &&OrderChange| {
         change.before.as_ref().is_none_or(|before| before.customer_note != change.after.customer_note)
     };
     let mut searched: Vec<String> = changes.filter(noted).map(|change| change.after.id.to_string()).collect();
     searched.sort_unstable();
-    searched
+    searched.into_iter().map(|order_id| QueuedRow { order_id }).collect()
+}
+
+fn hastened(mut work: ProviderWork, look: Option<(OrderId, Timestamp)>) -> ProviderWork {
+    work.due_at = look.map_or(work.due_at, |(_, at)| work.due_at.min(at));
+    work
 }
 
 fn work_rows(work: impl Iterator<Item = ProviderWork>) -> Vec<WorkRow> {

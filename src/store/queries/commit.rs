@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
+use super::write::write;
 use super::{BEGIN, Conn, bulk, idempotency, records, unaddressed};
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::AccountId;
@@ -66,33 +67,12 @@ async fn group_write(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<
         return Ok(verdicts);
     }
     let live: Vec<&Changeset> = live(sets, &verdicts).map(|(_, set)| set).collect();
-    let written = write(conn, payments, WriteSet::of(&live, &listeners_load, shard)).await?;
+    let written = write(conn, WriteSet { payments, ..WriteSet::of(&live, &listeners_load, shard) }).await?;
     write_beside(conn, &live).await?;
     for (_, index) in owners.into_iter().filter(|(id, _)| !written.contains(id)) {
         decide(&mut verdicts, index, Verdict::Conflict);
     }
     Ok(verdicts)
-}
-
-/// Writes everything, and answers the payments that were no other order's.
-async fn write(conn: &mut Conn, payments: Vec<PaymentRow>, set: WriteSet) -> Result<HashSet<String>, StoreError> {
-    let (payments_put, ..) = flight!(
-        conn,
-        payments_put(payments),
-        orders_insert(set.placed),
-        orders_update(set.changed),
-        events_insert(set.events),
-        search_enqueue(set.searched),
-        outbox_insert(set.outbox),
-        deliveries_insert(set.deliveries),
-        attention_raise(set.raised),
-        work_put(set.work),
-        work_hasten(set.looks),
-        totals_add(set.totals),
-        witness_totals_add(set.moves),
-        key_totals_add(set.key_totals),
-    );
-    Ok(payments_put)
 }
 
 /// The changesets that nothing has taken out of the group.

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::deliveries::{counts_add, endpoint_hold};
-use super::{Conn, bulk};
+use super::{Conn, bulk, write};
 use crate::domain::ids::{AccountId, DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
@@ -18,6 +18,7 @@ use crate::store::effect_rows::OutboxRow;
 use crate::store::resend::Pinged;
 use crate::store::schema::{accounts, webhook_deliveries as d, webhook_endpoints as e};
 use crate::store::webhook_rows::{ACTIVE, DELETED, DISABLED, DeliveryRow, EndpointRow, PAUSED, Queued, events_text};
+use crate::store::write_set::WriteSet;
 
 /// The word for a delivery that nobody has attempted.
 const PENDING: &str = DeliveryStatus::Pending.as_str();
@@ -132,8 +133,12 @@ pub async fn endpoint_ping(
             order_id: None,
             event_at: now.micros(),
         };
-        bulk::outbox_insert(conn, vec![OutboxRow::of_no_order(ping, endpoint.account_id, now)]).await?;
-        bulk::deliveries_insert(conn, vec![DeliveryRow::queued(&queued, Turn::Replay, now)]).await?;
+        let set = WriteSet {
+            outbox: vec![OutboxRow::of_no_order(ping, endpoint.account_id, now)],
+            deliveries: vec![DeliveryRow::queued(&queued, Turn::Replay, now)],
+            ..WriteSet::default()
+        };
+        write::write(conn, set).await?;
         Ok(Pinged::Queued(DeliveryId::of(endpoint.id, ping.id)))
     })
     .await
