@@ -21,6 +21,7 @@ on_both_engines![
     a_deposit_in_another_coin_makes_an_order_partial_for_good_by_every_way_in,
     a_short_payment_is_raised_and_announced_per_larger_sum_by_every_way_in,
     a_late_payment_is_weighed_by_its_worth_by_every_way_in,
+    a_deposit_that_completes_a_late_order_is_weighed_with_it_by_every_way_in,
     a_late_payment_is_taken_at_any_worth_where_settings_say_so_by_every_way_in,
     what_is_taken_back_after_an_order_was_paid_is_raised_and_named_by_every_way_in,
     a_second_deposit_for_a_paid_order_is_kept_and_raised_by_every_way_in,
@@ -296,6 +297,28 @@ async fn a_late_payment_is_weighed_by_its_worth_by_every_way_in(engine: Engine) 
             );
             let [operator, _] = read_of(&shop.app, &shop.orders[nth][0]).await;
             assert!(operator.contains(said), "{door:?}: {operator}");
+        }
+    }
+}
+
+async fn a_deposit_that_completes_a_late_order_is_weighed_with_it_by_every_way_in(engine: Engine) {
+    for door in DOORS {
+        let shop = Shop::open(engine, door, 2).await;
+        shop.app.advance(Span::minutes(61)).await;
+        let first = json!({ "actually_paid": 0.25, "actually_paid_at_fiat": 38 });
+        // 79 USD less 5 % is 75.05.
+        let rests = [("2001", 37.05, "paid", "late_payment 1"), ("2002", 37.04, "partial", "worth_less 1")];
+        for (nth, (id, worth, status, raised)) in rests.into_iter().enumerate() {
+            let [order, bound] = &shop.orders[nth];
+            told(&shop.app, order, [bound, "partially_paid"], first.clone()).await;
+            let parent = report([order, bound, "partially_paid"], &first);
+            let rest = json!({ "actually_paid": 0.25, "pay_amount": 0.25, "actually_paid_at_fiat": worth });
+            shop.hears_deposit(nth, [id, "finished"], [&parent, &rest]).await;
+            let kinds = shop.raised(nth).await;
+            assert_eq!((shop.status(nth).await, kinds.len()), (json!(status), 3), "{door:?} {worth}: {kinds:?}");
+            for kind in ["child_payment 1", "underpaid 1", raised] {
+                assert!(kinds.iter().any(|one| one == kind), "{door:?} {worth}: {kinds:?}");
+            }
         }
     }
 }
