@@ -53,6 +53,7 @@ mod descriptors;
 mod docs;
 mod doctor;
 mod doctor_signature;
+mod evidence_doors;
 mod evidence_metrics;
 mod evidence_order;
 mod fuzz;
