@@ -90,6 +90,7 @@ mod payments;
 mod permissions;
 mod plans;
 mod poller;
+mod pooled;
 mod postgres;
 mod postgres_start;
 mod problems;
