@@ -2,7 +2,7 @@
 //!
 //! A panic in the writer, the loader, the courier, the poller or the sweeper ends what it was at just then, is
 //! logged, and the task goes on with what comes next. Without that it would be gone until somebody restarts the
-//! process, which would look alive.
+//! process, which would look alive. A reader's connection is thrown away with what a panic left open on it.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

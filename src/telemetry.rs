@@ -3,13 +3,16 @@
 //! Results never go this way; the command line writes them to stdout.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 
 use tracing::callsite::Identifier;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::clock::{Clock, MonotonicTime};
@@ -23,39 +26,86 @@ const LIBRARY_REPEATS_AFTER: Span = Span::seconds(1);
 pub fn start(settings: &LogSettings) {
     let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let clock = Clock::system();
     // That somebody else has started it is the only way to fail, and no reason to stop.
     let _started = match settings.format {
-        LogFormat::Text => lines.with_ansi(wants_colours()).finish().with(LibraryThrottle::new()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).finish().with(LibraryThrottle::new()).try_init(),
+        LogFormat::Text => {
+            let lines = lines.with_ansi(wants_colours());
+            lines.map_event_format(|text| Throttled::new(text, LogFormat::Text, clock)).finish().try_init()
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true);
+            lines.map_event_format(|json| Throttled::new(json, LogFormat::Json, clock)).finish().try_init()
+        }
     };
 }
 
-/// Keeps the HTTP library from filling the log: strangers can make it say the same for every connection.
-struct LibraryThrottle {
+/// Keeps the HTTP library from filling the log: strangers can make it say the same for every connection, such as one
+/// whose request cannot be read. Of what it repeats there is a line a second, with the number of those left out.
+struct Throttled<F> {
+    lines: F,
+    format: LogFormat,
     clock: Clock,
-    told: Mutex<HashMap<Identifier, MonotonicTime>>,
+    told: Mutex<HashMap<Identifier, Told>>,
 }
 
-impl LibraryThrottle {
-    fn new() -> Self {
-        Self { clock: Clock::system(), told: Mutex::default() }
+/// When the library said something last, and how often it would have since.
+struct Told {
+    at: MonotonicTime,
+    unlogged: u64,
+}
+
+impl<F> Throttled<F> {
+    fn new(lines: F, format: LogFormat, clock: Clock) -> Self {
+        Self { lines, format, clock, told: Mutex::default() }
     }
 
-    fn lets_through(&self, line: Identifier) -> bool {
+    /// Counts a line. Answers, if it is to be logged, how many like it were not since the last that was.
+    fn count(&self, line: Identifier) -> Option<u64> {
         let now = self.clock.monotonic();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_repeated = told.get(&line).is_some_and(|at| now.since(*at) < LIBRARY_REPEATS_AFTER);
-        if !is_repeated {
-            told.insert(line, now);
+        let Some(last) = told.get_mut(&line) else {
+            told.insert(line, Told { at: now, unlogged: 0 });
+            return Some(0);
+        };
+        if now.since(last.at) < LIBRARY_REPEATS_AFTER {
+            last.unlogged = last.unlogged.saturating_add(1);
+            return None;
         }
-        !is_repeated
+        last.at = now;
+        Some(std::mem::take(&mut last.unlogged))
+    }
+
+    /// A whole line with the number of those left out, as the program's own lines have it.
+    fn with_count(&self, line: &str, unlogged: u64) -> String {
+        let line = line.trim_end();
+        match (self.format, line.strip_suffix('}')) {
+            (LogFormat::Json, Some(fields)) => format!("{fields},\"unlogged\":{unlogged}}}\n"),
+            _ => format!("{line} unlogged={unlogged}\n"),
+        }
     }
 }
 
-impl<S: Subscriber> Layer<S> for LibraryThrottle {
-    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+impl<F, S, N> FormatEvent<S, N> for Throttled<F>
+where
+    F: FormatEvent<S, N>,
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let line = event.metadata();
-        !line.target().starts_with("actix_") || self.lets_through(line.callsite())
+        if !line.target().starts_with("actix_") {
+            return self.lines.format_event(ctx, writer, event);
+        }
+        match self.count(line.callsite()) {
+            None => Ok(()),
+            Some(0) => self.lines.format_event(ctx, writer, event),
+            Some(unlogged) => {
+                let mut whole = String::new();
+                self.lines.format_event(ctx, Writer::new(&mut whole), event)?;
+                writer.write_str(&self.with_count(&whole, unlogged))
+            }
+        }
     }
 }
 
@@ -68,25 +118,49 @@ fn wants_colours() -> bool {
 mod tests {
     use std::sync::Arc;
 
+    use serde_json::Value;
+    use tracing::Dispatch;
+
     use super::*;
     use crate::domain::time::Timestamp;
 
-    #[test]
-    fn the_library_says_the_same_once_a_second_and_everybody_else_as_often_as_they_like() {
+    /// What is logged where the library says the same three times in each of two seconds, and somebody else as often.
+    fn told_in_two_seconds(format: LogFormat) -> String {
         let (clock, told) = (Clock::manual(Timestamp::from_millis(0)), Arc::new(Mutex::new(String::new())));
-        let throttle = LibraryThrottle { clock: clock.clone(), told: Mutex::default() };
-        let lines = tracing_subscriber::fmt().with_writer(Recorder(told.clone())).finish().with(throttle);
-        tracing::subscriber::with_default(lines, || {
-            for second in 0..2 {
+        let lines = tracing_subscriber::fmt().with_writer(Recorder(told.clone())).with_ansi(false);
+        let throttle = clock.clone();
+        let lines = match format {
+            LogFormat::Text => {
+                Dispatch::new(lines.map_event_format(|text| Throttled::new(text, format, throttle)).finish())
+            }
+            LogFormat::Json => {
+                let lines = lines.json().flatten_event(true);
+                Dispatch::new(lines.map_event_format(|json| Throttled::new(json, format, throttle)).finish())
+            }
+        };
+        tracing::dispatcher::with_default(&lines, || {
+            for _ in 0..2 {
                 for _ in 0..3 {
                     tracing::error!(target: "actix_server::accept", "cannot accept");
                     tracing::error!("of our own");
                 }
-                clock.advance(Span::seconds(1 - second));
+                clock.advance(Span::seconds(1));
             }
         });
         let told = told.lock().unwrap();
-        assert_eq!([told.matches("cannot accept").count(), told.matches("of our own").count()], [2, 6], "{told}");
+        told.clone()
+    }
+
+    #[test]
+    fn the_library_says_the_same_once_a_second_with_how_often_it_did_not_and_everybody_else_as_often_as_they_like() {
+        let told = told_in_two_seconds(LogFormat::Text);
+        assert_eq!([told.matches("cannot accept\n").count(), told.matches("of our own\n").count()], [1, 6], "{told}");
+        assert_eq!(told.matches("cannot accept unlogged=2\n").count(), 1, "{told}");
+        let told = told_in_two_seconds(LogFormat::Json);
+        let lines: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let library = lines.iter().filter(|line| line["message"] == "cannot accept");
+        assert_eq!(library.map(|line| line["unlogged"].clone()).collect::<Vec<_>>(), [Value::Null, Value::from(2)]);
+        assert_eq!(lines.len(), 8, "{told}");
     }
 
     #[derive(Clone)]

@@ -210,6 +210,13 @@ fn hear_child(order: &Order, evidence: &Evidence, parent: &PaymentId, moment: &M
             let decision = Decision::moved(order, after, step, moment.now);
             decision.raising_any(sum.attention(), payment).raising_any(late, payment)
         }
+        // All that is owed has come, and is worth too little by now.
+        Status::Partial
+            if after.ledger.counts(payment) && sum == (Worth::Partial { why: AttentionKind::WorthLess }) =>
+        {
+            let told = tells_news(order, &after, payment).then_some(AttentionKind::WorthLess);
+            Decision::to(order, after, Outcome::Child, moment.now).raising_any(told, payment)
+        }
         _ => Decision::to(order, after, Outcome::Child, moment.now),
     };
     decision.raising(AttentionKind::ChildPayment, payment).raising_any(wrong_coin, payment)

@@ -4,10 +4,10 @@
 //! them read the facts here, so that none denies an amount that another one names: each amount of the ledger that is
 //! not zero stands in [`MoneyFacts::amounts`] once, with what became of it.
 
-use super::evidence::ProviderWord;
+use super::evidence::{PaymentWorth, ProviderWord};
 use super::ids::PaymentId;
 use super::ledger::{Ledger, Payment, UnclearMoney};
-use super::money::{Coin, CoinAmount, Price};
+use super::money::{Coin, CoinAmount, Currency, Price};
 use super::order::{Order, OrderEvent, StatusName};
 use super::topup;
 
@@ -68,6 +68,8 @@ pub struct PaymentMoney<'a> {
     pub received: Option<&'a CoinAmount>,
     /// The largest total in another coin.
     pub other: Option<(&'a Coin, &'a CoinAmount)>,
+    /// What the provider says that the money was worth; nothing where it is of several amounts.
+    worth: Option<&'a PaymentWorth>,
 }
 
 impl<'a> PaymentMoney<'a> {
@@ -76,15 +78,24 @@ impl<'a> PaymentMoney<'a> {
     pub fn of(payment: &'a Payment) -> Self {
         let received = payment.received.as_ref();
         let other = payment.other.as_ref().map(|other| (&other.coin, &other.received));
-        let known = Self { word: &payment.word, received, other };
-        let has_amount = other.is_some() || received.is_some_and(|received| !received.is_zero());
-        let Some(unclear) = payment.unclear.as_ref().filter(|_| !has_amount) else { return known };
+        let has_received = received.is_some_and(|received| !received.is_zero());
+        let unclear = payment.unclear.as_ref().filter(|unclear| !is_told_since(payment, unclear));
+        let amounts = usize::from(has_received) + usize::from(other.is_some()) + usize::from(unclear.is_some());
+        let worth = (amounts == 1).then_some(&payment.worth);
+        let known = Self { word: &payment.word, received, other, worth };
+        let Some(unclear) = payment.unclear.as_ref().filter(|_| other.is_none() && !has_received) else { return known };
         match &unclear.coin {
             Some(coin) if payment.coin.as_ref().is_some_and(|own| own != coin) => {
                 Self { word: &unclear.word, other: Some((coin, &unclear.received)), ..known }
             }
             Some(_) | None => Self { word: &unclear.word, received: Some(&unclear.received), ..known },
         }
+    }
+
+    /// Returns what the money was worth when it came, in major units of this currency; none where that is not known.
+    #[must_use]
+    pub fn worth_in(&self, currency: Currency) -> Option<CoinAmount> {
+        self.worth?.in_currency(currency)
     }
 }
 

@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 
 use super::StoreError;
 use super::writer::GroupError;
+use crate::supervision::contained;
 
 /// Sends statements of `bulk.rs` one right after the other without waiting for each answer, and then answers what each
 /// of them did, or the first failure. They reach the server in this order: each is sent when it is first polled, or in
@@ -209,8 +210,13 @@ impl Connections {
         let pool = self.pool.clone();
         let task = self.runtime.spawn(async move {
             let mut conn = pool.get().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-            let late = |_| Err(StoreError::Unavailable("PostgreSQL did not answer in time".to_owned()));
-            let result = tokio::time::timeout(QUERY_TIMEOUT, work(&mut conn)).await.unwrap_or_else(late);
+            let failed = |why: &str| Err(StoreError::Unavailable(why.to_owned()));
+            let ended = contained("reader", tokio::time::timeout(QUERY_TIMEOUT, work(&mut conn))).await;
+            let result = match ended {
+                Some(Ok(result)) => result,
+                Some(Err(_)) => failed("PostgreSQL did not answer in time"),
+                None => failed("a fault of this program"),
+            };
             // Whatever a failure left open on it must not meet the next one.
             if matches!(result, Err(StoreError::Unavailable(_))) {
                 drop(Object::take(conn));

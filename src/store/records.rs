@@ -6,7 +6,7 @@
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::{AttentionId, AuditId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::Payment;
-use crate::domain::money::{Coin, CoinAmount};
+use crate::domain::money::{Coin, CoinAmount, Price};
 use crate::domain::time::Timestamp;
 
 /// A place in a list of records: what comes after it is older, or as old and has a smaller id.
@@ -91,6 +91,10 @@ pub struct AttentionItem {
     pub owed: Option<CoinAmount>,
     /// The coin of the order's bound payment, once that is known.
     pub owed_coin: Option<Coin>,
+    /// What of it has not arrived, once that is known.
+    pub missing: Option<CoinAmount>,
+    /// The price of the order, if it is about one.
+    pub price: Option<Price>,
     /// The provider's own reason, where it gave one.
     pub detail: Option<String>,
     /// How often it was raised while it was open.

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 
 use super::StoreError;
 use super::writer::GroupError;
+use crate::supervision::contained;
 use file::ServedFile;
 
 /// Runs statements of `bulk.rs` one after the other until one fails, and answers what each of them did. After a
@@ -236,7 +237,8 @@ impl Readers {
                 Some(conn) => conn,
                 None => Conn::new(readers.file.connect(Purpose::Read)?),
             };
-            let result = readers.runtime.block_on(read(&mut conn));
+            let ended = readers.runtime.block_on(contained("reader", read(&mut conn)));
+            let result = ended.unwrap_or_else(|| Err(StoreError::Unavailable("a fault of this program".to_owned())));
             // A connection that failed is not used again: the next read opens a fresh one.
             if !matches!(result, Err(StoreError::Unavailable(_))) {
                 readers.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(conn);

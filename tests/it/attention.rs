@@ -7,11 +7,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
+use crate::harness::operator::read;
 use crate::harness::{Answer, TestApp, payment, told};
 
 on_both_engines![
     an_item_is_shown_with_everything_that_is_known_of_it,
     an_item_is_shown_with_the_numbers_of_its_payment,
+    an_item_tells_what_is_missing_and_what_late_money_was_worth,
     a_walk_is_everything_that_the_filters_mean_newest_first,
     filters_and_cursors_that_make_no_sense_are_refused_or_empty,
     a_resolved_item_leaves_the_open_ones_and_keeps_its_note,
@@ -72,14 +74,16 @@ async fn an_item_is_shown_with_everything_that_is_known_of_it(engine: Engine) {
     let unmatched = json!({
         "id": ids[0], "kind": "unmatched_ipn",
         "next_action": AttentionKind::UnmatchedIpn.next_action(), "order_id": null, "payment_id": "1003", "count": 1,
-        "payment": null, "owed": null, "owed_coin": null, "detail": null,
+        "payment": null, "owed": null, "owed_coin": null, "missing": null, "price_cents": null, "price_currency": null,
+        "detail": null,
         "first_at": "2026-05-12T12:00:07.000Z", "last_at": "2026-05-12T12:00:07.000Z", "state": "open",
         "resolved_at": null, "resolved_by": null, "resolution_note": null,
     });
     let mismatched = json!({
         "id": ids[1], "kind": "payment_mismatch",
         "next_action": AttentionKind::PaymentMismatch.next_action(), "order_id": order, "payment_id": "1002", "count": 2,
-        "payment": null, "owed": "0.5", "owed_coin": "eth", "detail": null,
+        "payment": null, "owed": "0.5", "owed_coin": "eth", "missing": "0", "price_cents": 7900, "price_currency": "USD",
+        "detail": null,
         "first_at": "2026-05-12T12:00:00.000Z", "last_at": "2026-05-12T12:00:07.000Z", "state": "open",
         "resolved_at": null, "resolved_by": null, "resolution_note": null,
     });
@@ -107,7 +111,7 @@ async fn an_item_is_shown_with_the_numbers_of_its_payment(engine: Engine) {
     mismatch(&app, &order, "1002", 1).await;
     let numbers = |role: &str, coin: &str, amounts: [&str; 2], other: [Value; 2]| {
         json!({ "role": role, "provider_status": "finished", "coin": coin, "pay_amount": amounts[0],
-            "received": amounts[1], "other_coin": other[0], "other_received": other[1] })
+            "received": amounts[1], "other_coin": other[0], "other_received": other[1], "worth": null })
     };
     let bound = numbers("bound", "eth", ["0.500000000000000001", "0.2000"], [json!("btc"), json!("0.0100")]);
     let further = numbers("child", "usdt", ["13", "13"], [Value::Null, Value::Null]);
@@ -125,6 +129,39 @@ async fn an_item_is_shown_with_the_numbers_of_its_payment(engine: Engine) {
     let id = text(&items[0], "id");
     assert_eq!(resolve(&app, &id, &done()).await.json()["payment"], items[0]["payment"]);
     assert_eq!(app.look(&other).await["status"], "paid");
+}
+
+async fn an_item_tells_what_is_missing_and_what_late_money_was_worth(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let late = [app.order().await, app.order().await, app.order().await];
+    app.advance(Span::minutes(61)).await;
+    let short = app.order().await;
+    told(&app, &short, ["1001", "partially_paid"], json!({ "actually_paid": "0.2000" })).await;
+    let worth = |amount: f64| json!({ "actually_paid_at_fiat": amount });
+    for (order, id, fields) in
+        [(&late[0], "2001", worth(78.5)), (&late[1], "2002", worth(39.1)), (&late[2], "2003", json!({}))]
+    {
+        told(&app, order, [id, "finished"], fields).await;
+    }
+    let price = "and the price is 79.00 USD";
+    let operator = app.signed_in().await;
+    let page = operator.page("/admin/attention").await;
+    for (order, kind, numbers, shown, row) in [
+        (&short, "underpaid", ["0.3000", "-"], "0.3000 eth is missing;", "0.3000 ETH missing."),
+        (&late[0], "late_payment", ["0", "78.5"], "it was worth 78.50 USD when it came,", "worth 78.50 USD."),
+        (&late[1], "worth_less", ["0", "39.1"], "it was worth 39.10 USD when it came,", "worth 39.10 USD."),
+        (&late[2], "late_payment", ["0", "-"], "what it was worth when it came is not known,", "0.5 ETH owed."),
+    ] {
+        let items = app.walk(&format!("{PATH}?order_id={order}"), 9).await;
+        let item = &items[0];
+        let told = [&item["missing"], &item["payment"]["worth"]].map(|amount| amount.as_str().unwrap_or("-"));
+        assert_eq!((items.len(), text(item, "kind").as_str(), told), (1, kind, numbers), "{item}");
+        let quoted = ["owed", "owed_coin", "price_currency"].map(|field| text(item, field));
+        assert_eq!((quoted, &item["price_cents"]), (["0.5", "eth", "USD"].map(str::to_owned), &json!(7900)), "{item}");
+        assert!(page.contains(shown) && page.contains(price), "{shown}: {page}");
+        let own = read(&operator.page(&format!("/admin/orders/{order}")).await);
+        assert!(own.contains(row), "{row}: {own}");
+    }
 }
 
 /// Items of several kinds and orders, many of them of one millisecond, some resolved; newest first.

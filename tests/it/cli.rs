@@ -178,6 +178,10 @@ async fn a_sweep_by_the_command_line_is_seen_by_a_running_server(engine: Engine)
     app.call(Method::POST, &cancel, &json!({})).await.problem(409, "conflict");
     assert_eq!(app.steps(&order).await, ["pending/create", "failed/swept"]);
     assert_eq!(sweep(&[])["expired"], 0);
+    let listed = app.walk("/v1/admin/audit-log", 9).await;
+    assert_eq!(listed.len(), 1, "what was only tried, or found nothing, is not on it: {listed:?}");
+    assert_eq!([&listed[0]["action"], &listed[0]["target"]], [&json!("crypto_order.swept"), &json!(order)]);
+    assert_eq!([&listed[0]["actor"], &listed[0]["ip"]], [&Value::Null; 2]);
 }
 
 async fn a_sweep_needs_no_server(engine: Engine) {

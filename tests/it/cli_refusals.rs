@@ -56,6 +56,21 @@ fn all_wrong_settings_are_told_at_once_and_no_secret_is_repeated() {
 }
 
 #[test]
+fn what_was_pasted_with_its_quotes_or_beside_its_name_ends_with_2() {
+    for quoted in ["\"0123456789abcdef\"", "'0123456789abcdef'", "\"0123456789abcdef\"\n"] {
+        let told = Site::empty().with("CRYPTO_ORDERS_IPN_SECRET", quoted).run(&["serve"]).refusal(2);
+        assert!(told.contains("(environment variable CRYPTO_ORDERS_IPN_SECRET) has quotes around it"), "{told}");
+        assert!(!told.contains("0123456789abcdef"), "{told}");
+    }
+    for alike in ["DATABSE_URL", "DATABASE_URI", "database_url"] {
+        let site = Site::empty().with(alike, "postgres://orders:hunter2@db.internal/orders");
+        let told = site.run(&["serve"]).refusal(2);
+        assert!(told.contains(alike) && told.contains("the database is named by DATABASE_URL"), "{told}");
+        assert!(!told.contains("hunter2") && !site.folder.join("data").exists(), "{told}");
+    }
+}
+
+#[test]
 fn production_refuses_development_defaults_all_at_once() {
     let site = Site::empty();
     drop(site.serve(&[]).stop("TERM"));

@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use crypto_orders::dial;
+use crypto_orders::provider::signature::sign;
 use serde_json::json;
 
-use crate::harness::order_body;
+use crate::harness::{IPN_SECRET, order_body};
 use crate::harness_program::{PROGRAM, Server, Site};
 
 /// Runs the body of a test that speaks HTTP.
@@ -141,7 +143,8 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 fn a_catalogue_from_the_file_is_what_is_sold() {
     with_http(async {
         let site = Site::empty();
-        let settings = "pay_window = \"30m\"\n[catalogue.tea]\nprice_cents = 500\nprice_currency = \"JPY\"\n";
+        let settings = "pay_window = \"30m\"\n[catalogue.tea]\nprice_cents = 500\nprice_currency = \"JPY\"\n\
+                        [catalogue.water]\nprice_cents = 950\nprice_currency = \"XCG\"\n";
         fs::write(site.folder.join("settings.toml"), settings).expect("a file");
         let mut server = site.serve(&["--config", "settings.toml"]);
         let shown = banner(&mut server);
@@ -150,7 +153,24 @@ fn a_catalogue_from_the_file_is_what_is_sold() {
         let quote = "/v1/billing/crypto-checkout/quote";
         let tea = server.post(quote, &customer, &json!({ "product": "tea" })).await;
         assert_eq!(tea.json(), json!({ "product": "tea", "price_cents": 500, "price_currency": "JPY" }));
+        // The guilder of Curaçao, which is younger than many a list of currencies.
+        let water = server.post(quote, &customer, &json!({ "product": "water" })).await;
+        assert_eq!(water.json(), json!({ "product": "water", "price_cents": 950, "price_currency": "XCG" }));
         let gone = server.post(quote, &customer, &json!({ "product": "solo_manual" })).await;
         assert_eq!(gone.code(), 400, "{}", gone.text);
+    });
+}
+
+#[test]
+fn a_secret_that_came_with_its_line_end_is_the_provider_s_all_the_same() {
+    with_http(async {
+        let site = Site::empty().with("CRYPTO_ORDERS_IPN_SECRET", &format!(" {IPN_SECRET}\r\n"));
+        let server = site.serve(&["--provider", "none"]);
+        let body = r#"{"payment_id":1001,"payment_status":"waiting","order_id":"somebody-else-s"}"#;
+        let report = dial::builder().build().expect("a client");
+        let report = report.post(format!("http://{}/v1/webhooks/nowpayments", server.address));
+        let signature = sign(IPN_SECRET, body.as_bytes()).expect("a secret");
+        let answer = report.header("x-nowpayments-sig", signature).body(body).send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), 200);
     });
 }

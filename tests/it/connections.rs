@@ -4,15 +4,17 @@
 
 use std::time::Duration;
 
+use crypto_orders::config::Network;
 use crypto_orders::domain::access::Tier;
 use crypto_orders::domain::time::Span;
+use crypto_orders::provider::signature::sign;
 use reqwest::Method;
 use serde_json::json;
 use tokio::time::timeout;
 
 use crate::engines::{Engine, run};
 use crate::harness::wire::Wire;
-use crate::harness::{TestApp, eventually, order_body, payment};
+use crate::harness::{IPN_SECRET, TestApp, eventually, order_body, payment};
 use crate::pay::link_of;
 
 /// Which requests of one account may wait at once: an eighth of a thousand.
@@ -32,6 +34,8 @@ fn post(path: &str, lines: &[&str]) -> String {
 
 const CHECKOUT: &str = "/v1/billing/crypto-checkout";
 const JSON: &str = "content-type: application/json";
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: here\r\n\r\n";
+const HALF_HEAD: &str = "GET /healthz HTTP/1.1\r\n";
 
 #[test]
 fn a_refusal_of_a_large_body_reads_on_before_it_closes() {
@@ -108,6 +112,14 @@ fn a_client_that_asks_first_sends_its_body_only_if_it_is_wanted() {
     });
 }
 
+/// A connection on which one request was answered.
+async fn kept_open(app: &TestApp) -> Wire {
+    let mut wire = wire(app).await;
+    wire.send(HEALTH).await;
+    assert_eq!(wire.answer().await.expect("an answer").code(), 200);
+    wire
+}
+
 /// All of it at once, because it takes real time: ten seconds for the slowest.
 #[test]
 fn what_never_ends_arriving_is_ended() {
@@ -130,25 +142,29 @@ fn what_never_ends_arriving_is_ended() {
             }
         };
         let later_head = async {
-            let mut wire = wire(&app).await;
-            wire.send("GET /healthz HTTP/1.1\r\nhost: here\r\n\r\n").await;
-            assert_eq!(wire.answer().await.expect("an answer").code(), 200);
-            wire.send("GET /healthz HTTP/1.1\r\n").await;
+            let mut wire = kept_open(&app).await;
+            wire.send(HALF_HEAD).await;
             assert_eq!(wire.end().await, b"");
         };
+        let first_head = async {
+            let mut wire = wire(&app).await;
+            wire.send(HALF_HEAD).await;
+            assert_eq!(wire.answer().await.expect("an answer").code(), 400);
+            assert_eq!(wire.end().await, b"");
+        };
+        let silence = async { assert_eq!(wire(&app).await.end().await, b"") };
         let left_body = async {
             let mut wire = wire(&app).await;
             wire.send(post("/v1/nowhere", &["transfer-encoding: chunked"])).await;
             assert_eq!(wire.answer().await.expect("an answer").code(), 404);
             assert_eq!(wire.end().await, b"");
         };
-        let mut kept = wire(&app).await;
-        kept.send("GET /healthz HTTP/1.1\r\nhost: here\r\n\r\n").await;
-        assert_eq!(kept.answer().await.expect("an answer").code(), 200);
+        let mut kept = kept_open(&app).await;
         let checkout = half(CHECKOUT, vec![key, JSON.to_owned()]);
-        tokio::join!(checkout, half("/admin/sign-in", vec![origin, form.to_owned()]), later_head, left_body);
+        let sign_in = half("/admin/sign-in", vec![origin, form.to_owned()]);
+        tokio::join!(checkout, sign_in, first_head, silence, later_head, left_body);
         // Meanwhile a connection has waited for its next request for longer than a head may take.
-        kept.send("GET /healthz HTTP/1.1\r\nhost: here\r\n\r\n").await;
+        kept.send(HEALTH).await;
         assert_eq!(kept.answer().await.expect("the connection was kept").code(), 200);
     });
 }
@@ -157,10 +173,7 @@ fn what_never_ends_arriving_is_ended() {
 fn a_connection_waits_for_its_next_request_as_long_as_the_setting_says() {
     run(async {
         let app = TestApp::spawn_with(Engine::Sqlite, |settings| settings.keep_alive = Span::seconds(1)).await;
-        let mut wire = wire(&app).await;
-        wire.send("GET /healthz HTTP/1.1\r\nhost: here\r\n\r\n").await;
-        assert_eq!(wire.answer().await.expect("an answer").code(), 200);
-        assert_eq!(wire.end().await, b"");
+        assert_eq!(kept_open(&app).await.end().await, b"");
     });
 }
 
@@ -234,23 +247,33 @@ fn a_page_that_is_closed_gives_its_place_back_without_any_news() {
     });
 }
 
+/// A node behind a proxy on this machine, which tells whose requests it passes on.
+async fn proxied() -> TestApp {
+    TestApp::spawn_with(Engine::Sqlite, |settings| {
+        let address = "127.0.0.1".parse().expect("an address");
+        settings.trusted_proxies = vec![Network { address, prefix_bits: 32 }];
+    })
+    .await
+}
+
+/// The first byte of an IPN's body from this address, under a signature that will not verify.
+async fn half_ipn(app: &TestApp, address: &str) -> Wire {
+    let mut wire = wire(app).await;
+    let signature = format!("x-nowpayments-sig: {}", "0".repeat(128));
+    let lines = [signature.as_str(), &format!("x-forwarded-for: {address}"), "content-length: 100"];
+    wire.send(format!("{}{{", post("/v1/webhooks/nowpayments", &lines))).await;
+    wire
+}
+
 #[test]
 fn half_bodies_of_strangers_leave_the_provider_its_lane() {
     run(async {
-        let app = TestApp::spawn_with(Engine::Sqlite, |settings| {
-            let proxy =
-                crypto_orders::config::Network { address: "127.0.0.1".parse().expect("an address"), prefix_bits: 32 };
-            settings.trusted_proxies = vec![proxy];
-        })
-        .await;
+        let app = proxied().await;
         let order = app.order().await;
-        let signature = format!("x-nowpayments-sig: {}", "0".repeat(128));
         let mut strangers = Vec::new();
         let mut refused = false;
         for _ in 0..ARRIVING_OF_STRANGER_MAX * 4 {
-            let mut stranger = wire(&app).await;
-            let lines = [signature.as_str(), "x-forwarded-for: 198.51.100.7", "content-length: 100"];
-            stranger.send(format!("{}{{", post("/v1/webhooks/nowpayments", &lines))).await;
+            let mut stranger = half_ipn(&app, "198.51.100.7").await;
             // Only a refusal comes at once; a body that has a place is waited for.
             if let Ok(answer) = timeout(Duration::from_millis(1), stranger.head()).await {
                 refused = answer.expect("an answer").starts_with("HTTP/1.1 503 ");
@@ -262,5 +285,28 @@ fn half_bodies_of_strangers_leave_the_provider_its_lane() {
         assert!(strangers.len() >= ARRIVING_OF_STRANGER_MAX / 2, "{}", strangers.len());
         let body = payment(&order, "91", "finished");
         assert_eq!(app.ipn(&body).await.json(), json!({ "received": true, "order_state": "paid" }));
+    });
+}
+
+#[test]
+fn an_address_whose_ipns_have_verified_has_places_that_are_kept_from_strangers() {
+    run(async {
+        let app = proxied().await;
+        let provider = "198.51.100.8";
+        let body = payment(&app.order().await, "92", "finished").to_string();
+        let signature = sign(IPN_SECRET, body.as_bytes()).expect("a secret");
+        let ipn = app.request(Method::POST, "/v1/webhooks/nowpayments").header("x-forwarded-for", provider);
+        let answer = app.send(ipn.header("x-nowpayments-sig", signature).body(body)).await;
+        assert_eq!(answer.json(), json!({ "received": true, "order_state": "paid" }));
+        // More at once than any stranger may have, and each of them is read to its end.
+        let mut arriving = Vec::new();
+        for _ in 0..ARRIVING_OF_STRANGER_MAX + 8 {
+            arriving.push(half_ipn(&app, provider).await);
+        }
+        for mut wire in arriving {
+            wire.send(" ".repeat(99)).await;
+            let answer = wire.answer().await.expect("an answer");
+            assert_ne!(answer.code(), 503, "{}", answer.text);
+        }
     });
 }

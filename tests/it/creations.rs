@@ -70,6 +70,7 @@ async fn an_order_without_an_address_is_raised_after_two_minutes_with_the_provid
         (400, refused, "AMOUNT_MINIMAL_ERROR: too little"),
         (429, "{}", "asked too often"),
         (502, "<html>away</html>", "HTTP 502"),
+        (201, &rounded().to_string(), "over 79.01 USD where 79.00 USD was asked for"),
     ] {
         let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
         wire.always(CREATE, Said::new(code, body));
@@ -132,13 +133,17 @@ async fn an_order_that_is_cancelled_or_has_its_address_in_time_is_not_raised(eng
     }
 }
 
-async fn a_payment_at_another_price_is_raised_at_once_and_never_shown(engine: Engine) {
-    let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
-    let rounded = json!({
+/// A payment that was made at a price other than the one that was asked for.
+fn rounded() -> Value {
+    json!({
         "payment_id": "999", "payment_status": "waiting", "pay_address": "bc1qrounded", "price_amount": 79.01,
         "price_currency": "usd", "pay_amount": "0.00122957", "pay_currency": "btc",
-    });
-    wire.upon(CREATE, Act::Answer(Said::new(201, rounded.to_string())));
+    })
+}
+
+async fn a_payment_at_another_price_is_raised_at_once_and_never_shown(engine: Engine) {
+    let (app, wire) = TestApp::wired_with(engine, |_| {}).await;
+    wire.upon(CREATE, Act::Answer(Said::new(201, rounded().to_string())));
     let placed = app.checkout(None).await;
     assert_eq!(address(&placed), None);
     let found = items(&app, &order_of(&placed), "open", "create_refused").await;

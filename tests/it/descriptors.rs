@@ -1,7 +1,8 @@
-//! A server with few file descriptors: pages and idle connections leave enough for what matters.
+//! A server with few file descriptors, or many: pages and idle connections leave enough for what matters.
 
 use std::process::Command;
 
+use rlimit::Resource;
 use serde_json::Value;
 
 use crate::engines::Engine;
@@ -14,8 +15,13 @@ on_both_engines![however_few_descriptors_there_are_pages_leave_some_for_money];
 /// How many connections are opened beside the pages, on which nothing is ever sent.
 const IDLE: usize = 40;
 
+/// As many as a server usually may have, or as many as this machine gives.
+fn ample() -> u64 {
+    Resource::NOFILE.get_hard().map_or(1_024, |most| most.min(65_536))
+}
+
 async fn however_few_descriptors_there_are_pages_leave_some_for_money(engine: Engine) {
-    for limit in [256, 1_024] {
+    for limit in [256, 1_024, ample()] {
         let installed = Installed::new(engine).await;
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -n {limit}; exec \"$SERVER\" serve")]);

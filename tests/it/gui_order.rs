@@ -40,7 +40,7 @@ async fn a_page_tells_everything_of_its_order(engine: Engine) {
         "Owed 0.5 ETH",
         "Received, settled 0.4 ETH missing 0.1",
         "Placed 2026-05-12 12:00:00 UTC 1 h 5 min ago",
-        "underpaid open, payment np_1 : 0.4 ETH received, 0.5 ETH owed. Raised 1 time",
+        "underpaid open, payment np_1 : 0.4 ETH received, 0.5 ETH owed, 0.1 ETH missing. Raised 1 time",
         "pending by create 2026-05-12 12:00:00 UTC 1 h 5 min ago #1",
         "partial by ipn 2026-05-12 12:05:00 UTC 1 h 0 min ago #2",
         "The provider’s word: finished . Payment np_1 . Witness: ipn. The provider’s own time: 2026-05-12 12:03:00 UTC",

@@ -43,7 +43,9 @@ async fn what_needs_somebody_is_shown_with_its_meaning_and_resolved_once(engine:
     let id = item["id"].as_str().expect("an id");
     let page = operator.page("/admin/attention?kind=underpaid").await;
     let [meaning, next] = [AttentionKind::Underpaid.meaning(), AttentionKind::Underpaid.next_action()];
-    for shown in [order.as_str(), meaning, next, "0.25 eth of 0.5 eth", "the provider said finished"] {
+    for shown in
+        [order.as_str(), meaning, next, "0.25 eth of 0.5 eth; 0.25 eth is missing", "the provider said finished"]
+    {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     let page = operator.page(&format!("/admin/orders/{order}")).await;

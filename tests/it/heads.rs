@@ -4,7 +4,8 @@
 
 use reqwest::Method;
 
-use crate::engines::Engine;
+use crate::engines::{Engine, run};
+use crate::harness::process::Installed;
 use crate::harness::wire::Wire;
 use crate::harness::{Answer, TestApp};
 
@@ -154,4 +155,26 @@ async fn the_providers_route_names_what_is_missing(engine: Engine) {
         let answer = app.ipn_raw(body).await;
         assert_eq!(answer.problem(400, "bad-request"), "NowPayments IPN is missing required fields.", "{body}");
     }
+}
+
+/// It does not depend on the engine: it runs on SQLite alone.
+#[test]
+fn of_heads_that_cannot_be_read_the_log_has_a_line_now_and_then_with_their_number() {
+    run(async {
+        let installed = Installed::new(Engine::Sqlite).await;
+        let server = installed.start().await;
+        let (mut sent, mut unlogged) = (0, 0);
+        while unlogged == 0 {
+            let mut wire = Wire::open(installed.address()).await;
+            wire.send("hello\r\n\r\n").await;
+            assert_eq!(wire.answer().await.expect("an answer").code(), 400);
+            wire.end().await;
+            sent += 1;
+            let log = server.log();
+            let counts = log.lines().filter_map(|line| line.split_once("stream error: ")?.1.split_once(" unlogged="));
+            unlogged = counts.map(|(_, count)| count.parse::<usize>().expect("a number")).sum();
+        }
+        let lines = server.log().matches("stream error: ").count();
+        assert!(lines + unlogged <= sent, "{sent} heads, {lines} lines, {unlogged} left out: {}", server.log());
+    });
 }

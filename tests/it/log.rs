@@ -11,6 +11,8 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
+use crate::faults;
+
 /// One line: its level and its fields as text.
 #[derive(Debug, Clone)]
 pub struct Line {
@@ -44,6 +46,13 @@ pub fn mentions(text: &str) -> bool {
     kept.iter().any(|line| line.fields.values().any(|value| value.contains(text)))
 }
 
+/// The panics that this task has survived, as the log has them.
+pub fn of_task(task: &str) -> Vec<String> {
+    let kept = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    let of_task = kept.iter().filter(|line| line.fields.get("task").is_some_and(|name| name == task));
+    of_task.filter_map(|line| line.fields.get("panic").cloned()).collect()
+}
+
 struct Keeper;
 
 impl<S: Subscriber> Layer<S> for Keeper {
@@ -52,8 +61,10 @@ impl<S: Subscriber> Layer<S> for Keeper {
         event.record(&mut fields);
         // Of what the libraries say there would be too much to keep.
         if event.metadata().target().starts_with("crypto_orders") {
+            let message = fields.0.get("message").cloned().unwrap_or_default();
             let line = Line { level: *event.metadata().level(), fields: fields.0 };
             LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            faults::sentence(&message);
         }
     }
 }

@@ -20,7 +20,7 @@ on_both_engines![
 ];
 
 /// What an operator and a buyer read of an order.
-async fn read_of(app: &TestApp, order: &str) -> [String; 2] {
+pub async fn read_of(app: &TestApp, order: &str) -> [String; 2] {
     let page = app.signed_in().await.page(&format!("/admin/orders/{order}")).await;
     [why(&page), read(&between(&buyers_page(app, order).await, "<p class=\"sentence\">", "</p>").remove(0))]
 }
@@ -36,7 +36,7 @@ async fn buyers_page(app: &TestApp, order: &str) -> String {
 }
 
 /// What the API says of an order: `received`, and each uncounted amount with its reason.
-async fn answered(app: &TestApp, order: &str) -> Vec<String> {
+pub async fn answered(app: &TestApp, order: &str) -> Vec<String> {
     let ledger = app.admin(&format!("/{order}/payments")).await.json();
     let shown = |amount: &Value| {
         ["amount", "coin", "provider_status", "standing"].map(|field| amount[field].as_str().unwrap_or("-")).join(" ")

@@ -214,7 +214,7 @@ async fn a_deposit_in_another_coin_never_completes_the_sum(engine: Engine) {
         assert_eq!(raised(&app, &order).await, kinds);
         let items = app.walk(&format!("/v1/admin/crypto-orders/attention?order_id={order}"), 9).await;
         let numbers = json!({ "role": "child", "provider_status": word, "coin": "usdtbsc", "pay_amount": "13",
-            "received": "13", "other_coin": null, "other_received": null });
+            "received": "13", "other_coin": null, "other_received": null, "worth": "12.98513924" });
         let item = items.iter().find(|item| item["kind"] == "child_payment").expect("the deposit's item");
         assert_eq!((&item["payment"], &item["owed"]), (&numbers, &json!("0.12")));
         assert_eq!(item["owed_coin"], "bnbbsc");

@@ -5,7 +5,7 @@
 //! route is added to [`ASKED`]: one line, with the table that its answer comes from.
 
 mod judge;
-mod record;
+pub mod record;
 mod stock;
 mod values;
 

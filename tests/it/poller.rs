@@ -7,7 +7,7 @@ mod crowd;
 mod expiry;
 mod hastened;
 mod paid;
-mod teller;
+pub mod teller;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -42,7 +42,11 @@ on_postgres![two_nodes_share_the_pace_and_never_ask_about_one_order_twice];
 
 /// A node at a provider in our hands, with so many bound orders: `(order, payment)`. They are from before the
 /// provider was configured.
-async fn unpaid(engine: Engine, count: usize, set: impl FnOnce(&mut Settings)) -> (TestApp, Teller, Vec<[String; 2]>) {
+pub async fn unpaid(
+    engine: Engine,
+    count: usize,
+    set: impl FnOnce(&mut Settings),
+) -> (TestApp, Teller, Vec<[String; 2]>) {
     let app = TestApp::spawn(engine).await;
     let mut orders = Vec::new();
     for nth in 0..count {

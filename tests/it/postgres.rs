@@ -107,8 +107,23 @@ impl Cluster {
         }
     }
 
+    /// The port that the server listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A program, to be run in that folder by the user that runs the server.
+    pub fn command(&self, program: &str, folder: &Path) -> Command {
+        self.programs.command(program, folder)
+    }
+
+    /// Makes a folder the property of that user.
+    pub fn give(&self, folder: &Path) {
+        self.programs.give(folder);
+    }
+
     /// The URL of a database of this cluster.
-    fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         format!("postgres://{SUPERUSER}@127.0.0.1:{}/{database}", self.port)
     }
 

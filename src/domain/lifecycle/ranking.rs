@@ -97,6 +97,27 @@ fn a_worth_that_was_too_low_is_not_forgotten_when_the_payment_is_reported_again(
     assert_eq!(order.status, Status::Partial);
 }
 
+#[test]
+fn a_deposit_that_completes_a_late_order_is_weighed_with_what_came_before_it() {
+    let expired = decide(&bound(), &Input::Tick, &moment("13:30")).unwrap().order;
+    let worth = |fiat: &str| PaymentWorth { paid_at_fiat: Some(btc(fiat)), ..PaymentWorth::default() };
+    let first = Evidence { worth: worth("70"), ..paying("partially_paid", "50") };
+    let partial = hearing(&expired, first).order;
+    assert_eq!(partial.status, Status::Partial);
+    // 149 USD and at most 5 % less.
+    for (rest, status, also) in
+        [("71.55", StatusName::Paid, Kind::LatePayment), ("71.54", StatusName::Partial, Kind::WorthLess)]
+    {
+        let deposit = Evidence { worth: worth(rest), ..child("finished", "50") };
+        let decision = hearing(&partial, deposit.clone());
+        let kinds = raised(&decision);
+        assert_eq!(decision.order.status.name(), status, "{rest}");
+        assert!(kinds.len() == 2 && kinds.contains(&also) && kinds.contains(&Kind::ChildPayment), "{kinds:?}");
+        let again = hearing(&decision.order, Evidence { witness: Witness::Poll, ..deposit });
+        assert_eq!((&again.order.status, raised(&again)), (&decision.order.status, vec![]), "{rest}");
+    }
+}
+
 /// The provider's reports of a payment that ends well, in the order in which they were made.
 fn true_reports() -> Vec<Vec<Evidence>> {
     let whole = ["waiting", "confirming", "confirmed", "sending"].map(says).to_vec();
@@ -166,5 +187,27 @@ proptest! {
         let told = told_without_alarm(bound(), &arrived);
         prop_assert_eq!(told.status.name(), StatusName::Paid);
         prop_assert_eq!(told.ledger.bound().unwrap().word.as_str(), "finished");
+    }
+
+    #[test]
+    fn a_payment_that_comes_to_nothing_ends_as_failed_in_every_order_of_arrival_and_is_told_once(
+        word in select(vec!["failed", "expired", "refunded"]),
+        arrived in Just(vec![0_usize, 1, 2, 3, 4, 1, 3, 4]).prop_shuffle(),
+        order in select(vec![placed(), bound()]),
+    ) {
+        let words = ["waiting", "confirming", "confirmed", "sending", word];
+        let report = |nth: usize| {
+            let dated = at("13:00").after(Span::seconds(i64::try_from(nth).unwrap()));
+            Evidence { provider_at: Some(dated), ..unpaid(words[nth]) }
+        };
+        let mut failures = 0;
+        let told = arrived.into_iter().fold(order, |order, nth| {
+            let decision = hearing(&order, report(nth));
+            failures += usize::from(matches!(decision.announcement, Some(Announcement::Failed { .. })));
+            assert_eq!(raised(&decision), [], "{}", words[nth]);
+            decision.order
+        });
+        prop_assert_eq!((told.status.name(), failures), (StatusName::Failed, 1));
+        prop_assert_eq!(told.ledger.bound().unwrap().word.as_str(), word);
     }
 }

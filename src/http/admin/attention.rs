@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::{AttentionId, KeyId, OrderId, PaymentId};
 use crate::domain::ledger::Payment;
+use crate::domain::money::Price;
 use crate::domain::money_facts::PaymentMoney;
 use crate::domain::time::Timestamp;
 use crate::http::cursor::Records;
@@ -53,6 +54,9 @@ pub struct ItemPayment {
     /// What arrived in that.
     #[schema(required = true, value_type = Option<ExactAmount>)]
     pub other_received: Option<String>,
+    /// What it was worth when it came, in major units of `price_currency`; null where that is not known.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    pub worth: Option<String>,
 }
 
 /// Something raised to the operator.
@@ -82,6 +86,14 @@ pub struct Item {
     /// The coin in which it is owed.
     #[schema(required = true, example = "btc")]
     pub owed_coin: Option<String>,
+    /// What of it has not arrived, once that is known.
+    #[schema(required = true, value_type = Option<ExactAmount>)]
+    pub missing: Option<String>,
+    /// The order's price, to which the worth of its payments compares.
+    #[schema(required = true, example = 7900)]
+    pub price_cents: Option<i64>,
+    #[schema(required = true, example = "USD")]
+    pub price_currency: Option<String>,
     /// The provider's own reason, where it gave one.
     #[schema(required = true, example = "AMOUNT_MINIMAL_ERROR: amountTo is too small")]
     pub detail: Option<String>,
@@ -216,7 +228,7 @@ pub async fn dispose(
     }
 }
 
-fn numbers(payment: &Payment) -> ItemPayment {
+fn numbers(payment: &Payment, price: Option<Price>) -> ItemPayment {
     let money = PaymentMoney::of(payment);
     ItemPayment {
         role: payment.role.as_str(),
@@ -226,6 +238,7 @@ fn numbers(payment: &Payment) -> ItemPayment {
         received: money.received.map(ToString::to_string),
         other_coin: money.other.map(|(coin, _)| coin.to_string()),
         other_received: money.other.map(|(_, received)| received.to_string()),
+        worth: price.and_then(|price| money.worth_in(price.currency)).map(|worth| worth.to_string()),
     }
 }
 
@@ -239,9 +252,12 @@ fn shown(item: AttentionItem) -> Item {
         next_action: item.kind.next_action(),
         order_id: item.order_id,
         payment_id: item.payment_id,
-        payment: item.payment.as_ref().map(numbers),
+        payment: item.payment.as_ref().map(|payment| numbers(payment, item.price)),
         owed: item.owed.as_ref().map(ToString::to_string),
         owed_coin: item.owed_coin.as_ref().map(ToString::to_string),
+        missing: item.missing.as_ref().map(ToString::to_string),
+        price_cents: item.price.map(|price| price.cents),
+        price_currency: item.price.map(|price| price.currency.to_string()),
         detail: item.detail,
         count: item.count,
         first_at: item.first_at,

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use crate::domain::attention::AttentionKind;
+use crate::domain::money::{CoinAmount, Currency, Price};
 use crate::domain::time::Timestamp;
 use crate::http::Shared;
 use crate::http::admin::attention::{Item, ItemPayment, dispose, item_id, items};
@@ -50,6 +51,7 @@ struct Resolved {
 
 impl Row {
     fn of(item: Item, now: Timestamp) -> Self {
+        let amounts = item.payment.as_ref().map(|payment| amounts(payment, &item));
         let by = item.resolved_by.map_or_else(|| "the service".to_owned(), |key| key.to_string());
         let note = item.resolution_note.unwrap_or_default();
         Self {
@@ -58,10 +60,7 @@ impl Row {
             meaning: AttentionKind::parse(item.kind).map_or("", AttentionKind::meaning),
             next_action: item.next_action,
             order: item.order_id.map(|id| id.to_string()),
-            amounts: item
-                .payment
-                .as_ref()
-                .map(|payment| amounts(payment, item.owed.as_deref(), item.owed_coin.as_deref())),
+            amounts,
             detail: item.detail,
             payment: item.payment_id.map(|id| id.as_str().to_owned()),
             count: item.count,
@@ -72,15 +71,36 @@ impl Row {
     }
 }
 
-/// What arrived, and of how much, in exact digits.
-fn amounts(payment: &ItemPayment, owed: Option<&str>, owed_coin: Option<&str>) -> String {
+/// What arrived, of how much, what is missing of it and what it was worth, in exact digits.
+fn amounts(payment: &ItemPayment, item: &Item) -> String {
     let in_coin = |amount: &str, coin: Option<&str>| format!("{amount} {}", coin.unwrap_or("of an unknown coin"));
     let received = payment.received.as_deref().map(|received| in_coin(received, payment.coin.as_deref()));
     let other = payment.other_received.as_deref().map(|other| in_coin(other, payment.other_coin.as_deref()));
     let arrived = [received, other].into_iter().flatten().collect::<Vec<_>>().join(" and ");
     let arrived = if arrived.is_empty() { "an amount that was not said".to_owned() } else { arrived };
-    let owed = owed.map(|owed| format!(" of {}", in_coin(owed, owed_coin))).unwrap_or_default();
-    format!("{arrived}{owed}; the provider said {}", payment.provider_status)
+    let in_owed = |amount: &str| in_coin(amount, item.owed_coin.as_deref());
+    let owed = item.owed.as_deref().map(|owed| format!(" of {}", in_owed(owed))).unwrap_or_default();
+    let missing = item.missing.as_deref().filter(|missing| missing.contains(|digit| matches!(digit, '1'..='9')));
+    let missing = missing.map(|missing| format!("; {} is missing", in_owed(missing))).unwrap_or_default();
+    let worth = worth(payment, item).unwrap_or_default();
+    format!("{arrived}{owed}{missing}{worth}; the provider said {}", payment.provider_status)
+}
+
+/// What the payment was worth when it came, beside the price; of late money also that this is not known.
+fn worth(payment: &ItemPayment, item: &Item) -> Option<String> {
+    let currency = Currency::parse(item.price_currency.as_deref()?)?;
+    let price = Price { cents: item.price_cents?, currency }.in_major_units().as_money(currency);
+    let is_late = [AttentionKind::LatePayment, AttentionKind::WorthLess].iter().any(|late| late.as_str() == item.kind);
+    match payment.worth.as_deref().and_then(CoinAmount::parse) {
+        Some(worth) => {
+            let worth = worth.as_money(currency);
+            Some(format!("; it was worth {worth} {currency} when it came, and the price is {price} {currency}"))
+        }
+        None if is_late => {
+            Some(format!("; what it was worth when it came is not known, and the price is {price} {currency}"))
+        }
+        None => None,
+    }
 }
 
 /// `GET /admin/attention`.

@@ -1,6 +1,7 @@
 //! What was raised to the operator: the list of items, and how one is disposed of.
 //!
-//! An item is read with the numbers of its payment and its order: two look-ups for a whole page. Items are opened and counted up in the transition's own transaction (`commit.rs`), never here.
+//! An item is read with the numbers of its payment and its order: two look-ups for a whole page. Items are opened
+//! and counted up in the transition's own transaction (`commit.rs`), never here.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,8 @@ use uuid::Uuid;
 use super::{Conn, Db, records};
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::{AttentionId, KeyId, OrderId, PaymentId};
-use crate::domain::money::{Coin, CoinAmount};
+use crate::domain::ledger::{Ledger, Payment};
+use crate::domain::money::{Coin, CoinAmount, Currency, Price};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::changeset::AuditEntry;
@@ -36,27 +38,44 @@ struct ItemRow {
     detail: Option<String>,
 }
 
-/// What an order owes, and by which payment.
+/// What an order owes, and its price.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = orders)]
 struct OwedRow {
     id: String,
     owed: Option<String>,
-    payment_id: Option<String>,
+    price_cents: i64,
+    price_currency: String,
 }
 
-/// What is known of the money behind some items.
-#[derive(Default)]
-struct Numbers {
-    orders: HashMap<String, OwedRow>,
-    payments: HashMap<String, PaymentRow>,
+/// What is known of the money of one order.
+struct OrderMoney {
+    price: Price,
+    owed: Option<CoinAmount>,
+    ledger: Ledger,
 }
+
+impl OrderMoney {
+    /// What is still missing of what is owed; none while that is not known.
+    fn missing(&self) -> Option<CoinAmount> {
+        let owed = self.owed.as_ref().filter(|owed| !owed.is_zero())?;
+        Some(owed.minus(&self.ledger.received()))
+    }
+
+    /// The coin in which the order is owed.
+    fn coin(&self) -> Option<Coin> {
+        self.ledger.coin().cloned()
+    }
+}
+
+/// What is known of the money behind some items, by their orders.
+#[derive(Default)]
+struct Numbers(HashMap<String, OrderMoney>);
 
 impl Numbers {
-    /// Looks up the orders and payments that these items name, and the payments by which those orders owe.
+    /// Looks up the orders that these items name, and all payments of those.
     async fn behind(conn: &mut Conn, items: &[ItemRow]) -> Result<Self, StoreError> {
-        let named = |text: &&String| !text.is_empty();
-        let mut ids: Vec<&String> = items.iter().map(|item| &item.order_id).filter(named).collect();
+        let mut ids: Vec<&String> = items.iter().map(|item| &item.order_id).filter(|id| !id.is_empty()).collect();
         ids.sort_unstable();
         ids.dedup();
         if ids.is_empty() {
@@ -64,36 +83,24 @@ impl Numbers {
             return Ok(Self::default());
         }
         let found: Vec<OwedRow> =
-            orders::table.filter(orders::id.eq_any(ids)).select(OwedRow::as_select()).load(conn).await?;
-        let bound = found.iter().filter_map(|order| order.payment_id.as_ref());
-        let mut ids: Vec<&String> = items.iter().map(|item| &item.payment_id).filter(named).chain(bound).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let payments: Vec<PaymentRow> = if ids.is_empty() {
-            Vec::new()
-        } else {
-            let rows = order_payments::table.filter(order_payments::payment_id.eq_any(ids));
-            rows.select(PaymentRow::as_select()).load(conn).await?
+            orders::table.filter(orders::id.eq_any(&ids)).select(OwedRow::as_select()).load(conn).await?;
+        let rows: Vec<PaymentRow> = order_payments::table
+            .filter(order_payments::order_id.eq_any(&ids))
+            .select(PaymentRow::as_select())
+            .load(conn)
+            .await?;
+        let mut payments: HashMap<String, Vec<Payment>> = HashMap::new();
+        for row in rows {
+            payments.entry(row.order_id.clone()).or_default().push(row.into_payment()?);
+        }
+        let money = |order: OwedRow| -> Result<(String, OrderMoney), StoreError> {
+            let currency = Currency::parse(&order.price_currency).ok_or_else(|| broken("price_currency", &order.id))?;
+            let price = Price { cents: order.price_cents, currency };
+            let ledger = Ledger::new(payments.remove(&order.id).unwrap_or_default());
+            let owed = order.owed.as_deref().and_then(CoinAmount::parse);
+            Ok((order.id, OrderMoney { price, owed, ledger }))
         };
-        Ok(Self {
-            orders: found.into_iter().map(|order| (order.id.clone(), order)).collect(),
-            payments: payments.into_iter().map(|payment| (payment.payment_id.clone(), payment)).collect(),
-        })
-    }
-
-    /// The payment, if it is one of the order's.
-    fn payment(&self, item: &ItemRow) -> Option<PaymentRow> {
-        self.payments.get(&item.payment_id).filter(|payment| payment.order_id == item.order_id).cloned()
-    }
-
-    /// What the order owes; in which coin is told apart.
-    fn owed(&self, item: &ItemRow) -> Option<CoinAmount> {
-        self.orders.get(&item.order_id)?.owed.as_deref().and_then(CoinAmount::parse)
-    }
-
-    fn owed_coin(&self, item: &ItemRow) -> Option<Coin> {
-        let bound = self.orders.get(&item.order_id)?.payment_id.as_ref()?;
-        self.payments.get(bound)?.coin.as_deref().and_then(Coin::parse)
+        Ok(Self(found.into_iter().map(money).collect::<Result<_, _>>()?))
     }
 }
 
@@ -113,15 +120,19 @@ impl ItemRow {
             let note = self.resolution_note.clone().unwrap_or_default();
             Ok(Resolution { at: Timestamp::from_micros(at), by: self.resolved_by.as_ref().map(by).transpose()?, note })
         };
+        let money = numbers.0.get(&self.order_id);
+        let of_payment = |money: &OrderMoney| money.ledger.find(&PaymentId::parse(&self.payment_id)?).cloned();
         Ok(AttentionItem {
             id: AttentionId::new(Uuid::try_parse(&self.id).map_err(|_| broken("id"))?),
             kind: AttentionKind::parse(&self.kind).ok_or_else(|| broken("kind"))?,
             // Empty text where there is none: a unique index knows no null.
             order_id: if self.order_id.is_empty() { None } else { Some(order()?) },
             payment_id: if self.payment_id.is_empty() { None } else { Some(payment()?) },
-            payment: numbers.payment(&self).map(PaymentRow::into_payment).transpose()?,
-            owed: numbers.owed(&self),
-            owed_coin: numbers.owed_coin(&self),
+            payment: money.and_then(of_payment),
+            price: money.map(|money| money.price),
+            owed: money.and_then(|money| money.owed.clone()),
+            owed_coin: money.and_then(OrderMoney::coin),
+            missing: money.and_then(OrderMoney::missing),
             detail: self.detail.clone(),
             count: self.count,
             first_at: Timestamp::from_micros(self.first_at),

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 
 use super::values::{Value, values};
+use crate::faults;
 
 /// Databases of which a record is kept, by the URL that connections are opened with.
 static KEPT: Mutex<BTreeMap<String, Vec<Statement>>> = Mutex::new(BTreeMap::new());
@@ -63,6 +64,7 @@ impl Instrumentation for Listener {
         match event {
             InstrumentationEvent::StartEstablishConnection { url, .. } => url.clone_into(&mut self.0),
             InstrumentationEvent::StartQuery { query, .. } => {
+                faults::statement(&self.0, query);
                 let mut kept = kept();
                 let Some(record) = kept.get_mut(&self.0) else { return };
                 let mut text = String::new();

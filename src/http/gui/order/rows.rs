@@ -169,7 +169,7 @@ impl AttentionRow {
     }
 }
 
-/// `0.4 eth received, 0.5 eth owed`, as far as it is known.
+/// `0.4 ETH received, 0.5 ETH owed, 0.1 ETH missing, worth 63.20 USD`, as far as it is known.
 fn numbers(item: &AttentionItem) -> Option<String> {
     let coin = item.payment.as_ref().and_then(|payment| payment.coin.as_ref());
     let money = item.payment.as_ref().map(PaymentMoney::of);
@@ -181,7 +181,12 @@ fn numbers(item: &AttentionItem) -> Option<String> {
     let other = money.and_then(|money| money.other);
     let other = other.map(|(coin, received)| format!("{} in another coin", of_coin(received.to_string(), Some(coin))));
     let owed = item.owed.as_ref().map(|owed| format!("{} owed", of_coin(owed.to_string(), item.owed_coin.as_ref())));
-    let parts: Vec<String> = received.into_iter().chain(other).chain(owed).collect();
+    let missing = item.missing.as_ref().filter(|missing| money.is_some() && !missing.is_zero());
+    let missing = missing.map(|missing| format!("{} missing", of_coin(missing.to_string(), item.owed_coin.as_ref())));
+    let currency = item.price.map(|price| price.currency);
+    let worth = currency.and_then(|currency| Some((money?.worth_in(currency)?.as_money(currency), currency)));
+    let worth = worth.map(|(worth, currency)| format!("worth {worth} {currency}"));
+    let parts: Vec<String> = received.into_iter().chain(other).chain(owed).chain(missing).chain(worth).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
