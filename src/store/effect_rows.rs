@@ -12,6 +12,7 @@ use super::archive::iso;
 use super::changeset::{Changeset, KeyClaim, KeyUseKind, OrderChange, ReceivedIpn};
 use super::schema::{
     attention_items, idempotency_keys, idempotency_totals, order_search, order_totals, outbox_events, received_ipns,
+    search_queue,
 };
 use crate::clock::fresh_uuid;
 use crate::domain::ids::AccountId;
@@ -155,6 +156,13 @@ pub(super) struct RaisedRow {
     pub first_at: i64,
     pub last_at: i64,
     pub detail: Option<String>,
+}
+
+/// A row of `search_queue`: an order whose text is to be indexed.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = search_queue)]
+pub(super) struct QueuedRow {
+    pub order_id: String,
 }
 
 /// A row of `order_search`: an order's text, case folded.

@@ -16,6 +16,7 @@ mod delivery_calls;
 mod effect_rows;
 pub mod filter;
 mod follower;
+mod listener_rows;
 mod loader;
 mod migrate;
 mod move_rows;
@@ -34,6 +35,8 @@ pub mod totals;
 mod webhook_calls;
 mod webhook_rows;
 pub mod work;
+mod work_rows;
+mod write_set;
 pub mod writer;
 
 #[cfg(test)]

@@ -20,6 +20,16 @@ use super::StoreError;
 use super::writer::GroupError;
 use crate::supervision::contained;
 
+/// Sends statements of `bulk.rs` one right after the other without waiting for each answer, and then answers what each
+/// of them did, or the first failure. They reach the server in this order: each is sent when it is first polled, or in
+/// its turn once it is prepared.
+macro_rules! flight {
+    ($conn:ident, $($statement:ident($rows:expr)),+ $(,)?) => {{
+        let conn: &Conn = $conn;
+        let ($($statement),+) = tokio::join!(biased; $(bulk::$statement(conn, $rows)),+);
+        ($($statement?),+)
+    }};
+}
 #[path = "queries/access.rs"]
 pub mod access;
 #[path = "queries/archive.rs"]
@@ -72,6 +82,7 @@ pub mod unaddressed;
 pub mod upkeep;
 #[path = "queries/work.rs"]
 pub mod work;
+pub mod write;
 
 /// The connection that `queries/` speak to.
 pub type Conn = AsyncPgConnection;
@@ -104,9 +115,13 @@ pub fn is_url(database_url: &str) -> bool {
 const PLANNING: &str = "-c enable_seqscan=off -c enable_incremental_sort=off \
                         -c max_parallel_workers_per_gather=0 -c jit=off";
 
-/// Opens one connection.
+/// Plans once for all values: the writer and the loader know their rows by their keys, and planning anew would cost as
+/// much as the work.
+const PLANNED_ONCE: &str = "-c plan_cache_mode=force_generic_plan";
+
+/// Opens one connection for whoever finds rows by their keys.
 pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, establish(database_url)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, establish(database_url, &[PLANNING, PLANNED_ONCE])).await {
         Ok(Ok(conn)) => Ok(conn),
         Ok(Err(error)) => Err(StoreError::Unavailable(format!("PostgreSQL cannot be reached: {error}"))),
         Err(_) => Err(StoreError::Unavailable("PostgreSQL did not answer in time".to_owned())),
@@ -117,12 +132,12 @@ pub async fn connect(database_url: &str) -> Result<Conn, StoreError> {
 /// tables are still small enough for a scan to look cheap, and kept while the tables grow to millions. The
 /// price that this puts on a scan must not make one worth compiling, so that is off too. An index that gives
 /// the order in part is no match for one that gives it whole, and no statement is worth a second process.
-async fn establish(database_url: &str) -> ConnectionResult<Conn> {
+async fn establish(database_url: &str, options: &[&str]) -> ConnectionResult<Conn> {
     let told = |error: tokio_postgres::Error| ConnectionError::BadConnection(with_causes(&error));
     let mut plain: tokio_postgres::Config = database_url.parse().map_err(told)?;
     plain.application_name(APPLICATION);
     let mut planned = plain.clone();
-    planned.options(plain.get_options().into_iter().chain([PLANNING]).collect::<Vec<_>>().join(" "));
+    planned.options(plain.get_options().into_iter().chain(options.iter().copied()).collect::<Vec<_>>().join(" "));
     let (client, connection) = match planned.connect(tokio_postgres::NoTls).await {
         // Some poolers take no options; there they are the role's (docs/operations.md).
         Err(error) if refuses_options(&error) => plain.connect(tokio_postgres::NoTls).await,
@@ -174,7 +189,7 @@ impl Connections {
     /// Connections to this database, none of them open yet.
     pub fn new(database_url: &str, runtime: tokio::runtime::Handle) -> Result<Self, StoreError> {
         let mut config = ManagerConfig::default();
-        config.custom_setup = Box::new(|database_url| Box::pin(establish(database_url)));
+        config.custom_setup = Box::new(|database_url| Box::pin(establish(database_url, &[PLANNING])));
         let pool = Pool::builder(AsyncDieselConnectionManager::new_with_config(database_url, config))
             .max_size(POOL_CONNECTIONS_MAX)
             .runtime(deadpool::Runtime::Tokio1)

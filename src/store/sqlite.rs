@@ -20,6 +20,11 @@ use super::writer::GroupError;
 use crate::supervision::contained;
 use file::ServedFile;
 
+/// Runs statements of `bulk.rs` one after the other until one fails, and answers what each of them did. After a
+/// failure none may follow: it may have ended the transaction.
+macro_rules! flight {
+    ($conn:ident, $($statement:ident($rows:expr)),+ $(,)?) => { ($(bulk::$statement($conn, $rows).await?),+) };
+}
 #[path = "queries/access.rs"]
 pub mod access;
 #[path = "queries/archive.rs"]
@@ -74,6 +79,7 @@ pub mod unaddressed;
 pub mod upkeep;
 #[path = "queries/work.rs"]
 pub mod work;
+pub mod write;
 
 /// The connection that `queries/` speak to.
 pub type Conn = SyncConnectionWrapper<SqliteConnection, Inline>;

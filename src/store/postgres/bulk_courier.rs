@@ -13,7 +13,7 @@ use diesel_async::RunQueryDsl;
 use std::marker::PhantomData;
 
 use super::Conn;
-use super::bulk::{Column, Unnest, unnest};
+use super::bulk::{Column, Unnest, columns, unnest};
 use super::statement::Statement;
 use crate::store::courier::Ask;
 use crate::store::courier_rows::{

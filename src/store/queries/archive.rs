@@ -6,23 +6,24 @@
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{Conn, bulk, bulk_load};
+use super::{Conn, bulk, bulk_load, write};
 use crate::store::StoreError;
 use crate::store::archive::rows::Rows;
 use crate::store::schema::{
     accounts, api_keys, attention_items, audit_log, confirmed_events, idempotency_totals, order_totals, orders,
     outbox_events, received_ipns, service_secrets, webhook_deliveries, webhook_endpoints, witness_totals,
 };
+use crate::store::write_set::WriteSet;
 
 /// Writes all rows, or none of them.
 pub async fn rows_write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
     conn.batch_execute("SAVEPOINT batch").await?;
-    let written = write(conn, rows).await;
+    let written = batch_write(conn, rows).await;
     conn.batch_execute(if written.is_ok() { "RELEASE batch" } else { "ROLLBACK TO batch; RELEASE batch" }).await?;
     written
 }
 
-async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
+async fn batch_write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
     for row in &rows.secrets {
         diesel::insert_into(service_secrets::table).values(row).execute(conn).await?;
     }
@@ -35,16 +36,24 @@ async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
     for row in &rows.endpoints {
         diesel::insert_into(webhook_endpoints::table).values(row).execute(conn).await?;
     }
-    bulk::orders_insert(conn, rows.orders).await?;
-    bulk::events_insert(conn, rows.events).await?;
+    // Of deliveries it leaves out those that are there already; but here no two can be the same, because their events
+    // cannot.
+    let set = WriteSet {
+        placed: rows.orders,
+        events: rows.events,
+        outbox: rows.outbox,
+        deliveries: rows.deliveries,
+        totals: rows.totals,
+        moves: rows.witness_totals,
+        key_totals: rows.key_totals,
+        ..WriteSet::default()
+    };
+    write::write(conn, set).await?;
     bulk_load::payments_insert(conn, rows.payments).await?;
     let bodies = rows.ipns.len();
     all_new(bulk::ipns_claim(conn, rows.ipns).await?.len(), bodies, "the body of an IPN")?;
     let keys = rows.keys.len();
     all_new(bulk::keys_claim(conn, rows.keys).await?.len(), keys, "an idempotency key")?;
-    bulk::outbox_insert(conn, rows.outbox).await?;
-    // It leaves out what is there already; but here no two can be the same, because their events cannot.
-    bulk::deliveries_insert(conn, rows.deliveries).await?;
     for row in &rows.confirmed {
         diesel::insert_into(confirmed_events::table).values(row).execute(conn).await?;
     }
@@ -55,9 +64,6 @@ async fn write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
         diesel::insert_into(audit_log::table).values(row).execute(conn).await?;
     }
     bulk::search_put(conn, rows.search).await?;
-    bulk::totals_add(conn, rows.totals).await?;
-    bulk::witness_totals_add(conn, rows.witness_totals).await?;
-    bulk::key_totals_add(conn, rows.key_totals).await?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::endpoints::endpoint_load;
-use super::{Conn, bulk, deliveries};
+use super::{Conn, deliveries, write};
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
@@ -22,6 +22,7 @@ use crate::store::resend::{CatchUp, CaughtUp};
 use crate::store::rows::broken;
 use crate::store::schema::{confirmed_events as c, outbox_events as o, webhook_deliveries as d};
 use crate::store::webhook_rows::{DeliveryRow, Queued};
+use crate::store::write_set::WriteSet;
 
 /// How many events a piece looks at.
 const PIECE_EVENTS: usize = 250;
@@ -61,7 +62,7 @@ pub async fn catch_up_queue(conn: &mut Conn, asked: CatchUp) -> Result<CaughtUp,
         let Some(piece) = missed(conn, &asked).await? else { return Ok(CaughtUp::Over) };
         let rows = piece.new.iter().map(|told| queued(told, &asked)).collect::<Result<Vec<_>, _>>()?;
         let new = rows.len();
-        bulk::deliveries_insert(conn, rows).await?;
+        write::write(conn, WriteSet { deliveries: rows, ..WriteSet::default() }).await?;
         let failed = queue_again(conn, piece.failed, DeliveryStatus::Failed).await?;
         let dead = queue_again(conn, piece.dead, DeliveryStatus::Dlq).await?;
         let less = |count: usize| i64::try_from(count).unwrap_or(i64::MAX).saturating_neg();

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::deliveries::{counts_add, endpoint_hold};
-use super::{Conn, bulk};
+use super::{Conn, bulk, write};
 use crate::domain::ids::{AccountId, DeliveryId, WebhookId};
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
@@ -14,61 +14,16 @@ use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
 use crate::domain::webhook::endpoint::{DeliveryCounts, Edit, Endpoint, EventType, PINGS_MAX, PINGS_WITHIN, Standing};
 use crate::domain::webhook::secret::EndpointSecret;
 use crate::store::StoreError;
-use crate::store::changeset::Changeset;
 use crate::store::effect_rows::OutboxRow;
 use crate::store::resend::Pinged;
 use crate::store::schema::{accounts, webhook_deliveries as d, webhook_endpoints as e};
 use crate::store::webhook_rows::{ACTIVE, DELETED, DISABLED, DeliveryRow, EndpointRow, PAUSED, Queued, events_text};
+use crate::store::write_set::WriteSet;
 
 /// The word for a delivery that nobody has attempted.
 const PENDING: &str = DeliveryStatus::Pending.as_str();
 /// The word for one that somebody attempts.
 const IN_FLIGHT: &str = DeliveryStatus::InFlight.as_str();
-
-/// What a transition has to know of an endpoint; never its secrets, so that nothing of them can fail an order.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = crate::store::schema::webhook_endpoints)]
-struct Listener {
-    id: String,
-    account_id: String,
-    events: String,
-}
-
-impl Listener {
-    /// Its id, if it subscribed to such events.
-    fn hears(&self, event: EventType) -> Option<WebhookId> {
-        self.events.split(' ').find(|name| *name == event.as_str()).and_then(|_| WebhookId::parse(&self.id))
-    }
-}
-
-/// A delivery of each event of the group for each endpoint that is active and subscribed to it.
-pub async fn deliveries_of(conn: &mut Conn, sets: &[&Changeset]) -> Result<Vec<DeliveryRow>, StoreError> {
-    let told = || sets.iter().filter_map(|set| Some((*set, set.webhook.as_ref()?, &set.order.as_ref()?.after)));
-    let mut accounts: Vec<String> = told().map(|(_, _, order)| order.account_id.to_string()).collect();
-    accounts.sort_unstable();
-    accounts.dedup();
-    let kept = e::table.filter(e::deleted_at.is_null());
-    let active = kept.filter(e::account_id.eq_any(accounts)).filter(e::status.eq(ACTIVE));
-    let listeners: Vec<Listener> = active.select(Listener::as_select()).load(conn).await?;
-    let mut deliveries = Vec::new();
-    for (set, event, order) in told() {
-        let (account, order_id) = (order.account_id.to_string(), order.id.to_string());
-        let listening = listeners.iter().filter(|listener| listener.account_id == account);
-        for webhook in listening.filter_map(|listener| listener.hears(event.event_type)) {
-            let queued = Queued {
-                webhook,
-                event: event.id,
-                event_type: event.event_type.as_str(),
-                order_id: Some(&order_id),
-                event_at: order.updated_at.micros(),
-            };
-            deliveries.push(DeliveryRow::queued(&queued, Turn::InOrder, set.at));
-        }
-    }
-    // In the order of their keys, as all rows that writers of several nodes lock.
-    deliveries.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(deliveries)
-}
 
 /// Keeps a new endpoint, unless its account has `in_use_max` that are neither disabled nor deleted; answers whether
 /// it did.
@@ -178,8 +133,12 @@ pub async fn endpoint_ping(
             order_id: None,
             event_at: now.micros(),
         };
-        bulk::outbox_insert(conn, vec![OutboxRow::of_no_order(ping, endpoint.account_id, now)]).await?;
-        bulk::deliveries_insert(conn, vec![DeliveryRow::queued(&queued, Turn::Replay, now)]).await?;
+        let set = WriteSet {
+            outbox: vec![OutboxRow::of_no_order(ping, endpoint.account_id, now)],
+            deliveries: vec![DeliveryRow::queued(&queued, Turn::Replay, now)],
+            ..WriteSet::default()
+        };
+        write::write(conn, set).await?;
         Ok(Pinged::Queued(DeliveryId::of(endpoint.id, ping.id)))
     })
     .await

@@ -5,7 +5,7 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::{Conn, bulk};
+use super::{Conn, write};
 use crate::domain::attention::{Attention, AttentionKind};
 use crate::domain::ids::OrderId;
 use crate::domain::order::StatusName;
@@ -14,6 +14,7 @@ use crate::store::StoreError;
 use crate::store::changeset::Changeset;
 use crate::store::effect_rows::raised_of;
 use crate::store::schema::{attention_items as a, orders, provider_work as w};
+use crate::store::write_set::WriteSet;
 
 /// The items of this kind about an order, as a query.
 macro_rules! items {
@@ -49,7 +50,7 @@ pub async fn unaddressed_raise(conn: &mut Conn, now: Timestamp, limit: i64) -> R
                 raised.push(Changeset { attention: vec![item], reason, ..Changeset::new(now) });
             }
         }
-        bulk::attention_raise(conn, raised_of(raised.iter())).await?;
+        write::write(conn, WriteSet { raised: raised_of(raised.iter()), ..WriteSet::default() }).await?;
         Ok(rows)
     })
     .await

@@ -15,6 +15,7 @@ use crate::store::StoreError;
 use crate::store::schema::provider_pace as pace;
 use crate::store::schema::provider_work as w;
 use crate::store::work::{Claim, Debt, Pace, ProviderWork};
+use crate::store::work_rows::WorkRow;
 
 /// In what time adopted orders that nobody is expected to pay are asked after first.
 const ADOPTED_OVER: Span = Span::hours(6);
@@ -25,72 +26,11 @@ const CLAIM_LASTS_MAX: Span = Span::minutes(10);
 /// How often a push is tried against other nodes; it only counts.
 const PUSHES_MAX: usize = 3;
 
-/// A row of `provider_work`.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = crate::store::schema::provider_work)]
-#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-struct WorkRow {
-    order_id: String,
-    due_at: i64,
-    claim: String,
-    claimed_until: i64,
-    asked_at: Option<i64>,
-    tries: i64,
-    last_error: Option<String>,
-    raise_at: Option<i64>,
-}
-
-impl WorkRow {
-    fn of(work: &ProviderWork) -> Self {
-        Self {
-            order_id: work.order_id.to_string(),
-            due_at: work.due_at.micros(),
-            claim: work.claim.as_ref().map(|claim| claim.token.clone()).unwrap_or_default(),
-            claimed_until: work.claim.as_ref().map_or(0, |claim| claim.until.micros()),
-            asked_at: work.asked_at.map(Timestamp::micros),
-            tries: work.tries,
-            last_error: work.last_error.clone(),
-            raise_at: work.raise_at.map(Timestamp::micros),
-        }
-    }
-
-    fn into_work(self, order_id: OrderId) -> ProviderWork {
-        let claim = Claim { token: self.claim, until: Timestamp::from_micros(self.claimed_until) };
-        ProviderWork {
-            order_id,
-            due_at: Timestamp::from_micros(self.due_at),
-            claim: (self.claimed_until > 0).then_some(claim),
-            asked_at: self.asked_at.map(Timestamp::from_micros),
-            tries: self.tries,
-            last_error: self.last_error,
-            raise_at: self.raise_at.map(Timestamp::from_micros),
-        }
-    }
-}
-
 /// The rows that nobody holds now, as a filter.
 macro_rules! free_at {
     ($now:expr) => {
         w::claimed_until.le($now.micros()).or(w::claimed_until.gt($now.after(CLAIM_LASTS_MAX).micros()))
     };
-}
-
-/// Writes the row, whoever held it: part of the order's own commit.
-pub async fn work_put(conn: &mut Conn, work: &ProviderWork) -> Result<(), StoreError> {
-    let row = WorkRow::of(work);
-    diesel::insert_into(w::table).values(&row).on_conflict(w::order_id).do_update().set(&row).execute(conn).await?;
-    Ok(())
-}
-
-/// Sees to it that the order is looked at then at the latest: part of the commit that moved it.
-pub async fn work_hasten(conn: &mut Conn, id: OrderId, at: Timestamp) -> Result<(), StoreError> {
-    let later = w::table.find(id.to_string()).filter(w::due_at.gt(at.micros()));
-    if diesel::update(later).set(w::due_at.eq(at.micros())).execute(conn).await? == 0 {
-        // It is due before, or nothing was to be asked any more.
-        let fresh = ProviderWork::idle(id, at);
-        diesel::insert_into(w::table).values(WorkRow::of(&fresh)).on_conflict_do_nothing().execute(conn).await?;
-    }
-    Ok(())
 }
 
 /// Takes the claim if nobody has it; answers the row as it is then, or none if somebody else asks just now. An

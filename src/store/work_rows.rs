@@ -1,0 +1,52 @@
+//! Rows of `provider_work`: what is still to be asked of the provider.
+
+use diesel::prelude::*;
+
+use super::work::{Claim, ProviderWork};
+use crate::domain::ids::OrderId;
+use crate::domain::time::Timestamp;
+
+/// A row of `provider_work`.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = crate::store::schema::provider_work)]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(super) struct WorkRow {
+    pub order_id: String,
+    pub due_at: i64,
+    pub claim: String,
+    pub claimed_until: i64,
+    pub asked_at: Option<i64>,
+    pub tries: i64,
+    pub last_error: Option<String>,
+    pub raise_at: Option<i64>,
+}
+
+impl WorkRow {
+    /// The row of this.
+    pub fn of(work: &ProviderWork) -> Self {
+        Self {
+            order_id: work.order_id.to_string(),
+            due_at: work.due_at.micros(),
+            claim: work.claim.as_ref().map(|claim| claim.token.clone()).unwrap_or_default(),
+            claimed_until: work.claim.as_ref().map_or(0, |claim| claim.until.micros()),
+            asked_at: work.asked_at.map(Timestamp::micros),
+            tries: work.tries,
+            last_error: work.last_error.clone(),
+            raise_at: work.raise_at.map(Timestamp::micros),
+        }
+    }
+
+    /// What the row says of its order.
+    pub fn into_work(self, order_id: OrderId) -> ProviderWork {
+        let claim = Claim { token: self.claim, until: Timestamp::from_micros(self.claimed_until) };
+        ProviderWork {
+            order_id,
+            due_at: Timestamp::from_micros(self.due_at),
+            claim: (self.claimed_until > 0).then_some(claim),
+            asked_at: self.asked_at.map(Timestamp::from_micros),
+            tries: self.tries,
+            last_error: self.last_error,
+            raise_at: self.raise_at.map(Timestamp::from_micros),
+        }
+    }
+}
