@@ -80,9 +80,15 @@ fn encoded(kind: u8, body: &[u8]) -> Vec<u8> {
 
 async fn message(from: &mut OwnedReadHalf) -> io::Result<Message> {
     let kind = from.read_u8().await?;
-    let mut body = vec![0; from.read_u32().await? as usize - 4];
+    Ok((kind, body(from).await?))
+}
+
+/// What follows its own length.
+async fn body(from: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(from.read_u32().await?).map_err(io::Error::other)?;
+    let mut body = vec![0; length.saturating_sub(4)];
     from.read_exact(&mut body).await?;
-    Ok((kind, body))
+    Ok(body)
 }
 
 /// What is said on a connection, from now on.
@@ -144,7 +150,9 @@ impl Pool {
 
     /// A fresh connection, and what the server says of itself.
     async fn open(&self) -> io::Result<(Backend, Vec<u8>)> {
-        let (read, mut write) = TcpStream::connect(self.server).await?.into_split();
+        let stream = TcpStream::connect(self.server).await?;
+        stream.set_nodelay(true)?;
+        let (read, mut write) = stream.into_split();
         let length = u32::try_from(self.startup.len() + 8).expect("a short message");
         write.write_all(&[&length.to_be_bytes(), &PROTOCOL.to_be_bytes(), self.startup.as_slice()].concat()).await?;
         let mut said = messages(read);
@@ -186,10 +194,10 @@ enum Asker {
 }
 
 async fn serve(stream: TcpStream, pool: &Pool, number: usize) -> io::Result<()> {
+    stream.set_nodelay(true)?;
     let (mut read, mut write) = stream.into_split();
     let startup = loop {
-        let mut rest = vec![0; read.read_u32().await? as usize - 4];
-        read.read_exact(&mut rest).await?;
+        let rest = body(&mut read).await?;
         match rest[..4] == ASKS_FOR_TLS.to_be_bytes() {
             true => write.write_all(b"N").await?,
             false => break rest,
