@@ -68,6 +68,11 @@ pub(super) fn push_columns<'b>(columns: &'b [Column<'_>], out: &mut AstPass<'_, 
             Column::BigInt(values) => out.push_bind_param::<Array<BigInt>, _>(values)?,
             Column::BigIntOrNull(values) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(values)?,
         }
+        // Said in the text too, so that it can be explained as it stands.
+        out.push_sql(match column {
+            Column::Text(_) | Column::TextOrNull(_) => "::text[]",
+            Column::BigInt(_) | Column::BigIntOrNull(_) => "::bigint[]",
+        });
     }
     out.push_sql(") ");
     Ok(())

@@ -20,10 +20,19 @@ impl Value {
             Self::Null => "null".to_owned(),
             Self::Plain(plain) => plain.clone(),
             Self::Text(text) => format!("'{}'", text.replace('\'', "''")),
-            Self::List(values) if values.is_empty() => "'{}'".to_owned(),
+            // As a text, which becomes a list of whatever the statement takes there.
             Self::List(values) => {
-                format!("array[{}]", values.iter().map(Self::literal).collect::<Vec<_>>().join(", "))
+                let elements = values.iter().map(Self::element).collect::<Vec<_>>().join(", ");
+                format!("'{{{}}}'", elements.replace('\'', "''"))
             }
+        }
+    }
+
+    /// The value as it stands in a list of PostgreSQL's.
+    fn element(&self) -> String {
+        match self {
+            Self::Text(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+            other => other.literal(),
         }
     }
 }
@@ -107,7 +116,7 @@ fn values_are_read_as_diesel_shows_them() {
         read(r#"["it's", -7, None, Some("a\n\"\u{301}"), true]"#),
         literals(&["'it''s'", "-7", "null", "'a\n\"\u{301}'", "true"])
     );
-    assert_eq!(read(r#"[["a", "b"], [], Array([1, 2])]"#), literals(&["array['a', 'b']", "'{}'", "array[1, 2]"]));
+    assert_eq!(read(r#"[["a", "b"], [], Array([1, 2])]"#), literals(&["'{\"a\", \"b\"}'", "'{}'", "'{1, 2}'"]));
     assert_eq!(read("[1"), None);
     assert_eq!(read("1"), None);
 }
