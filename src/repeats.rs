@@ -26,12 +26,13 @@ impl Repeats {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Counts a failure. Answers, if it is to be logged, how many like it were not since the last that was.
+    /// Counts a failure. Returns, if it is to be logged, how many like it were not since the last that was.
     pub fn count(&self, words: &str) -> Option<u64> {
         self.count_at(words, Clock::system().monotonic())
     }
 
-    fn count_at(&self, words: &str, now: MonotonicTime) -> Option<u64> {
+    /// As [`count`](Self::count), at a time of the caller's own clock.
+    pub fn count_at(&self, words: &str, now: MonotonicTime) -> Option<u64> {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = failures.iter_mut().find(|failure| failure.words == words) {
             if now.since(failure.logged_at) < QUIET {

@@ -2,12 +2,9 @@
 //!
 //! Results never go this way; the command line writes them to stdout.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, IsTerminal};
-use std::sync::{Mutex, PoisonError};
 
-use tracing::callsite::Identifier;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -15,12 +12,9 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::clock::{Clock, MonotonicTime};
+use crate::clock::Clock;
 use crate::config::{LogFormat, LogSettings};
-use crate::domain::time::Span;
-
-/// How often the HTTP library may say the same.
-const LIBRARY_REPEATS_AFTER: Span = Span::seconds(1);
+use crate::repeats::Repeats;
 
 /// Starts logging for the whole process. A second start changes nothing.
 pub fn start(settings: &LogSettings) {
@@ -46,34 +40,12 @@ struct Throttled<F> {
     lines: F,
     format: LogFormat,
     clock: Clock,
-    told: Mutex<HashMap<Identifier, Told>>,
-}
-
-/// When the library said something last, and how often it would have since.
-struct Told {
-    at: MonotonicTime,
-    unlogged: u64,
+    repeats: Repeats,
 }
 
 impl<F> Throttled<F> {
     fn new(lines: F, format: LogFormat, clock: Clock) -> Self {
-        Self { lines, format, clock, told: Mutex::default() }
-    }
-
-    /// Counts a line. Answers, if it is to be logged, how many like it were not since the last that was.
-    fn count(&self, line: Identifier) -> Option<u64> {
-        let now = self.clock.monotonic();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(last) = told.get_mut(&line) else {
-            told.insert(line, Told { at: now, unlogged: 0 });
-            return Some(0);
-        };
-        if now.since(last.at) < LIBRARY_REPEATS_AFTER {
-            last.unlogged = last.unlogged.saturating_add(1);
-            return None;
-        }
-        last.at = now;
-        Some(std::mem::take(&mut last.unlogged))
+        Self { lines, format, clock, repeats: Repeats::new() }
     }
 
     /// A whole line with the number of those left out, as the program's own lines have it.
@@ -97,7 +69,7 @@ where
         if !line.target().starts_with("actix_") {
             return self.lines.format_event(ctx, writer, event);
         }
-        match self.count(line.callsite()) {
+        match self.repeats.count_at(&format!("{:?}", line.callsite()), self.clock.monotonic()) {
             None => Ok(()),
             Some(0) => self.lines.format_event(ctx, writer, event),
             Some(unlogged) => {
@@ -116,13 +88,13 @@ fn wants_colours() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     use serde_json::Value;
     use tracing::Dispatch;
 
     use super::*;
-    use crate::domain::time::Timestamp;
+    use crate::domain::time::{Span, Timestamp};
 
     /// What is logged where the library says the same three times in each of two seconds, and somebody else as often.
     fn told_in_two_seconds(format: LogFormat) -> String {

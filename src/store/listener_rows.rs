@@ -1,4 +1,4 @@
-//! Whom a transition is told to: the part of an endpoint that a commit has to know, and the deliveries that follow.
+//! Subscribed endpoints, as far as a commit has to know them, and the deliveries that it queues for them.
 
 use diesel::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::domain::ids::WebhookId;
 use crate::domain::webhook::delivery::Turn;
 use crate::domain::webhook::endpoint::EventType;
 
-/// What a transition has to know of an endpoint; never its secrets, so that nothing of them can fail an order.
+/// An endpoint without its secrets, so that nothing of them can fail an order.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = crate::store::schema::webhook_endpoints)]
 pub(super) struct Listener {
@@ -18,13 +18,13 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// Its id, if it subscribed to such events.
+    /// Returns its id, if it subscribed to such events.
     fn hears(&self, event: EventType) -> Option<WebhookId> {
         self.events.split(' ').find(|name| *name == event.as_str()).and_then(|_| WebhookId::parse(&self.id))
     }
 }
 
-/// The accounts of which these commits tell something, each once, in key order.
+/// Returns the accounts to which these commits send webhooks, each once, in key order.
 pub(super) fn accounts_told(sets: &[Changeset]) -> Vec<String> {
     let told = sets.iter().filter(|set| set.webhook.is_some()).filter_map(|set| set.order.as_ref());
     let mut accounts: Vec<String> = told.map(|change| change.after.account_id.to_string()).collect();
@@ -33,7 +33,7 @@ pub(super) fn accounts_told(sets: &[Changeset]) -> Vec<String> {
     accounts
 }
 
-/// A delivery of each event of these commits for each endpoint that is active and subscribed to it, in the order of
+/// Returns a delivery of each event of these commits for each endpoint that is active and subscribed to it, in the order of
 /// their keys, as all rows that writers of several nodes lock.
 pub(super) fn deliveries_of(sets: &[&Changeset], listeners: &[Listener]) -> Vec<DeliveryRow> {
     let told = sets.iter().filter_map(|set| Some((*set, set.webhook.as_ref()?, &set.order.as_ref()?.after)));

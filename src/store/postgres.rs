@@ -43,7 +43,6 @@ pub mod attention;
 pub mod bulk;
 pub mod bulk_courier;
 pub mod bulk_load;
-pub mod bulk_payments;
 #[path = "queries/catch_up.rs"]
 pub mod catch_up;
 #[path = "queries/commit.rs"]

@@ -22,7 +22,7 @@ pub(super) struct WorkRow {
 }
 
 impl WorkRow {
-    /// The row of this.
+    /// Returns the row of this.
     pub fn of(work: &ProviderWork) -> Self {
         Self {
             order_id: work.order_id.to_string(),
@@ -36,7 +36,7 @@ impl WorkRow {
         }
     }
 
-    /// What the row says of its order.
+    /// Returns the work of this order that the row holds.
     pub fn into_work(self, order_id: OrderId) -> ProviderWork {
         let claim = Claim { token: self.claim, until: Timestamp::from_micros(self.claimed_until) };
         ProviderWork {

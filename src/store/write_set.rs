@@ -20,7 +20,7 @@ use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 
-/// What decides which changesets are written at all.
+/// The rows that are claimed or locked first: they decide which changesets of a group are written at all.
 pub(super) struct Claims {
     /// The first report of each content.
     pub ipns: Vec<IpnRow>,
@@ -28,12 +28,12 @@ pub(super) struct Claims {
     pub keys: Vec<KeyClaimRow>,
     /// The orders that were judged.
     pub orders: Vec<String>,
-    /// The accounts that are told something.
+    /// The accounts to which webhooks are due.
     pub accounts: Vec<String>,
 }
 
 impl Claims {
-    /// Those of a group.
+    /// Returns the claims of a group, each row once and in the order of its key.
     pub fn of(sets: &[Changeset]) -> Self {
         let (mut ipns, mut keys) = (BTreeMap::new(), BTreeMap::new());
         for ipn in sets.iter().filter_map(|set| set.ipn.as_ref()) {
@@ -55,13 +55,13 @@ impl Claims {
     }
 }
 
-/// The order that a changeset was judged against, and its version then.
+/// Returns the order that a changeset was judged against, and its version then; none for one that is placed.
 pub(super) fn judged(set: &Changeset) -> Option<(OrderId, i64)> {
     let changed = set.order.as_ref().and_then(|change| change.before.as_ref());
     changed.map(|order| (order.id, order.version)).or(set.judged)
 }
 
-/// The payments that a change adds or alters.
+/// Returns the payments that a change adds or alters.
 pub(super) fn payments_changed(change: &OrderChange) -> Vec<PaymentRow> {
     let row = |order: &Order, payment| PaymentRow::of(order.id, payment);
     let before = change.before.iter().flat_map(|order| order.ledger.iter().map(|payment| row(order, payment)));
@@ -70,7 +70,7 @@ pub(super) fn payments_changed(change: &OrderChange) -> Vec<PaymentRow> {
     after.filter(|row| !before.contains(row)).collect()
 }
 
-/// What is written once nothing stands against it.
+/// The rows of each table that a group writes once its claims hold.
 #[derive(Default)]
 pub(super) struct WriteSet {
     /// Payments that are new or have changed.
@@ -83,27 +83,27 @@ pub(super) struct WriteSet {
     pub events: Vec<EventRow>,
     /// Orders whose text has changed.
     pub searched: Vec<QueuedRow>,
-    /// What merchants are told.
+    /// Events for webhooks.
     pub outbox: Vec<OutboxRow>,
-    /// And where.
+    /// Their deliveries, one for each endpoint that subscribed.
     pub deliveries: Vec<DeliveryRow>,
-    /// What is raised.
+    /// Attention items that are opened or counted up.
     pub raised: Vec<RaisedRow>,
-    /// What is to be asked of the provider.
+    /// Questions to the provider, written over those of the same orders.
     pub work: Vec<WorkRow>,
-    /// What is to be asked of it then at the latest.
+    /// Questions to it that are brought forward to this time, or asked anew.
     pub looks: Vec<WorkRow>,
-    /// What is added to the totals.
+    /// Additions to the totals of orders.
     pub totals: Vec<TotalRow>,
-    /// What is added to the counters of moves.
+    /// Additions to the counters of transitions.
     pub moves: Vec<WitnessTotalRow>,
-    /// What is added to the counters of keys.
+    /// Additions to the counters of idempotency keys.
     pub key_totals: Vec<KeyTotalRow>,
 }
 
 impl WriteSet {
-    /// That of changesets that hold, but for their payments, by a writer that adds to this shard of the totals.
-    pub fn of(sets: &[&Changeset], listeners: &[Listener], shard: i64) -> Self {
+    /// Returns what these changesets and their payments write, by a writer that adds to this shard of the totals.
+    pub fn of(sets: &[&Changeset], payments: Vec<PaymentRow>, listeners: &[Listener], shard: i64) -> Self {
         let changes = || sets.iter().filter_map(|set| set.order.as_ref());
         let orders = |is_wanted: fn(&OrderChange) -> bool| {
             let mut rows: Vec<_> =
@@ -111,11 +111,11 @@ impl WriteSet {
             rows.sort_by(|one, other| one.id.cmp(&other.id));
             rows
         };
-        // What is written anew anyway is hastened there.
+        // A row in `work` carries the earlier time itself.
         let looks = sets.iter().filter(|set| set.work.is_none()).filter_map(|set| set.look);
         let told = sets.iter().filter_map(|set| Some(OutboxRow::of(set.webhook.as_ref()?, &set.order.as_ref()?.after)));
         Self {
-            payments: Vec::new(),
+            payments,
             placed: orders(|change| change.before.is_none()),
             changed: orders(|change| change.before.is_some()),
             events: events_of(sets),

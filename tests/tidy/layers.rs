@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &["domain"]),
     ("config", &["domain", "clock"]),
     ("dial", &["domain"]),
-    ("telemetry", &["config", "clock", "domain"]),
+    ("telemetry", &["config", "clock", "domain", "repeats"]),
     ("repeats", &["clock", "domain"]),
     ("supervision", &[]),
     ("store", &["domain", "clock", "repeats", "supervision"]),

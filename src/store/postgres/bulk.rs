@@ -13,7 +13,6 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-pub use super::bulk_payments::ledger_insert;
 use super::statement::Orders;
 use crate::store::effect_rows::{IpnRow, KeyClaimRow, SearchRow};
 use crate::store::listener_rows::Listener;

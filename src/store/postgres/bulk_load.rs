@@ -9,10 +9,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{APPLICATION, Conn, archive, bulk};
+pub use super::write::payments_insert;
+use super::{APPLICATION, Conn, archive};
 use crate::store::StoreError;
 use crate::store::archive::load::LoadError;
-use crate::store::payment_rows::PaymentRow;
 
 /// The tables that a load writes, and those that must not change meanwhile.
 const TABLES: &str = "accounts, api_keys, orders, order_events, order_payments, idempotency_keys, \
@@ -95,9 +95,4 @@ pub async fn finish(conn: &mut Conn, made: &[String]) -> Result<(), StoreError> 
     }
     conn.batch_execute(&format!("analyze {TABLES}; commit")).await?;
     Ok(())
-}
-
-/// Inserts payments; one that is there already is refused.
-pub async fn payments_insert(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<()> {
-    bulk::ledger_insert(conn, rows).await
 }

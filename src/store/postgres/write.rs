@@ -22,7 +22,7 @@ use crate::store::webhook_rows::DeliveryRow;
 use crate::store::work_rows::WorkRow;
 use crate::store::write_set::WriteSet;
 
-/// Writes it, and answers the payments that were no other order's.
+/// Writes all rows of the set. Returns the ids of its payments that were written; the others belong to other orders.
 pub async fn write(conn: &Conn, set: WriteSet) -> QueryResult<HashSet<String>> {
     let all = [
         payments_put(&set.payments),
@@ -51,11 +51,20 @@ pub async fn write(conn: &Conn, set: WriteSet) -> QueryResult<HashSet<String>> {
     Ok(payments.into_iter().map(|(_, id)| id).collect())
 }
 
-/// The parts whose keys are answered.
+/// Inserts payments; one that is there already is an error.
+pub async fn payments_insert(conn: &Conn, rows: Vec<PaymentRow>) -> QueryResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let part = payments_into(&rows, "returning payment_id");
+    Parts(vec![part]).load::<(String, String)>(&mut &*conn).await.map(drop)
+}
+
+/// Names of the parts whose keys are returned.
 const PAYMENTS: &str = "payments_put";
 const UPDATED: &str = "orders_update";
 
-/// What is written of one table: `head unnest(columns) tail`, which returns a key of each row.
+/// The rows of one table: `head unnest(columns) tail`, which returns a key of each.
 struct Part<'a> {
     name: &'static str,
     rows: usize,
@@ -64,7 +73,7 @@ struct Part<'a> {
     tail: &'static str,
 }
 
-/// The parts of one statement, which answers the names and keys of some.
+/// The parts of one statement, which returns the name and the keys of those that are [`PAYMENTS`] or [`UPDATED`].
 struct Parts<'a>(Vec<Part<'a>>);
 
 impl QueryId for Parts<'_> {
@@ -97,7 +106,7 @@ impl QueryFragment<Pg> for Parts<'_> {
     }
 }
 
-/// What is written of these rows under this name.
+/// Makes the [`Part`] of these rows under this name.
 macro_rules! part {
     ($rows:ident, $name:ident, $head:expr, [$($columns:tt)*], $tail:expr) => {
         Part {
@@ -110,8 +119,8 @@ macro_rules! part {
     };
 }
 
-/// Inserts payments, or brings known ones of the same order up to date; answers those written.
-fn payments_put(rows: &[PaymentRow]) -> Part<'_> {
+/// Inserts payments; `tail` says what becomes of known ones. Returns the ids of those written.
+fn payments_into<'a>(rows: &'a [PaymentRow], tail: &'static str) -> Part<'a> {
     part!(
         rows,
         payments_put,
@@ -128,6 +137,14 @@ fn payments_put(rows: &[PaymentRow]) -> Part<'_> {
             text_or_null fee_amount, text_or_null fee_currency, text_or_null unclear_status, text_or_null unclear_coin,
             text_or_null unclear_received, text_or_null ended_status, bigint_or_null ended_at,
         ],
+        tail
+    )
+}
+
+/// Inserts payments, and brings known ones of the same order up to date. Returns the ids of those written.
+fn payments_put(rows: &[PaymentRow]) -> Part<'_> {
+    payments_into(
+        rows,
         "on conflict (payment_id) do update set provider_status = excluded.provider_status, coin = excluded.coin, \
          pay_amount = excluded.pay_amount, received = excluded.received, provider_at = excluded.provider_at, \
          other_coin = excluded.other_coin, other_received = excluded.other_received, \
@@ -138,7 +155,7 @@ fn payments_put(rows: &[PaymentRow]) -> Part<'_> {
          unclear_status = excluded.unclear_status, unclear_coin = excluded.unclear_coin, \
          unclear_received = excluded.unclear_received, ended_status = excluded.ended_status, \
          ended_at = excluded.ended_at \
-         where p.order_id = excluded.order_id returning payment_id"
+         where p.order_id = excluded.order_id returning payment_id",
     )
 }
 

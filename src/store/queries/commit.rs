@@ -60,14 +60,14 @@ async fn group_write(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<
         flight!(conn, ipns_claim(ipns), keys_claim(keys), orders_lock(orders), listeners_load(accounts));
     let mut verdicts = vec![Verdict::Done; sets.len()];
     judge_ipns(conn, sets, ipns_claim, &mut verdicts).await?;
-    judge_keys(conn, sets, &Keys { claimed: keys_claim, first_uses }, &mut verdicts).await?;
+    judge_keys(conn, sets, &KeyClaims { claimed: keys_claim, first_uses }, &mut verdicts).await?;
     judge_versions(sets, orders_lock, &mut verdicts);
     let (payments, owners) = payments_of(sets, &mut verdicts);
     if verdicts.contains(&Verdict::Conflict) {
         return Ok(verdicts);
     }
     let live: Vec<&Changeset> = live(sets, &verdicts).map(|(_, set)| set).collect();
-    let written = write(conn, WriteSet { payments, ..WriteSet::of(&live, &listeners_load, shard) }).await?;
+    let written = write(conn, WriteSet::of(&live, payments, &listeners_load, shard)).await?;
     write_beside(conn, &live).await?;
     for (_, index) in owners.into_iter().filter(|(id, _)| !written.contains(id)) {
         decide(&mut verdicts, index, Verdict::Conflict);
@@ -132,9 +132,11 @@ async fn count_repeat(conn: &mut Conn, content: &str, repeat: &Repeat<'_>) -> Re
     Ok(())
 }
 
-/// The orders whose keys were claimed, of those that were the first of the group to use them.
-struct Keys {
+/// The outcome of claiming idempotency keys, by the ids of orders.
+struct KeyClaims {
+    /// Orders whose keys are theirs now.
     claimed: HashSet<String>,
+    /// Orders that were the first of the group to use their keys.
     first_uses: HashSet<String>,
 }
 
@@ -142,7 +144,7 @@ struct Keys {
 async fn judge_keys(
     conn: &mut Conn,
     sets: &[Changeset],
-    keys: &Keys,
+    keys: &KeyClaims,
     verdicts: &mut [Verdict],
 ) -> Result<(), StoreError> {
     for (index, set) in sets.iter().enumerate() {
@@ -188,7 +190,7 @@ fn judge_versions(sets: &[Changeset], mut versions: HashMap<String, i64>, verdic
     }
 }
 
-/// The payments that the group adds or alters, in the order of their keys, and whose changeset each is of. Two
+/// Returns the payments that the group adds or alters, in the order of their keys, and the changeset of each. Two
 /// changesets with one payment are one too many.
 fn payments_of(sets: &[Changeset], verdicts: &mut [Verdict]) -> (Vec<PaymentRow>, BTreeMap<String, usize>) {
     let mut rows: BTreeMap<String, (usize, PaymentRow)> = BTreeMap::new();
@@ -207,7 +209,7 @@ fn payments_of(sets: &[Changeset], verdicts: &mut [Verdict]) -> (Vec<PaymentRow>
     (rows.into_values().map(|(_, row)| row).collect(), owners)
 }
 
-/// Writes what few commits have: one statement for each.
+/// Writes the rows that few commits have, one statement for each.
 async fn write_beside(conn: &mut Conn, sets: &[&Changeset]) -> Result<(), StoreError> {
     for entry in sets.iter().filter_map(|set| set.audit.as_ref()) {
         records::audit_write(conn, entry).await?;

@@ -23,7 +23,7 @@ use crate::store::schema::{
 use crate::store::work_rows::WorkRow;
 use crate::store::write_set::WriteSet;
 
-/// Writes it, and answers the payments that were no other order's.
+/// Writes all rows of the set. Returns the ids of its payments that were written; the others belong to other orders.
 pub async fn write(conn: &mut Conn, set: WriteSet) -> QueryResult<HashSet<String>> {
     conn.spawn_blocking(move |conn| write_rows(conn, set)).await
 }
@@ -103,7 +103,7 @@ impl QueryFragment<Sqlite> for Spelled<'_> {
     }
 }
 
-/// Runs a statement; answers how many rows it changed.
+/// Runs a statement. Returns how many rows it changed.
 fn run(conn: &mut SqliteConnection, sql: &'static str, values: &[Value<'_>]) -> QueryResult<usize> {
     Spelled { sql, values }.execute(conn)
 }
