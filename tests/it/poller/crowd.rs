@@ -29,6 +29,8 @@ pub fn put(app: &TestApp, count: i64) -> Vec<String> {
     insert(app, columns, &orders);
     insert(app, "order_events (order_id, seq, status, at, source, recorded_at)", &events);
     insert(app, "order_payments (payment_id, order_id, role, provider_status, received, first_seen_at)", &payments);
+    // Longest due first: the poller's own timer may go off before all of them are there.
+    works.reverse();
     insert(app, "provider_work (order_id, due_at, claim, claimed_until, tries)", &works);
     (0..count).rev().map(|nth| (700_000 + nth).to_string()).collect()
 }

@@ -139,8 +139,11 @@ impl Browser {
         let look = async || {
             let files = fs::read_dir(&self.session.downloads).map_err(|error| error.to_string())?;
             let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());
-            let whole = |name: &String| !name.ends_with(".crdownload") && !name.starts_with('.');
-            names.into_iter().find(whole).ok_or_else(|| "no file".to_owned())
+            let named = |name: &String| !name.ends_with(".crdownload") && !name.starts_with('.');
+            // The browser takes the name with an empty file before the bytes are there.
+            let filled =
+                |name: &String| fs::metadata(self.session.downloads.join(name)).is_ok_and(|file| file.len() > 0);
+            names.into_iter().find(|name| named(name) && filled(name)).ok_or_else(|| "no file".to_owned())
         };
         let name = self.wait("a download", look).await;
         let file = self.session.downloads.join(&name);
