@@ -5,44 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
-
-use super::archive::iso;
 use super::changeset::{Changeset, KeyClaim, KeyUseKind, OrderChange, ReceivedIpn};
-use super::schema::{
-    attention_items, idempotency_keys, idempotency_totals, order_search, order_totals, outbox_events, received_ipns,
-    search_queue,
-};
 use crate::clock::fresh_uuid;
 use crate::domain::ids::AccountId;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::domain::webhook::WebhookEvent;
-
-/// A row of `received_ipns`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = received_ipns, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub(super) struct IpnRow {
-    pub body_sha256: String,
-    #[serde(skip)]
-    pub order_id: Option<String>,
-    pub payment_id: String,
-    pub payment_status: String,
-    pub verified_form: String,
-    pub verified_secret: i64,
-    pub outcome: String,
-    pub times_seen: i64,
-    #[serde(with = "iso")]
-    pub received_at: i64,
-    #[serde(with = "iso")]
-    pub last_received_at: i64,
-    pub raw_body: String,
-    /// None of a row that was written before reports were known by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_sha256: Option<String>,
-}
+use crate::store::tables::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, TotalRow};
 
 impl IpnRow {
     /// The row of a report's first sight.
@@ -65,26 +34,6 @@ impl IpnRow {
     }
 }
 
-/// A row of `idempotency_keys` as its first use makes it.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = idempotency_keys)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeyClaimRow {
-    pub account_id: String,
-    pub key: String,
-    #[serde(skip)]
-    pub order_id: String,
-    pub product: String,
-    pub price_cents: i64,
-    pub price_currency: String,
-    #[serde(with = "iso")]
-    pub first_seen_at: i64,
-    #[serde(with = "iso")]
-    pub last_seen_at: i64,
-    pub replays: i64,
-    pub body_mismatches: i64,
-}
-
 impl KeyClaimRow {
     /// The row of the key under which `order` is placed.
     pub fn of(claim: &KeyClaim, order: &Order) -> Self {
@@ -101,21 +50,6 @@ impl KeyClaimRow {
             body_mismatches: 0,
         }
     }
-}
-
-/// A row of `outbox_events`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = outbox_events)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OutboxRow {
-    pub id: String,
-    pub account_id: String,
-    #[serde(skip)]
-    pub order_id: String,
-    pub event_type: String,
-    pub body: String,
-    #[serde(with = "iso")]
-    pub created_at: i64,
 }
 
 impl OutboxRow {
@@ -144,35 +78,6 @@ impl OutboxRow {
     }
 }
 
-/// A row of `attention_items`: an item to open, or what to add to the open one.
-#[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = attention_items)]
-pub(super) struct RaisedRow {
-    pub id: String,
-    pub kind: String,
-    pub order_id: String,
-    pub payment_id: String,
-    pub count: i64,
-    pub first_at: i64,
-    pub last_at: i64,
-    pub detail: Option<String>,
-}
-
-/// A row of `search_queue`: an order whose text is to be indexed.
-#[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = search_queue)]
-pub(super) struct QueuedRow {
-    pub order_id: String,
-}
-
-/// A row of `order_search`: an order's text, case folded.
-#[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = order_search)]
-pub(super) struct SearchRow {
-    pub order_id: String,
-    pub body: String,
-}
-
 /// What these commits raise: each (kind, order, payment) once, in key order; empty text where there is none.
 pub(super) fn raised_of<'a>(sets: impl Iterator<Item = &'a Changeset>) -> Vec<RaisedRow> {
     let mut raised: BTreeMap<[String; 3], RaisedRow> = BTreeMap::new();
@@ -197,31 +102,6 @@ pub(super) fn raised_of<'a>(sets: impl Iterator<Item = &'a Changeset>) -> Vec<Ra
         row.last_at = row.last_at.max(at.micros());
     }
     raised.into_values().collect()
-}
-
-/// A row of `order_totals`: what is to be added to it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Insertable)]
-#[diesel(table_name = order_totals)]
-pub(super) struct TotalRow {
-    pub day: String,
-    pub status: String,
-    pub product: String,
-    pub currency: String,
-    pub shard: i64,
-    pub orders: i64,
-    pub cents: i64,
-    pub paid_after_ms: i64,
-}
-
-/// A row of `idempotency_totals`: what is to be added to it. The empty account counts all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Insertable)]
-#[diesel(table_name = idempotency_totals)]
-pub(super) struct KeyTotalRow {
-    pub account_id: String,
-    pub shard: i64,
-    pub first_writes: i64,
-    pub replays: i64,
-    pub body_mismatches: i64,
 }
 
 /// Totals by day, status, product and currency.

@@ -3,10 +3,11 @@
 use diesel::prelude::*;
 
 use super::changeset::Changeset;
-use super::webhook_rows::{DeliveryRow, Queued};
+use super::webhook_rows::Queued;
 use crate::domain::ids::WebhookId;
 use crate::domain::webhook::delivery::Turn;
 use crate::domain::webhook::endpoint::EventType;
+use crate::store::tables::DeliveryRow;
 
 /// An endpoint without its secrets, so that nothing of them can fail an order.
 #[derive(Debug, Queryable, Selectable)]

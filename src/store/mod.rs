@@ -31,6 +31,8 @@ mod schema;
 mod secrets;
 mod session_calls;
 mod sqlite;
+mod stored_row;
+mod tables;
 pub mod totals;
 mod webhook_calls;
 mod webhook_rows;

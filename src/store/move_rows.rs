@@ -6,28 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
-
 use super::changeset::OrderChange;
 use super::effect_rows::ALL_DAYS;
-use super::schema::witness_totals;
 use crate::domain::order::OrderEvent;
 use crate::domain::time::Span;
-
-/// A row of `witness_totals`: what is to be added to it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Insertable)]
-#[diesel(table_name = witness_totals)]
-pub(super) struct WitnessTotalRow {
-    pub day: String,
-    pub witness: String,
-    pub shard: i64,
-    pub moves: i64,
-    pub lag_ms: i64,
-    pub under_10s: i64,
-    pub s10_to_1m: i64,
-    pub m1_to_10m: i64,
-    pub over_10m: i64,
-}
+use crate::store::tables::WitnessTotalRow;
 
 /// Counters by day and witness.
 pub(super) type Moves = BTreeMap<[String; 2], WitnessTotalRow>;

@@ -1,8 +1,5 @@
 //! Rows of payments as they lie in their table, and the way between them and the domain; see `rows.rs`.
 
-use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
-
 use crate::domain::evidence::{PaymentWorth, ProviderFees, ProviderWord};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::ledger::payment::WordBeforeFailure;
@@ -11,48 +8,8 @@ use crate::domain::money::Coin;
 use crate::domain::time::Timestamp;
 
 use super::StoreError;
-use super::archive::iso;
 use super::rows::{amount, broken};
-use super::schema::order_payments;
-
-/// A row of `order_payments`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = order_payments, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PaymentRow {
-    pub payment_id: String,
-    #[serde(skip)]
-    pub order_id: String,
-    pub role: String,
-    pub parent_payment_id: Option<String>,
-    pub provider_status: String,
-    pub coin: Option<String>,
-    pub pay_amount: Option<String>,
-    pub received: Option<String>,
-    #[serde(with = "iso::or_null")]
-    pub provider_at: Option<i64>,
-    #[serde(with = "iso")]
-    pub first_seen_at: i64,
-    pub other_coin: Option<String>,
-    pub other_received: Option<String>,
-    pub pay_address: Option<String>,
-    pub payin_extra_id: Option<String>,
-    pub network: Option<String>,
-    pub purchase_id: Option<String>,
-    pub decimals: Option<i64>,
-    pub paid_at_fiat: Option<String>,
-    pub outcome_amount: Option<String>,
-    pub outcome_currency: Option<String>,
-    pub fee_amount: Option<String>,
-    pub fee_currency: Option<String>,
-    pub unclear_status: Option<String>,
-    pub unclear_coin: Option<String>,
-    pub unclear_received: Option<String>,
-    pub ended_status: Option<String>,
-    // Lines of an older archive have none.
-    #[serde(default, with = "iso::or_null")]
-    pub ended_at: Option<i64>,
-}
+use crate::store::tables::PaymentRow;
 
 impl PaymentRow {
     /// The row of one payment of an order.

@@ -24,11 +24,13 @@ use crate::supervision::contained;
 /// of them did, or the first failure. They reach the server in this order: each is sent when it is first polled, or in
 /// its turn once it is prepared.
 macro_rules! flight {
-    ($conn:ident, $($statement:ident($rows:expr)),+ $(,)?) => {{
-        let conn: &Conn = $conn;
-        let ($($statement),+) = tokio::join!(biased; $(bulk::$statement(conn, $rows)),+);
-        ($($statement?),+)
-    }};
+    ($conn:ident, $($answer:ident = $statement:ident($rows:expr)),+ $(,)?) => {
+        let ($($answer),+) = {
+            let conn: &Conn = $conn;
+            let ($($answer),+) = tokio::join!(biased; $(bulk::$statement(conn, $rows)),+);
+            ($($answer?),+)
+        };
+    };
 }
 #[path = "queries/access.rs"]
 pub mod access;

@@ -2,9 +2,6 @@
 //!
 //! Reading back is strict: a row that the domain cannot mean is [`StoreError::Broken`], never a guess.
 
-use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
-
 use crate::domain::catalogue::ProductCode;
 use crate::domain::evidence::{ProviderWord, WitnessKind};
 use crate::domain::ids::{AccountId, KeyId, OrderId, PaymentId};
@@ -14,64 +11,8 @@ use crate::domain::order::{AmountCheck, FailureReason, Order, OrderEvent, Source
 use crate::domain::time::Timestamp;
 
 use super::StoreError;
-use super::archive::iso;
 use super::filter::OrderLine;
-use super::payment_rows::PaymentRow;
-use super::schema::{order_events, orders};
-
-/// A row of `orders`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = orders, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OrderRow {
-    pub id: String,
-    pub account_id: String,
-    pub product: String,
-    pub price_cents: i64,
-    pub price_currency: String,
-    pub pay_currency: Option<String>,
-    pub status: String,
-    pub failure_reason: Option<String>,
-    pub amount_check: Option<String>,
-    pub owed: Option<String>,
-    pub payment_id: Option<String>,
-    pub customer_note: Option<String>,
-    pub internal_note: Option<String>,
-    #[serde(with = "iso::or_null")]
-    pub expires_at: Option<i64>,
-    #[serde(with = "iso::or_null")]
-    pub due_at: Option<i64>,
-    #[serde(with = "iso::or_null")]
-    pub paid_at: Option<i64>,
-    #[serde(with = "iso")]
-    pub created_at: i64,
-    #[serde(with = "iso")]
-    pub updated_at: i64,
-    pub version: i64,
-}
-
-/// A row of `order_events`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = order_events, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EventRow {
-    #[serde(skip)]
-    pub order_id: String,
-    pub seq: i64,
-    pub status: String,
-    #[serde(with = "iso")]
-    pub at: i64,
-    pub source: String,
-    pub provider_status: Option<String>,
-    pub payment_id: Option<String>,
-    pub actor: Option<String>,
-    #[serde(with = "iso")]
-    pub recorded_at: i64,
-    pub witness: Option<String>,
-    // Lines of an older archive have none.
-    #[serde(default, with = "iso::or_null")]
-    pub provider_at: Option<i64>,
-}
+use crate::store::tables::{EventRow, OrderRow, PaymentRow};
 
 impl OrderRow {
     /// The row of an order as it is.

@@ -23,7 +23,9 @@ use file::ServedFile;
 /// Runs statements of `bulk.rs` one after the other until one fails, and answers what each of them did. After a
 /// failure none may follow: it may have ended the transaction.
 macro_rules! flight {
-    ($conn:ident, $($statement:ident($rows:expr)),+ $(,)?) => { ($(bulk::$statement($conn, $rows).await?),+) };
+    ($conn:ident, $($answer:ident = $statement:ident($rows:expr)),+ $(,)?) => {
+        $(let $answer = bulk::$statement($conn, $rows).await?;)+
+    };
 }
 #[path = "queries/access.rs"]
 pub mod access;

@@ -17,6 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::webhook::delivery::{Delivery, DeliveryStatus, Turn};
 use crate::domain::webhook::endpoint::{DeliveryCounts, Endpoint, EventType, Health, PreviousSecret, Standing};
 use crate::domain::webhook::secret::EndpointSecret;
+use crate::store::tables::DeliveryRow;
 
 /// The word for an endpoint that gets what it subscribed to.
 pub(super) const ACTIVE: &str = "active";
@@ -56,37 +57,6 @@ pub(super) struct EndpointRow {
     pub dlq: i64,
     #[serde(with = "iso")]
     pub created_at: i64,
-}
-
-/// A row of `webhook_deliveries`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = webhook_deliveries, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DeliveryRow {
-    pub id: String,
-    pub webhook_id: String,
-    pub event_id: String,
-    #[serde(skip)]
-    pub order_id: Option<String>,
-    pub event_type: String,
-    #[serde(with = "iso")]
-    pub event_at: i64,
-    pub turn: String,
-    pub status: String,
-    pub attempts: i64,
-    #[serde(with = "iso::or_null")]
-    pub due_at: Option<i64>,
-    pub lease: String,
-    pub last_response_status: Option<i64>,
-    pub last_response_excerpt: Option<String>,
-    pub last_error: Option<String>,
-    #[serde(with = "iso::or_null")]
-    pub delivered_at: Option<i64>,
-    #[serde(with = "iso")]
-    pub created_at: i64,
-    // Deliveries that were leased by an older version have none.
-    #[serde(default, with = "iso::or_null")]
-    pub attempt_due_at: Option<i64>,
 }
 
 /// A row of `confirmed_events`: an event that an endpoint has confirmed, and whose delivery the retention has removed.

@@ -1,25 +1,9 @@
 //! Rows of `provider_work`: what is still to be asked of the provider.
 
-use diesel::prelude::*;
-
 use super::work::{Claim, ProviderWork};
 use crate::domain::ids::OrderId;
 use crate::domain::time::Timestamp;
-
-/// A row of `provider_work`.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = crate::store::schema::provider_work)]
-#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-pub(super) struct WorkRow {
-    pub order_id: String,
-    pub due_at: i64,
-    pub claim: String,
-    pub claimed_until: i64,
-    pub asked_at: Option<i64>,
-    pub tries: i64,
-    pub last_error: Option<String>,
-    pub raise_at: Option<i64>,
-}
+use crate::store::tables::{LookRow, WorkRow};
 
 impl WorkRow {
     /// Returns the row of this.
@@ -48,5 +32,12 @@ impl WorkRow {
             last_error: self.last_error,
             raise_at: self.raise_at.map(Timestamp::from_micros),
         }
+    }
+}
+
+impl LookRow {
+    /// Returns the row that has the provider asked about an order then at the latest.
+    pub fn of(order: OrderId, at: Timestamp) -> Self {
+        Self { order_id: order.to_string(), due_at: at.micros(), claim: String::new(), claimed_until: 0, tries: 0 }
     }
 }

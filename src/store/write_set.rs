@@ -5,20 +5,21 @@
 
 use std::collections::BTreeMap;
 
+use diesel::QueryResult;
+
 use super::changeset::{Changeset, OrderChange};
-use super::effect_rows::{
-    IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, QueuedRow, RaisedRow, TotalRow, key_totals_of, raised_of, totals_of,
-};
+use super::effect_rows::{key_totals_of, raised_of, totals_of};
 use super::listener_rows::{Listener, accounts_told, deliveries_of};
-use super::move_rows::{WitnessTotalRow, moves_of};
-use super::payment_rows::PaymentRow;
-use super::rows::{EventRow, OrderRow};
-use super::webhook_rows::DeliveryRow;
+use super::move_rows::moves_of;
 use super::work::ProviderWork;
-use super::work_rows::WorkRow;
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
+use crate::store::stored_row::RowSink;
+use crate::store::tables::{
+    DeliveryRow, EventRow, IpnRow, KeyClaimRow, KeyTotalRow, LookRow, OrderRow, OutboxRow, PaymentRow, QueuedRow,
+    RaisedRow, TotalRow, WitnessTotalRow, WorkRow,
+};
 
 /// The rows that are claimed or locked first: they decide which changesets of a group are written at all.
 pub(super) struct Claims {
@@ -92,7 +93,7 @@ pub(super) struct WriteSet {
     /// Questions to the provider, written over those of the same orders.
     pub work: Vec<WorkRow>,
     /// Questions to it that are brought forward to this time, or asked anew.
-    pub looks: Vec<WorkRow>,
+    pub looks: Vec<LookRow>,
     /// Additions to the totals of orders.
     pub totals: Vec<TotalRow>,
     /// Additions to the counters of transitions.
@@ -124,11 +125,29 @@ impl WriteSet {
             deliveries: deliveries_of(sets, listeners),
             raised: raised_of(sets.iter().copied()),
             work: work_rows(sets.iter().filter_map(|set| Some(hastened(set.work.clone()?, set.look)))),
-            looks: work_rows(looks.map(|(id, at)| ProviderWork::idle(id, at))),
+            looks: look_rows(looks),
             totals: totals_of(changes(), shard),
             moves: moves_of(changes(), shard),
             key_totals: key_totals_of(sets.iter().copied(), shard),
         }
+    }
+
+    /// Gives all rows to an engine: the tables in this order, and the rows that others may lock too in the order of their
+    /// keys, so that writers of several nodes never wait for each other in a circle.
+    pub fn put<'a>(&'a self, rows: &mut impl RowSink<'a>) -> QueryResult<()> {
+        rows.insert_counted(&self.payments)?;
+        rows.insert(&self.placed)?;
+        rows.update(&self.changed)?;
+        rows.insert(&self.events)?;
+        rows.insert(&self.searched)?;
+        rows.insert(&self.outbox)?;
+        rows.insert(&self.deliveries)?;
+        rows.insert(&self.raised)?;
+        rows.insert(&self.work)?;
+        rows.insert(&self.looks)?;
+        rows.insert(&self.totals)?;
+        rows.insert(&self.moves)?;
+        rows.insert(&self.key_totals)
     }
 }
 
@@ -157,6 +176,12 @@ fn hastened(mut work: ProviderWork, look: Option<(OrderId, Timestamp)>) -> Provi
 
 fn work_rows(work: impl Iterator<Item = ProviderWork>) -> Vec<WorkRow> {
     let mut rows: Vec<WorkRow> = work.map(|work| WorkRow::of(&work)).collect();
+    rows.sort_by(|one, other| one.order_id.cmp(&other.order_id));
+    rows
+}
+
+fn look_rows(looks: impl Iterator<Item = (OrderId, Timestamp)>) -> Vec<LookRow> {
+    let mut rows: Vec<LookRow> = looks.map(|(id, at)| LookRow::of(id, at)).collect();
     rows.sort_by(|one, other| one.order_id.cmp(&other.order_id));
     rows
 }

@@ -9,9 +9,10 @@ use super::check_webhooks::{self, Endpoints};
 use super::records::{Kind, OrderParts, Record};
 use super::rows::{CountersRow, Rows};
 use super::{Misfit, check};
-use crate::store::effect_rows::{KeyTotalRow, Totals, totals_add_placed};
+use crate::store::effect_rows::{Totals, totals_add_placed};
 use crate::store::move_rows::{Moves, move_add};
 use crate::store::sqlite::search;
+use crate::store::tables::KeyTotalRow;
 
 /// Rows that are written together.
 #[derive(Debug, Default)]

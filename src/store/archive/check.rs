@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Misfit;
 use super::records::OrderParts;
-use super::rows::{AttentionRow, CountersRow};
+use super::rows::CountersRow;
 use crate::domain::access::{Scope, Tier};
 use crate::domain::attention::AttentionKind;
 use crate::domain::evidence::Outcome;
@@ -22,10 +22,8 @@ use crate::domain::order::{Order, StatusName};
 use crate::domain::pay_link::PayKey;
 use crate::domain::webhook::endpoint::EventType;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
-use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow};
-use crate::store::payment_rows::PaymentRow;
-use crate::store::rows::{EventRow, OrderRow};
 use crate::store::secrets::SecretRow;
+use crate::store::tables::{AttentionRow, EventRow, IpnRow, KeyClaimRow, OrderRow, OutboxRow, PaymentRow};
 
 pub(super) type Checked = Result<(), Misfit>;
 

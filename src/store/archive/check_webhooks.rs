@@ -13,8 +13,8 @@ use super::records::OrderParts;
 use crate::domain::ids::{DeliveryId, WebhookId};
 use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
 use crate::domain::webhook::endpoint::EventType;
-use crate::store::effect_rows::OutboxRow;
-use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
+use crate::store::tables::{DeliveryRow, OutboxRow};
+use crate::store::webhook_rows::EndpointRow;
 
 /// The endpoints so far, by their ids, each with its account's.
 pub type Endpoints = BTreeMap<String, String>;

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::rows::{AttentionRow, CountersRow};
+use super::rows::CountersRow;
 use super::{FORMAT, FORMAT_MIN, Misfit};
 use crate::domain::access::{Account, ApiKey};
 use crate::domain::ids::{AccountId, KeyId};
@@ -13,11 +13,10 @@ use crate::domain::time::Timestamp;
 use crate::store::IdempotencyTotals;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::changeset::{AuditEntry, Changeset, KeyUseKind, ORDERS_EXPORTED, ReceivedIpn};
-use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow, key_use_counts, raised_of};
-use crate::store::payment_rows::PaymentRow;
-use crate::store::rows::{EventRow, OrderRow};
+use crate::store::effect_rows::{key_use_counts, raised_of};
 use crate::store::secrets::SecretRow;
-use crate::store::webhook_rows::{ConfirmedRow, DeliveryRow, EndpointRow};
+use crate::store::tables::{AttentionRow, DeliveryRow, EventRow, IpnRow, KeyClaimRow, OrderRow, OutboxRow, PaymentRow};
+use crate::store::webhook_rows::{ConfirmedRow, EndpointRow};
 
 /// One line of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]

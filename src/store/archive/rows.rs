@@ -3,42 +3,15 @@
 //! Orders, logs, IPNs, keys of checkouts and outgoing events have theirs in `rows.rs` and `effect_rows.rs`, accounts,
 //! API keys and admin writes in `access_rows.rs`, endpoints and deliveries in `webhook_rows.rs`.
 
-use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::iso;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
-use crate::store::effect_rows::{IpnRow, KeyClaimRow, KeyTotalRow, OutboxRow, RaisedRow, SearchRow, TotalRow};
-use crate::store::move_rows::WitnessTotalRow;
-use crate::store::payment_rows::PaymentRow;
-use crate::store::rows::{EventRow, OrderRow};
-use crate::store::schema::attention_items;
 use crate::store::secrets::SecretRow;
-use crate::store::webhook_rows::{ConfirmedRow, DeliveryRow, EndpointRow};
-
-/// A row of `attention_items`; empty text for no order and for no payment.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
-#[diesel(table_name = attention_items, treat_none_as_default_value = false)]
-#[serde(deny_unknown_fields)]
-pub struct AttentionRow {
-    pub id: String,
-    pub kind: String,
-    #[serde(skip)]
-    pub order_id: String,
-    pub payment_id: String,
-    pub count: i64,
-    #[serde(with = "iso")]
-    pub first_at: i64,
-    #[serde(with = "iso")]
-    pub last_at: i64,
-    #[serde(with = "iso::or_null")]
-    pub resolved_at: Option<i64>,
-    pub resolved_by: Option<String>,
-    pub resolution_note: Option<String>,
-    // Items of older archives have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-}
+use crate::store::tables::{
+    AttentionRow, DeliveryRow, EventRow, IpnRow, KeyClaimRow, KeyTotalRow, OrderRow, OutboxRow, PaymentRow, RaisedRow,
+    SearchRow, TotalRow, WitnessTotalRow,
+};
+use crate::store::webhook_rows::{ConfirmedRow, EndpointRow};
 
 impl From<RaisedRow> for AttentionRow {
     fn from(row: RaisedRow) -> Self {

@@ -14,11 +14,12 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use super::statement::Orders;
-use crate::store::effect_rows::{IpnRow, KeyClaimRow, SearchRow};
+use super::write::{insert_head, insert_tail};
 use crate::store::listener_rows::Listener;
-use crate::store::rows::OrderRow;
 use crate::store::schema::{orders, webhook_deliveries, webhook_endpoints};
-use crate::store::webhook_rows::{ACTIVE, DeliveryRow};
+use crate::store::stored_row::{StoredRow, Value};
+use crate::store::tables::{DeliveryRow, OrderRow, SearchRow};
+use crate::store::webhook_rows::ACTIVE;
 
 /// One column of all rows.
 pub(super) enum Column<'a> {
@@ -109,40 +110,73 @@ macro_rules! unnest {
 
 pub(super) use {columns, unnest};
 
-/// Inserts reports that are new; answers the hashes of their bodies.
-pub async fn ipns_claim(conn: &Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
-    let new = unnest!(
-        conn,
-        rows,
-        IpnsClaim,
-        "insert into received_ipns (body_sha256, order_id, payment_id, payment_status, verified_form, \
-         verified_secret, outcome, times_seen, received_at, last_received_at, raw_body, content_sha256) \
-         select * from",
-        [
-            text body_sha256, text_or_null order_id, text payment_id, text payment_status, text verified_form,
-            bigint verified_secret, text outcome, bigint times_seen, bigint received_at, bigint last_received_at,
-            text raw_body, text_or_null content_sha256,
-        ],
-        "on conflict do nothing returning body_sha256"
-    );
-    Ok(new.into_iter().collect())
+/// Inserts rows by the rule of their table. Returns the first columns of those that were written.
+pub async fn insert<R: StoredRow>(conn: &Conn, rows: Vec<R>) -> QueryResult<HashSet<String>> {
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let statement = InsertRows::<R> { columns: columns_of(&rows), rows: PhantomData };
+    let written: Vec<String> = statement.load(&mut &*conn).await?;
+    Ok(written.into_iter().collect())
 }
 
-/// Inserts what is new; answers the orders whose keys were.
-pub async fn keys_claim(conn: &Conn, rows: Vec<KeyClaimRow>) -> QueryResult<HashSet<String>> {
-    let new = unnest!(
-        conn,
-        rows,
-        KeysClaim,
-        "insert into idempotency_keys (account_id, key, order_id, product, price_cents, price_currency, \
-         first_seen_at, last_seen_at, replays, body_mismatches) select * from",
-        [
-            text account_id, text key, text order_id, text product, bigint price_cents, text price_currency,
-            bigint first_seen_at, bigint last_seen_at, bigint replays, bigint body_mismatches,
-        ],
-        "on conflict do nothing returning order_id"
-    );
-    Ok(new.into_iter().collect())
+/// Inserts rows by the rule of their table.
+struct InsertRows<'a, R> {
+    columns: Vec<Column<'a>>,
+    rows: PhantomData<R>,
+}
+
+impl<R: StoredRow> QueryId for InsertRows<'_, R> {
+    type QueryId = InsertRows<'static, R>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<R> Query for InsertRows<'_, R> {
+    type SqlType = Text;
+}
+
+impl<R: StoredRow> QueryFragment<Pg> for InsertRows<'_, R> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        insert_head::<R>(&mut |piece| out.push_sql(piece));
+        push_columns(&self.columns, &mut out)?;
+        insert_tail::<R>(&mut |piece| out.push_sql(piece));
+        Ok(())
+    }
+}
+
+/// Returns the columns of these rows.
+pub(super) fn columns_of<R: StoredRow>(rows: &[R]) -> Vec<Column<'_>> {
+    let mut columns = Vec::with_capacity(R::COLUMNS.len());
+    for row in rows {
+        if columns.is_empty() {
+            columns.extend(row.values().map(|value| Column::like(value, rows.len())));
+        }
+        columns.iter_mut().zip(row.values()).for_each(|(column, value): (&mut Column<'_>, _)| column.push(value));
+    }
+    columns
+}
+
+impl<'a> Column<'a> {
+    /// Returns an empty column for values like this one.
+    fn like(value: Value<'_>, rows: usize) -> Self {
+        match value {
+            Value::Text(_) => Self::Text(Vec::with_capacity(rows)),
+            Value::TextOrNull(_) => Self::TextOrNull(Vec::with_capacity(rows)),
+            Value::Number(_) => Self::BigInt(Vec::with_capacity(rows)),
+            Value::NumberOrNull(_) => Self::BigIntOrNull(Vec::with_capacity(rows)),
+        }
+    }
+
+    /// Appends a value of its own type, as all values of one column are.
+    fn push(&mut self, value: Value<'a>) {
+        match (self, value) {
+            (Self::Text(values), Value::Text(value)) => values.push(value),
+            (Self::TextOrNull(values), Value::TextOrNull(value)) => values.push(value),
+            (Self::BigInt(values), Value::Number(value)) => values.push(value),
+            (Self::BigIntOrNull(values), Value::NumberOrNull(value)) => values.push(value),
+            _ => {}
+        }
+    }
 }
 
 /// Locks these orders in key order until the transaction ends, and answers their versions.
@@ -174,15 +208,7 @@ pub async fn orders_read(conn: &Conn, statement: Orders) -> QueryResult<Vec<Orde
 
 /// Writes texts into the search index, over what was there of the same orders.
 pub async fn search_put(conn: &Conn, rows: Vec<SearchRow>) -> QueryResult<()> {
-    unnest!(
-        conn,
-        rows,
-        SearchPut,
-        "insert into order_search (order_id, body) select * from",
-        [text order_id, text body],
-        "on conflict (order_id) do update set body = excluded.body returning order_id"
-    );
-    Ok(())
+    insert(conn, rows).await.map(drop)
 }
 
 /// The endpoints of these accounts that are active.

@@ -9,7 +9,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-pub use super::write::payments_insert;
 use super::{APPLICATION, Conn, archive};
 use crate::store::StoreError;
 use crate::store::archive::load::LoadError;

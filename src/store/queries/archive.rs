@@ -3,10 +3,12 @@
 //! Every page is one moment of its own, so no transaction outlives it. Orders are walked from the oldest to
 //! the newest by the index of their creation; what stands beside them by its own key.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-use super::{Conn, bulk, bulk_load, write};
+use super::{Conn, bulk, write};
 use crate::store::StoreError;
 use crate::store::archive::rows::Rows;
 use crate::store::schema::{
@@ -36,9 +38,14 @@ async fn batch_write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
     for row in &rows.endpoints {
         diesel::insert_into(webhook_endpoints::table).values(row).execute(conn).await?;
     }
+    // Of one payment twice PostgreSQL would make a failure of its own.
+    let payments = rows.payments.len();
+    let ids: HashSet<&str> = rows.payments.iter().map(|row| row.payment_id.as_str()).collect();
+    all_new(ids.len(), payments, "a payment")?;
     // Of deliveries it leaves out those that are there already; but here no two can be the same, because their events
     // cannot.
     let set = WriteSet {
+        payments: rows.payments,
         placed: rows.orders,
         events: rows.events,
         outbox: rows.outbox,
@@ -48,18 +55,15 @@ async fn batch_write(conn: &mut Conn, rows: Rows) -> Result<(), StoreError> {
         key_totals: rows.key_totals,
         ..WriteSet::default()
     };
-    write::write(conn, set).await?;
-    bulk_load::payments_insert(conn, rows.payments).await?;
+    all_new(write::write(conn, set).await?.len(), payments, "a payment")?;
     let bodies = rows.ipns.len();
-    all_new(bulk::ipns_claim(conn, rows.ipns).await?.len(), bodies, "the body of an IPN")?;
+    all_new(bulk::insert(conn, rows.ipns).await?.len(), bodies, "the body of an IPN")?;
     let keys = rows.keys.len();
-    all_new(bulk::keys_claim(conn, rows.keys).await?.len(), keys, "an idempotency key")?;
+    all_new(bulk::insert(conn, rows.keys).await?.len(), keys, "an idempotency key")?;
     for row in &rows.confirmed {
         diesel::insert_into(confirmed_events::table).values(row).execute(conn).await?;
     }
-    for row in &rows.attention {
-        diesel::insert_into(attention_items::table).values(row).execute(conn).await?;
-    }
+    bulk::insert(conn, rows.attention).await?;
     for row in &rows.audit {
         diesel::insert_into(audit_log::table).values(row).execute(conn).await?;
     }

@@ -14,16 +14,15 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::archive::records::{Kind, OrderParts, Record};
-use crate::store::archive::rows::{AttentionRow, CountersRow};
+use crate::store::archive::rows::CountersRow;
 use crate::store::archive::{Beside, BesidePage, OrdersPage, Window};
-use crate::store::effect_rows::{IpnRow, KeyClaimRow, OutboxRow};
 use crate::store::filter::Position;
-use crate::store::payment_rows::PaymentRow;
-use crate::store::rows::{EventRow, OrderRow, broken};
+use crate::store::rows::broken;
 use crate::store::schema::{
     accounts, api_keys, attention_items, audit_log, idempotency_keys, idempotency_totals, order_events, order_payments,
     orders, outbox_events, received_ipns,
 };
+use crate::store::tables::{AttentionRow, EventRow, IpnRow, KeyClaimRow, OrderRow, OutboxRow, PaymentRow};
 
 type Boxed<'a> = orders::BoxedQuery<'a, Db>;
 

@@ -9,11 +9,11 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{Conn, SNAPSHOT};
 use crate::store::StoreError;
-use crate::store::effect_rows::OutboxRow;
 use crate::store::schema::{
     confirmed_events as c, outbox_events as o, webhook_deliveries as d, webhook_endpoints as e,
 };
-use crate::store::webhook_rows::{ConfirmedRow, DeliveryRow, EndpointRow};
+use crate::store::tables::{DeliveryRow, OutboxRow};
+use crate::store::webhook_rows::{ConfirmedRow, EndpointRow};
 
 /// A ping and where it is on its way to.
 pub type Ping = (OutboxRow, Vec<DeliveryRow>);

@@ -17,10 +17,10 @@ use crate::domain::money::{Coin, CoinAmount, Currency, Price};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::changeset::AuditEntry;
-use crate::store::payment_rows::PaymentRow;
 use crate::store::records::{AttentionFilter, AttentionItem, AttentionState, Resolution, Resolved, Stretch};
 use crate::store::rows::broken;
 use crate::store::schema::{attention_items, order_payments, orders};
+use crate::store::tables::PaymentRow;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = attention_items)]

@@ -21,7 +21,8 @@ use crate::store::records::Place;
 use crate::store::resend::{CatchUp, CaughtUp};
 use crate::store::rows::broken;
 use crate::store::schema::{confirmed_events as c, outbox_events as o, webhook_deliveries as d};
-use crate::store::webhook_rows::{DeliveryRow, Queued};
+use crate::store::tables::DeliveryRow;
+use crate::store::webhook_rows::Queued;
 use crate::store::write_set::WriteSet;
 
 /// How many events a piece looks at.

@@ -18,9 +18,9 @@ use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::changeset::{Changeset, KeyClaim, KeyRecord};
-use crate::store::effect_rows::{KeyClaimRow, key_use_counts};
-use crate::store::payment_rows::PaymentRow;
+use crate::store::effect_rows::key_use_counts;
 use crate::store::schema::{idempotency_keys, received_ipns};
+use crate::store::tables::{KeyClaimRow, PaymentRow};
 use crate::store::write_set::{Claims, WriteSet, judged, payments_changed};
 use crate::store::writer::{GroupError, Verdict};
 
@@ -56,18 +56,23 @@ async fn rollback(conn: &mut Conn) {
 async fn group_write(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<Vec<Verdict>, StoreError> {
     let Claims { ipns, keys, orders, accounts } = Claims::of(sets);
     let first_uses: HashSet<String> = keys.iter().map(|row| row.order_id.clone()).collect();
-    let (ipns_claim, keys_claim, orders_lock, listeners_load) =
-        flight!(conn, ipns_claim(ipns), keys_claim(keys), orders_lock(orders), listeners_load(accounts));
+    flight!(
+        conn,
+        new_ipns = insert(ipns),
+        claimed = insert(keys),
+        versions = orders_lock(orders),
+        listeners = listeners_load(accounts),
+    );
     let mut verdicts = vec![Verdict::Done; sets.len()];
-    judge_ipns(conn, sets, ipns_claim, &mut verdicts).await?;
-    judge_keys(conn, sets, &KeyClaims { claimed: keys_claim, first_uses }, &mut verdicts).await?;
-    judge_versions(sets, orders_lock, &mut verdicts);
+    judge_ipns(conn, sets, new_ipns, &mut verdicts).await?;
+    judge_keys(conn, sets, &KeyClaims { claimed, first_uses }, &mut verdicts).await?;
+    judge_versions(sets, versions, &mut verdicts);
     let (payments, owners) = payments_of(sets, &mut verdicts);
     if verdicts.contains(&Verdict::Conflict) {
         return Ok(verdicts);
     }
     let live: Vec<&Changeset> = live(sets, &verdicts).map(|(_, set)| set).collect();
-    let written = write(conn, WriteSet::of(&live, payments, &listeners_load, shard)).await?;
+    let written = write(conn, WriteSet::of(&live, payments, &listeners, shard)).await?;
     write_beside(conn, &live).await?;
     for (_, index) in owners.into_iter().filter(|(id, _)| !written.contains(id)) {
         decide(&mut verdicts, index, Verdict::Conflict);
@@ -171,7 +176,7 @@ async fn forget_old(conn: &mut Conn, claim: &KeyClaim, order: &Order) -> Result<
     if diesel::delete(old).execute(conn).await? == 0 {
         return Ok(false);
     }
-    let claimed = bulk::keys_claim(conn, vec![KeyClaimRow::of(claim, order)]).await?;
+    let claimed = bulk::insert(conn, vec![KeyClaimRow::of(claim, order)]).await?;
     Ok(!claimed.is_empty())
 }
 

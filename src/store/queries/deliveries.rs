@@ -19,7 +19,8 @@ use crate::store::records::Stretch;
 use crate::store::resend::{DeliveryFilter, Resend, Resent, Traced};
 use crate::store::rows::broken;
 use crate::store::schema::{outbox_events, webhook_deliveries as d, webhook_endpoints as e};
-use crate::store::webhook_rows::{DeliveryRow, EndpointRow};
+use crate::store::tables::DeliveryRow;
+use crate::store::webhook_rows::EndpointRow;
 
 /// The rows of a stretch: before its place, newest first, and at most so many. The place is always named, also at the
 /// list's beginning, so that the engines walk an index from there and not through it.

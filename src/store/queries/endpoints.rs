@@ -14,10 +14,10 @@ use crate::domain::webhook::delivery::{DeliveryStatus, Turn};
 use crate::domain::webhook::endpoint::{DeliveryCounts, Edit, Endpoint, EventType, PINGS_MAX, PINGS_WITHIN, Standing};
 use crate::domain::webhook::secret::EndpointSecret;
 use crate::store::StoreError;
-use crate::store::effect_rows::OutboxRow;
 use crate::store::resend::Pinged;
 use crate::store::schema::{accounts, webhook_deliveries as d, webhook_endpoints as e};
-use crate::store::webhook_rows::{ACTIVE, DELETED, DISABLED, DeliveryRow, EndpointRow, PAUSED, Queued, events_text};
+use crate::store::tables::{DeliveryRow, OutboxRow};
+use crate::store::webhook_rows::{ACTIVE, DELETED, DISABLED, EndpointRow, PAUSED, Queued, events_text};
 use crate::store::write_set::WriteSet;
 
 /// The word for a delivery that nobody has attempted.

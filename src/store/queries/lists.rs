@@ -26,7 +26,8 @@ use crate::domain::order::StatusName;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::StoreError;
 use crate::store::filter::{LinePage, OrderFilter, OrderPage, Page, Position, SearchReach};
-use crate::store::rows::{OrderRow, broken};
+use crate::store::rows::broken;
+use crate::store::tables::OrderRow;
 
 /// By how much the clocks of two nodes may differ: so much may an order seem paid before it was created.
 const SKEW: Span = Span::minutes(10);

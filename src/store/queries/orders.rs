@@ -11,9 +11,9 @@ use crate::domain::order::{Order, StatusName};
 use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::filter::{Due, DueOrder, DuePage, DuePlace};
-use crate::store::payment_rows::PaymentRow;
-use crate::store::rows::{EventRow, OrderRow, broken};
+use crate::store::rows::broken;
 use crate::store::schema::{order_events, order_payments, orders};
+use crate::store::tables::{EventRow, OrderRow, PaymentRow};
 
 /// These orders, as far as there are any, each with its log and payments.
 pub async fn orders_load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError> {

@@ -12,9 +12,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::statement::Statement;
 use super::{BY_TRIGRAMS, Conn, NOTE, PLACE_OF, bulk, trigram_pattern};
 use crate::store::StoreError;
-use crate::store::effect_rows::SearchRow;
-use crate::store::rows::OrderRow;
 use crate::store::schema::{orders, search_queue};
+use crate::store::tables::{OrderRow, SearchRow};
 
 /// A search this short finds no trigram; it looks at the newest orders only.
 const TRIGRAM_CHARS: usize = 3;

@@ -14,8 +14,8 @@ use crate::domain::time::{Span, Timestamp};
 use crate::store::StoreError;
 use crate::store::schema::provider_pace as pace;
 use crate::store::schema::provider_work as w;
+use crate::store::tables::WorkRow;
 use crate::store::work::{Claim, Debt, Pace, ProviderWork};
-use crate::store::work_rows::WorkRow;
 
 /// In what time adopted orders that nobody is expected to pay are asked after first.
 const ADOPTED_OVER: Span = Span::hours(6);

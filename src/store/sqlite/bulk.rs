@@ -13,38 +13,16 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use super::Conn;
 use super::statement::Orders;
-use crate::store::effect_rows::{IpnRow, KeyClaimRow, SearchRow};
+use super::write::insert_counted;
 use crate::store::listener_rows::Listener;
-use crate::store::rows::OrderRow;
-use crate::store::schema::{idempotency_keys, orders, received_ipns, webhook_deliveries, webhook_endpoints};
-use crate::store::webhook_rows::{ACTIVE, DeliveryRow};
+use crate::store::schema::{orders, webhook_deliveries, webhook_endpoints};
+use crate::store::stored_row::StoredRow;
+use crate::store::tables::{DeliveryRow, OrderRow, SearchRow};
+use crate::store::webhook_rows::ACTIVE;
 
-/// Inserts reports that are new; answers the hashes of their bodies.
-pub async fn ipns_claim(conn: &mut Conn, rows: Vec<IpnRow>) -> QueryResult<HashSet<String>> {
-    conn.spawn_blocking(move |conn| {
-        let mut new = HashSet::new();
-        for row in rows {
-            if diesel::insert_into(received_ipns::table).values(&row).on_conflict_do_nothing().execute(conn)? == 1 {
-                new.insert(row.body_sha256);
-            }
-        }
-        Ok(new)
-    })
-    .await
-}
-
-/// Inserts what is new; answers the orders whose keys were.
-pub async fn keys_claim(conn: &mut Conn, rows: Vec<KeyClaimRow>) -> QueryResult<HashSet<String>> {
-    conn.spawn_blocking(move |conn| {
-        let mut new = HashSet::new();
-        for row in rows {
-            if diesel::insert_into(idempotency_keys::table).values(&row).on_conflict_do_nothing().execute(conn)? == 1 {
-                new.insert(row.order_id);
-            }
-        }
-        Ok(new)
-    })
-    .await
+/// Inserts rows by the rule of their table. Returns the first columns of those that were written.
+pub async fn insert<R: StoredRow>(conn: &mut Conn, rows: Vec<R>) -> QueryResult<HashSet<String>> {
+    conn.spawn_blocking(move |conn| insert_counted(conn, &rows)).await
 }
 
 /// The versions of these orders. Nobody else writes while this transaction runs.

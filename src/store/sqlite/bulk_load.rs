@@ -13,8 +13,6 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use super::{Conn, archive};
 use crate::store::StoreError;
 use crate::store::archive::load::LoadError;
-use crate::store::payment_rows::PaymentRow;
-use crate::store::schema::order_payments;
 
 /// What a load keeps of the file in memory: rows whose keys are random fall all over it.
 const CACHE_KIB: u32 = 393_216;
@@ -89,14 +87,4 @@ pub async fn finish(conn: &mut Conn, made: &[String]) -> Result<(), StoreError> 
     conn.batch_execute("insert into order_search_fts (order_search_fts) values ('rebuild')").await?;
     conn.batch_execute("ANALYZE; COMMIT; PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL").await?;
     Ok(())
-}
-
-/// Inserts payments; one that is there already is refused.
-pub async fn payments_insert(conn: &mut Conn, rows: Vec<PaymentRow>) -> QueryResult<()> {
-    conn.spawn_blocking(move |conn| {
-        rows.iter().try_for_each(|row| {
-            diesel::RunQueryDsl::execute(diesel::insert_into(order_payments::table).values(row), conn).map(drop)
-        })
-    })
-    .await
 }
