@@ -185,6 +185,8 @@ struct Session<'p> {
     parsing: VecDeque<Asker>,
     /// How many answers it waits for.
     due: usize,
+    /// Whether it has begun to ask for another, which the server answers only at its end.
+    is_asking: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -210,7 +212,7 @@ async fn serve(stream: TcpStream, pool: &Pool, number: usize) -> io::Result<()> 
     let welcome = [&encoded(b'R', &[0; 4]), pool.greeting().await?, &encoded(b'K', &[0; 8]), &encoded(b'Z', b"I")];
     write.write_all(&welcome.concat()).await?;
     let (statements, parsing) = (HashMap::new(), VecDeque::new());
-    let mut session = Session { pool, number, lent: None, statements, parsing, due: 0 };
+    let mut session = Session { pool, number, lent: None, statements, parsing, due: 0, is_asking: false };
     let mut asked = messages(read);
     loop {
         tokio::select! {
@@ -274,9 +276,10 @@ impl Session<'_> {
                 backend.prepared.remove(&own);
                 body = [b"S", own.as_bytes(), &[0]].concat();
             }
-            b'Q' | b'S' => self.due += 1,
             _ => {}
         }
+        self.is_asking = !matches!(kind, b'Q' | b'S');
+        self.due += usize::from(!self.is_asking);
         backend.write.write_all(&encoded(kind, &body)).await?;
         self.lent = Some(lent);
         Ok(())
@@ -309,7 +312,7 @@ impl Session<'_> {
             return;
         }
         self.due -= 1;
-        if self.due == 0 {
+        if self.due == 0 && !self.is_asking {
             self.parsing.clear();
             if body == b"I"
                 && let Some(lent) = self.lent.take()
