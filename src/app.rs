@@ -34,8 +34,6 @@ use crate::webhooks::send::Sender;
 
 /// How often idle order actors are let go.
 const RETIRE_EVERY: Duration = Duration::from_millis(500);
-/// How many threads carry order actors at the most.
-const THREADS_MAX: usize = 8;
 
 /// The running service.
 pub struct App {
@@ -68,9 +66,9 @@ pub struct Outside {
     pub names: Names,
 }
 
-/// The actors of orders with the threads they live on, and who sweeps them.
+/// The way to the actors of orders, who sweeps them, and the thread of what works beside the requests.
 struct Actors {
-    arbiters: Vec<Arbiter>,
+    arbiter: Arbiter,
     directory: OrderDirectory,
     sweeper: Sweeper,
     bell: Bell,
@@ -99,10 +97,10 @@ impl App {
         let actors = Actors::start(&settings, &clock, &store, client);
         let delivering = Delivering::start(actors.courier_surroundings(&settings), names.clone())?;
         let sweeper = actors.sweeper.clone();
-        let sweeping = SweeperActor::start_in_arbiter(&actors.first_arbiter(), move |_| SweeperActor(sweeper));
+        let sweeping = SweeperActor::start_in_arbiter(&actors.arbiter.handle(), move |_| SweeperActor(sweeper));
         let payments = actors.poller().map(|poller| poller.payments.clone());
         let polling = actors.poller().cloned().map(|poller| {
-            let arbiter = actors.first_arbiter();
+            let arbiter = actors.arbiter.handle();
             PollerActor::start_in_arbiter(&arbiter, move |_| PollerActor(poller))
         });
         let desk = actors.desk(&settings, &clock, &store);
@@ -254,7 +252,6 @@ impl Delivering {
 
 impl Actors {
     fn start(settings: &Settings, clock: &Clock, store: &Store, client: Option<Client>) -> Self {
-        let arbiters: Vec<Arbiter> = (0..threads()).map(|_| Arbiter::new()).collect();
         let bell = Bell::default();
         let surroundings = Surroundings {
             store: store.clone(),
@@ -264,8 +261,7 @@ impl Actors {
             provider: if client.is_some() { Asked::FromTimeToTime } else { Asked::Never },
             courier: bell.clone(),
         };
-        let handles = arbiters.iter().map(Arbiter::handle).collect();
-        let directory = OrderDirectory::new(surroundings, handles);
+        let directory = OrderDirectory::new(surroundings);
         let pauses = ProviderPauses::new(clock.clone());
         let payments = client.map(|client| PaymentDesk {
             minima: Minima::new(client.clone(), clock.clone(), settings.nowpayments.payout_currency.clone()),
@@ -295,7 +291,7 @@ impl Actors {
             lookout: Lookout { poller, late_payments, waiting: Arc::default() },
             counters: Arc::default(),
         };
-        Self { arbiters, directory, sweeper, bell }
+        Self { arbiter: Arbiter::new(), directory, sweeper, bell }
     }
 
     /// Who takes checkouts, with the keys that are in use.
@@ -303,7 +299,7 @@ impl Actors {
         let keys = IdempotencyActor::new(store.clone(), clock.clone(), settings.idempotency);
         CheckoutDesk {
             directory: self.directory.clone(),
-            keys: IdempotencyActor::start_in_arbiter(&self.first_arbiter(), move |_| keys),
+            keys: IdempotencyActor::start_in_arbiter(&self.arbiter.handle(), move |_| keys),
             store: store.clone(),
             clock: clock.clone(),
             orders: Arc::new(settings.orders.clone()),
@@ -326,16 +322,10 @@ impl Actors {
         self.sweeper.lookout.poller.as_ref()
     }
 
-    fn first_arbiter(&self) -> ArbiterHandle {
-        self.arbiters.first().map_or_else(Arbiter::current, Arbiter::handle)
-    }
-
     fn stop(self) {
-        for arbiter in self.arbiters {
-            arbiter.stop();
-            // What was in its mailboxes is done: its callers were answered before the server ended.
-            drop(arbiter.join());
-        }
+        self.arbiter.stop();
+        // What was in its mailboxes is done: its callers were answered before the server ended.
+        drop(self.arbiter.join());
     }
 }
 
@@ -372,8 +362,4 @@ async fn retire_idle(directory: OrderDirectory) {
         ticks.tick().await;
         directory.retire_idle();
     }
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
 }

@@ -1,8 +1,9 @@
 //! Finds the actor of an order, or starts it.
 //!
-//! Actors live on several arbiters, so that all cores work. One that is idle is let go, one that panicked
-//! is started again from the store; a message that meets a closed mailbox is sent again through here, so
-//! that nothing is lost between "idle" and "stopped".
+//! An actor lives on the thread of its first message, so that most messages cost no switch of threads: requests come in
+//! on all cores, and the next order's actor lives on another one. One that is idle is let go, one that panicked or whose
+//! thread has ended is started again from the store; a message that meets a closed mailbox is sent again through here,
+//! so that nothing is lost between "idle" and "stopped".
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -36,8 +37,6 @@ pub struct OrderDirectory(Arc<Directory>);
 
 struct Directory {
     live: DashMap<OrderId, Arc<Live>>,
-    arbiters: Vec<ArbiterHandle>,
-    next_arbiter: AtomicUsize,
     surroundings: Arc<Surroundings>,
 }
 
@@ -49,15 +48,10 @@ struct Live {
 }
 
 impl OrderDirectory {
-    /// A directory whose actors live on these arbiters, of which there must be one at least.
+    /// A directory without any actor yet.
     #[must_use]
-    pub fn new(surroundings: Surroundings, arbiters: Vec<ArbiterHandle>) -> Self {
-        Self(Arc::new(Directory {
-            live: DashMap::new(),
-            arbiters,
-            next_arbiter: AtomicUsize::new(0),
-            surroundings: Arc::new(surroundings),
-        }))
+    pub fn new(surroundings: Surroundings) -> Self {
+        Self(Arc::new(Directory { live: DashMap::new(), surroundings: Arc::new(surroundings) }))
     }
 
     /// Places an order, under a key if there is one.
@@ -167,14 +161,7 @@ impl OrderDirectory {
 
 impl Directory {
     fn start(&self, id: OrderId) -> Live {
-        let surroundings = self.surroundings.clone();
-        let turn = self.next_arbiter.fetch_add(1, Ordering::Relaxed);
-        let index = turn.checked_rem(self.arbiters.len()).unwrap_or(0);
-        let actor = OrderActor::new(id, surroundings);
-        let addr = match self.arbiters.get(index) {
-            Some(arbiter) => OrderActor::start_in_arbiter(arbiter, move |_| actor),
-            None => actor.start(),
-        };
+        let addr = OrderActor::new(id, self.surroundings.clone()).start();
         Live { addr, waiting: AtomicUsize::new(0), used_at_millis: AtomicI64::new(0) }
     }
 }
