@@ -1,14 +1,16 @@
 //! Reads single orders for everybody: what waits is read in one go.
 //!
 //! The mirror of group commit. While one batch is being read the next one gathers by itself, so under load
-//! the cost of a read is shared, and an idle service answers at once. On PostgreSQL it has a connection of
-//! its own, opened again when it is lost.
+//! the cost of a read is shared, and an idle service answers at once. It has a connection of its own, opened again when
+//! it is lost.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::sqlite::Purpose;
+use super::sqlite::file::ServedFile;
 use super::{StoreError, postgres, sqlite};
 use crate::domain::ids::OrderId;
 use crate::domain::order::Order;
@@ -34,8 +36,13 @@ struct Wanted {
 
 /// Where the loader reads.
 pub enum Source {
-    /// The file, by one of its readers.
-    Sqlite(sqlite::Readers),
+    /// The file, by a connection of its own.
+    Sqlite {
+        /// The file.
+        file: ServedFile,
+        /// Open, unless it failed.
+        conn: Option<Box<sqlite::Conn>>,
+    },
     /// A connection of its own.
     Postgres {
         /// Where.
@@ -92,21 +99,31 @@ async fn answer(source: &mut Source, batch: &mut Vec<Wanted>) {
 impl Source {
     /// Forgets the connection; the next read opens another.
     fn close(&mut self) {
-        if let Self::Postgres { conn, .. } = self {
-            *conn = None;
+        match self {
+            Self::Sqlite { conn, .. } => *conn = None,
+            Self::Postgres { conn, .. } => *conn = None,
         }
     }
 
     async fn read(&mut self, ids: Vec<String>) -> Result<HashMap<OrderId, Order>, StoreError> {
         let orders = match self {
-            Self::Sqlite(readers) => {
-                readers.run(move |conn| Box::pin(async move { sqlite::orders::orders_load(conn, &ids).await })).await?
+            Self::Sqlite { file, conn } => {
+                let mut open = match conn.take() {
+                    Some(open) => open,
+                    None => Box::new(sqlite::Conn::new(file.connect(Purpose::Read)?)),
+                };
+                let orders = sqlite::orders::orders_load(&mut open, ids).await;
+                // A connection that failed is not used again: the next read opens a fresh one.
+                if !matches!(orders, Err(StoreError::Unavailable(_))) {
+                    *conn = Some(open);
+                }
+                orders?
             }
             Self::Postgres { database_url, conn } => {
                 // A connection may have been lost since its last use; a read can simply be tried again.
                 let known = conn.is_some();
-                match read_postgres(database_url, conn, &ids).await {
-                    Err(StoreError::Unavailable(_)) if known => read_postgres(database_url, conn, &ids).await?,
+                match read_postgres(database_url, conn, ids.clone()).await {
+                    Err(StoreError::Unavailable(_)) if known => read_postgres(database_url, conn, ids).await?,
                     answered => answered?,
                 }
             }
@@ -119,7 +136,7 @@ impl Source {
 async fn read_postgres(
     database_url: &str,
     conn: &mut Option<Box<postgres::Conn>>,
-    ids: &[String],
+    ids: Vec<String>,
 ) -> Result<Vec<Order>, StoreError> {
     let mut open = match conn.take() {
         Some(open) => open,

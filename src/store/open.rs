@@ -38,7 +38,7 @@ impl Store {
                 generation::start_again(&mut conn, Some(lock), Restart::Emptied)?;
             }
             let readers = sqlite::Readers::new(file.clone(), SQLITE_READERS_MAX, handle.clone());
-            let source = Source::Sqlite(readers.clone());
+            let source = Source::Sqlite { file: file.clone(), conn: None };
             let connection = Connection::Sqlite { file, conn: Some(Box::new(sqlite::Conn::new(conn))) };
             (Engine::Sqlite(readers), source, connection, lock)
         } else if postgres::is_url(database_url) {
@@ -51,8 +51,7 @@ impl Store {
             return Err(StoreError::UnknownEngine);
         };
         let writer = start_writer(connection, &handle, &alive)?;
-        let (loader, work) = Loader::new(source);
-        handle.spawn(work);
+        let loader = start_loader(source, &handle)?;
         let (refused, waiting) = tokio::sync::mpsc::channel(REFUSED_WAITING_MAX);
         let host = Arc::new(Host { runtime: Some(runtime), _lock: lock, _alive: alive });
         let access = Access { engine, loader, writer };
@@ -62,6 +61,19 @@ impl Store {
         }
         Ok(Self { access, clock, refused, _host: host })
     }
+}
+
+/// Starts the loader's loop. On SQLite its statements run in place, so it has a thread that nothing else waits for.
+fn start_loader(source: Source, handle: &Handle) -> Result<Loader, StoreError> {
+    let runtime = handle.clone();
+    let is_in_place = matches!(source, Source::Sqlite { .. });
+    let (loader, work) = Loader::new(source);
+    if is_in_place {
+        spawn("loader", move || runtime.block_on(work))?;
+    } else {
+        runtime.spawn(work);
+    }
+    Ok(loader)
 }
 
 /// Starts the writer's loop, and on SQLite who keeps its log short.

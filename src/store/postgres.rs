@@ -40,6 +40,7 @@ pub mod archive;
 pub mod archive_pages;
 #[path = "queries/archive_webhooks.rs"]
 mod archive_webhooks;
+pub mod at_once;
 #[path = "queries/attention.rs"]
 pub mod attention;
 pub mod bulk;

@@ -14,6 +14,9 @@ use super::StoreError;
 use super::filter::OrderLine;
 use crate::store::tables::{EventRow, OrderRow, PaymentRow};
 
+/// An order's row with a line of its log and a payment, as far as it has any.
+pub(super) type JoinedRow = (OrderRow, Option<EventRow>, Option<PaymentRow>);
+
 impl OrderRow {
     /// The row of an order as it is.
     pub fn of(order: &Order) -> Self {

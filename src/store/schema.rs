@@ -122,5 +122,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(orders, order_search, order_payments, search_queue);
+diesel::joinable!(order_events -> orders (order_id));
+diesel::joinable!(order_payments -> orders (order_id));
+diesel::allow_tables_to_appear_in_same_query!(orders, order_events, order_search, order_payments, search_queue);
 diesel::allow_tables_to_appear_in_same_query!(webhook_endpoints, webhook_deliveries, outbox_events, confirmed_events);

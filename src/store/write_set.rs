@@ -71,6 +71,13 @@ pub(super) fn payments_changed(change: &OrderChange) -> Vec<PaymentRow> {
     after.filter(|row| !before.contains(row)).collect()
 }
 
+/// Returns the payments that these changes add or alter, in the order of their keys.
+pub(super) fn all_payments_changed<'a>(changes: impl Iterator<Item = &'a OrderChange>) -> Vec<PaymentRow> {
+    let mut rows: Vec<PaymentRow> = changes.flat_map(payments_changed).collect();
+    rows.sort_by(|one, other| one.payment_id.cmp(&other.payment_id));
+    rows
+}
+
 /// The rows of each table that a group writes once its claims hold.
 #[derive(Default)]
 pub(super) struct WriteSet {

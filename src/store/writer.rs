@@ -244,7 +244,7 @@ async fn commit_to_postgres(
     sets: &[Changeset],
 ) -> Result<Vec<Verdict>, GroupError> {
     let (mut open, shard) = open_postgres(database_url, shard, conn).await.map_err(GroupError::NotStored)?;
-    let verdicts = tokio::time::timeout(GROUP_TIMEOUT, postgres::commit::group_commit(&mut open, sets, shard))
+    let verdicts = tokio::time::timeout(GROUP_TIMEOUT, postgres::at_once::group_commit(&mut open, sets, shard))
         .await
         .unwrap_or_else(|_| Err(GroupError::Unknown("PostgreSQL did not answer in time".to_owned())))?;
     *conn = Some(open);

@@ -16,7 +16,8 @@ use super::Conn;
 use super::statement::Orders;
 use super::write::{insert_head, insert_tail};
 use crate::store::listener_rows::Listener;
-use crate::store::schema::{orders, webhook_deliveries, webhook_endpoints};
+use crate::store::rows::JoinedRow;
+use crate::store::schema::{order_events, order_payments, orders, webhook_deliveries, webhook_endpoints};
 use crate::store::stored_row::{StoredRow, Value};
 use crate::store::tables::{DeliveryRow, OrderRow, SearchRow};
 use crate::store::webhook_rows::ACTIVE;
@@ -55,9 +56,9 @@ impl<Id> QueryFragment<Pg> for Unnest<'_, Id> {
     }
 }
 
-/// Goes on with `unnest(columns)`.
+/// Goes on with `unnest(columns) n`.
 pub(super) fn push_columns<'b>(columns: &'b [Column<'_>], out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-    out.push_sql(" unnest(");
+    out.push_sql("unnest(");
     for (index, column) in columns.iter().enumerate() {
         if index > 0 {
             out.push_sql(", ");
@@ -74,7 +75,7 @@ pub(super) fn push_columns<'b>(columns: &'b [Column<'_>], out: &mut AstPass<'_, 
             Column::BigInt(_) | Column::BigIntOrNull(_) => "::bigint[]",
         });
     }
-    out.push_sql(") ");
+    out.push_sql(") n");
     Ok(())
 }
 
@@ -199,6 +200,12 @@ pub async fn deliveries_lock(conn: &Conn, ids: Vec<String>) -> QueryResult<Vec<D
     use webhook_deliveries as d;
     let rows = d::table.filter(d::id.eq_any(ids)).order(d::id).select(DeliveryRow::as_select());
     rows.for_update().load(&mut &*conn).await
+}
+
+/// Reads these orders, each with each line of its log and each of its payments.
+pub async fn orders_joined(conn: &mut Conn, ids: Vec<String>) -> QueryResult<Vec<JoinedRow>> {
+    let joined = orders::table.left_join(order_events::table).left_join(order_payments::table);
+    joined.filter(orders::id.eq_any(ids)).select(JoinedRow::as_select()).load(conn).await
 }
 
 /// Reads orders.

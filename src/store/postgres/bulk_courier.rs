@@ -168,12 +168,12 @@ pub async fn deliveries_lease(
         DeliveriesLease,
         "update webhook_deliveries d set status = 'in_flight', lease = n.lease, due_at = n.until, \
          attempt_due_at = case d.status when 'in_flight' then d.attempt_due_at else d.due_at end from \
-         (select d.id, n.lease, n.until from",
+         (select d.id, n.lease, n.until from ",
         [
             text id, bigint due_at, text turn, bigint attempts, bigint was_leased, text token, bigint until,
             bigint now,
         ],
-        "as n (id, due_at, turn, attempts, was_leased, lease, until, now) join webhook_deliveries d on d.id = n.id \
+        " (id, due_at, turn, attempts, was_leased, lease, until, now) join webhook_deliveries d on d.id = n.id \
          and d.due_at = n.due_at and d.turn = n.turn and d.attempts = n.attempts \
          and (d.status = 'in_flight') = (n.was_leased = 1) where d.turn <> 'catch_up' or not exists (select 1 from webhook_deliveries b \
          where b.webhook_id = d.webhook_id and b.turn = 'catch_up' and b.status = 'in_flight' and b.due_at > n.now \
@@ -198,9 +198,9 @@ pub async fn deliveries_release(conn: &mut Conn, rows: Vec<DueRow>, lease: Strin
         rows,
         DeliveriesRelease,
         "update webhook_deliveries d set status = case when 0 < d.attempts then 'failed' else 'pending' end, \
-         lease = '', due_at = n.due_at from",
+         lease = '', due_at = n.due_at from ",
         [text id, bigint due_at, text lease],
-        "as n (id, due_at, lease) where d.id = n.id and d.status = 'in_flight' and d.lease = n.lease returning d.id"
+        " (id, due_at, lease) where d.id = n.id and d.status = 'in_flight' and d.lease = n.lease returning d.id"
     );
     Ok(())
 }
@@ -217,13 +217,13 @@ pub async fn deliveries_attempted(conn: &mut Conn, rows: Vec<AttemptedRow>) -> Q
          attempts = n.attempts, due_at = n.due_at, \
          last_response_status = coalesce(n.last_response_status, d.last_response_status), \
          last_response_excerpt = coalesce(n.last_response_excerpt, d.last_response_excerpt), \
-         last_error = n.last_error, delivered_at = n.delivered_at from",
+         last_error = n.last_error, delivered_at = n.delivered_at from ",
         [
             text id, text held_lease, text status, bigint attempts, bigint_or_null due_at,
             bigint_or_null last_response_status, text_or_null last_response_excerpt, text_or_null last_error,
             bigint_or_null delivered_at,
         ],
-        "as n (id, lease, status, attempts, due_at, last_response_status, last_response_excerpt, last_error, \
+        " (id, lease, status, attempts, due_at, last_response_status, last_response_excerpt, last_error, \
          delivered_at) where d.id = n.id and d.status = 'in_flight' and d.lease = n.lease \
          returning d.id || ' ' || n.lease"
     );
@@ -240,12 +240,12 @@ pub async fn endpoints_told(conn: &mut Conn, rows: Vec<ToldRow>) -> QueryResult<
          last_success_at = n.last_success_at, last_failure_at = n.last_failure_at, \
          delivered = e.delivered + n.delivered, failed = e.failed + n.failed, dlq = e.dlq + n.dlq, \
          status = case when n.disabled_at is null then e.status else 'disabled' end, \
-         disabled_at = coalesce(e.disabled_at, n.disabled_at) from",
+         disabled_at = coalesce(e.disabled_at, n.disabled_at) from ",
         [
             text id, bigint consecutive_failures, bigint_or_null last_success_at, bigint_or_null last_failure_at,
             bigint_or_null disabled_at, bigint delivered, bigint failed, bigint dlq,
         ],
-        "as n (id, consecutive_failures, last_success_at, last_failure_at, disabled_at, delivered, failed, dlq) \
+        " (id, consecutive_failures, last_success_at, last_failure_at, disabled_at, delivered, failed, dlq) \
          where e.id = n.id returning e.id"
     );
     Ok(())

@@ -1,8 +1,8 @@
 //! A write set on PostgreSQL: one statement, however many tables and rows it has.
 //!
-//! Each table is a part of its own, `insert … select * from unnest($1, $2, …)`, whose text is the same for any number of
-//! rows; a round trip costs more than all parts together. Parts do not see what the others write, and they lock rows in
-//! the order in which they stand here and their rows are given.
+//! Each table is a part of its own, `insert … select n.* from unnest($1, $2, …) n`, whose text is the same for any number
+//! of rows; a round trip costs more than all parts together. Parts do not see what the others write. Those that are
+//! counted go first, in the order in which they stand here; all lock rows in the order in which these are given.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ pub async fn write(conn: &Conn, set: WriteSet) -> QueryResult<HashSet<String>> {
         return Ok(HashSet::new());
     }
     let updates = parts.updates;
-    let returned: Vec<(String, String)> = parts.load(&mut &*conn).await?;
+    let returned: Vec<(String, String)> = Written(parts).load(&mut &*conn).await?;
     let (payments, updated): (Vec<_>, Vec<_>) = returned.into_iter().partition(|(table, _)| table == PaymentRow::TABLE);
     if updated.len() != updates {
         return Err(diesel::result::Error::NotFound);
@@ -37,8 +37,9 @@ pub async fn write(conn: &Conn, set: WriteSet) -> QueryResult<HashSet<String>> {
 }
 
 /// The rows of one table.
-struct Part<'a> {
+pub(super) struct Part<'a> {
     table: &'static str,
+    rows: usize,
     columns: Vec<Column<'a>>,
     /// Spells what stands before the columns.
     head: fn(&mut Pieces<'_>),
@@ -48,37 +49,33 @@ struct Part<'a> {
     is_counted: bool,
 }
 
-/// The parts of one statement, which returns the tables and the keys of the rows that are counted.
+/// The parts of one statement.
 #[derive(Default)]
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     all: Vec<Part<'a>>,
     /// How many rows are updated.
     updates: usize,
 }
 
-impl QueryId for Parts<'_> {
+/// All parts, in a statement that returns the tables and the keys of the rows that are counted.
+struct Written<'a>(Parts<'a>);
+
+impl QueryId for Written<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl Query for Parts<'_> {
+impl Query for Written<'_> {
     type SqlType = (Text, Text);
 }
 
-impl QueryFragment<Pg> for Parts<'_> {
+impl QueryFragment<Pg> for Written<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let name = |index: usize| format!("w{index}");
-        for (index, part) in self.all.iter().enumerate() {
-            let separator = if index == 0 { "with " } else { ", " };
-            spell(&[separator, &name(index), " as ("], &mut |piece| out.push_sql(piece));
-            (part.head)(&mut |piece| out.push_sql(piece));
-            push_columns(&part.columns, &mut out)?;
-            (part.tail)(&mut |piece| out.push_sql(piece));
-            out.push_sql(")");
-        }
+        out.push_sql("with ");
+        self.0.push_all("", &mut out)?;
         out.push_sql(" select '', '' where false");
-        for (index, part) in self.all.iter().enumerate().filter(|(_, part)| part.is_counted) {
-            let pieces = [" union all select '", part.table, "', w.* from ", &name(index), " w"];
+        for (name, part) in self.0.counted() {
+            let pieces = [" union all select '", part.table, "', w.* from ", &name, " w"];
             spell(&pieces, &mut |piece| out.push_sql(piece));
         }
         Ok(())
@@ -86,27 +83,56 @@ impl QueryFragment<Pg> for Parts<'_> {
 }
 
 impl<'a> Parts<'a> {
-    fn push<R: StoredRow>(&mut self, rows: &'a [R], is_counted: bool) {
+    /// Inserts rows of which none may be there.
+    pub(super) fn claim<R: StoredRow>(&mut self, rows: &'a [R]) {
+        self.push(rows, |_| {}, false);
+    }
+
+    fn push<R: StoredRow>(&mut self, rows: &'a [R], tail: fn(&mut Pieces<'_>), is_counted: bool) {
         if !rows.is_empty() {
-            self.all.push(Part {
-                table: R::TABLE,
-                columns: columns_of(rows),
-                head: insert_head::<R>,
-                tail: if is_counted { insert_tail::<R> } else { spell_conflict::<R> },
-                is_counted,
-            });
+            let columns = columns_of(rows);
+            let part = Part { table: R::TABLE, rows: rows.len(), columns, head: insert_head::<R>, tail, is_counted };
+            self.all.push(part);
         }
     }
+
+    /// Spells all parts, separated by commas; each takes its rows beside those of `gate`.
+    pub(super) fn push_all<'b>(&'b self, gate: &str, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        for (index, part) in self.all.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            spell(&[separator, &part_name(index), " as ("], &mut |piece| out.push_sql(piece));
+            (part.head)(&mut |piece| out.push_sql(piece));
+            out.push_sql(gate);
+            push_columns(&part.columns, out)?;
+            (part.tail)(&mut |piece| out.push_sql(piece));
+            out.push_sql(")");
+        }
+        Ok(())
+    }
+
+    /// Returns the names of the parts that are counted, and how many rows each has.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (String, i64)> {
+        self.counted().map(|(name, part)| (name, i64::try_from(part.rows).unwrap_or(i64::MAX)))
+    }
+
+    fn counted(&self) -> impl Iterator<Item = (String, &Part<'a>)> {
+        let counted = self.all.iter().enumerate().filter(|(_, part)| part.is_counted);
+        counted.map(|(index, part)| (part_name(index), part))
+    }
+}
+
+fn part_name(index: usize) -> String {
+    format!("w{index}")
 }
 
 impl<'a> RowSink<'a> for Parts<'a> {
     fn insert<R: StoredRow>(&mut self, rows: &'a [R]) -> QueryResult<()> {
-        self.push(rows, false);
+        self.push(rows, spell_conflict::<R>, false);
         Ok(())
     }
 
     fn insert_counted<R: StoredRow>(&mut self, rows: &'a [R]) -> QueryResult<()> {
-        self.push(rows, true);
+        self.push(rows, insert_tail::<R>, true);
         Ok(())
     }
 
@@ -115,6 +141,7 @@ impl<'a> RowSink<'a> for Parts<'a> {
             self.updates += rows.len();
             self.all.push(Part {
                 table: R::TABLE,
+                rows: rows.len(),
                 columns: columns_of(rows),
                 head: update_head::<R>,
                 tail: update_tail::<R>,
@@ -128,7 +155,7 @@ impl<'a> RowSink<'a> for Parts<'a> {
 /// Spells an insert up to the columns.
 pub(super) fn insert_head<R: StoredRow>(text: &mut Pieces<'_>) {
     spell_insert::<R>(text);
-    text("select * from");
+    text("select n.* from ");
 }
 
 /// Spells an insert from the columns on; it returns the first column of each row that was written.
@@ -144,11 +171,11 @@ fn update_head<R: StoredRow>(text: &mut Pieces<'_>) {
         spell(&[separator, column.name, " = n.", column.name], text);
         separator = ", ";
     }
-    text(" from");
+    text(" from ");
 }
 
 fn update_tail<R: StoredRow>(text: &mut Pieces<'_>) {
-    text("as n (");
+    text(" (");
     spell_list(R::COLUMNS.iter().map(|(name, _)| *name), text);
     let mut separator = ") where ";
     for column in used_by_updates::<R>().filter(|column| column.is_compared) {

@@ -1,11 +1,11 @@
 //! Reads of orders: some by their ids, and what is due. Compiled once for each engine. Pages are in `lists.rs`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::prelude::*;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::RunQueryDsl;
 
-use super::{Conn, Db, SNAPSHOT};
+use super::{Conn, Db, bulk};
 use crate::domain::ids::{OrderId, PaymentId};
 use crate::domain::order::{Order, StatusName};
 use crate::domain::time::Timestamp;
@@ -15,17 +15,33 @@ use crate::store::rows::broken;
 use crate::store::schema::{order_events, order_payments, orders};
 use crate::store::tables::{EventRow, OrderRow, PaymentRow};
 
-/// These orders, as far as there are any, each with its log and payments.
-pub async fn orders_load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError> {
-    conn.batch_execute(SNAPSHOT).await?;
-    let orders = load(conn, ids).await;
-    conn.batch_execute("COMMIT").await?;
-    orders
+/// Returns these orders, as far as there are any, each as of one moment with its log and payments.
+pub async fn orders_load(conn: &mut Conn, ids: Vec<String>) -> Result<Vec<Order>, StoreError> {
+    let mut found: BTreeMap<String, OrderParts> = BTreeMap::new();
+    for (order, event, payment) in bulk::orders_joined(conn, ids).await? {
+        let parts = found.entry(order.id.clone()).or_insert_with(|| OrderParts::of(order));
+        // Of several payments each comes with each line of the log, and the other way round.
+        parts.events.extend(event.map(|event| (event.seq, event)));
+        parts.payments.extend(payment.map(|payment| ((payment.first_seen_at, payment.payment_id.clone()), payment)));
+    }
+    found.into_values().map(OrderParts::into_order).collect()
 }
 
-async fn load(conn: &mut Conn, ids: &[String]) -> Result<Vec<Order>, StoreError> {
-    let rows = orders::table.filter(orders::id.eq_any(ids)).select(OrderRow::as_select()).load(conn).await?;
-    with_details(conn, rows).await
+/// An order's rows: each line of its log and each payment once, oldest first.
+struct OrderParts {
+    order: OrderRow,
+    events: BTreeMap<i64, EventRow>,
+    payments: BTreeMap<(i64, String), PaymentRow>,
+}
+
+impl OrderParts {
+    fn of(order: OrderRow) -> Self {
+        Self { order, events: BTreeMap::new(), payments: BTreeMap::new() }
+    }
+
+    fn into_order(self) -> Result<Order, StoreError> {
+        self.order.into_order(self.events.into_values().collect(), self.payments.into_values().collect())
+    }
 }
 
 /// When an order last changed.

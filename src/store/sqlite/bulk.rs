@@ -15,7 +15,8 @@ use super::Conn;
 use super::statement::Orders;
 use super::write::insert_counted;
 use crate::store::listener_rows::Listener;
-use crate::store::schema::{orders, webhook_deliveries, webhook_endpoints};
+use crate::store::rows::JoinedRow;
+use crate::store::schema::{order_events, order_payments, orders, webhook_deliveries, webhook_endpoints};
 use crate::store::stored_row::StoredRow;
 use crate::store::tables::{DeliveryRow, OrderRow, SearchRow};
 use crate::store::webhook_rows::ACTIVE;
@@ -37,6 +38,20 @@ pub async fn orders_lock(conn: &mut Conn, ids: Vec<String>) -> QueryResult<HashM
             }
         }
         Ok(versions)
+    })
+    .await
+}
+
+/// Reads these orders, each with each line of its log and each of its payments. One by one: a list of ids would have to
+/// be parsed anew each time.
+pub async fn orders_joined(conn: &mut Conn, ids: Vec<String>) -> QueryResult<Vec<JoinedRow>> {
+    conn.spawn_blocking(move |conn| {
+        let mut rows = Vec::new();
+        for id in ids {
+            let joined = orders::table.left_join(order_events::table).left_join(order_payments::table);
+            rows.extend(joined.filter(orders::id.eq(id)).select(JoinedRow::as_select()).load(conn)?);
+        }
+        Ok(rows)
     })
     .await
 }
