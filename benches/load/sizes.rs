@@ -14,6 +14,8 @@ use crate::work::{Checkouts, Ipns, Lists, Until};
 
 /// How many requests are under way at once.
 const CONNECTIONS: usize = 64;
+/// How long checkouts are made, unless something else was asked for.
+const SPAN: Duration = Duration::from_secs(8);
 /// What the first requests of a fresh server cost is not the rate.
 const WARM_UP: Duration = Duration::from_secs(1);
 /// How long the server idles before its memory is read.
@@ -22,7 +24,7 @@ const IDLE: Duration = Duration::from_secs(10);
 const SEARCH_PATIENCE: Duration = Duration::from_secs(600);
 
 /// What our tables hold after so many acknowledged checkouts and IPNs.
-fn counts(made: u64, paid: u64) -> [(&'static str, u64); 7] {
+pub fn counts(made: u64, paid: u64) -> [(&'static str, u64); 7] {
     [
         ("select count(*) from orders", made),
         ("select count(*) from idempotency_keys", made),
@@ -60,7 +62,7 @@ impl Run {
         table::head();
         checkouts.until = Until::at(WARM_UP);
         self.load(&server, None, &mut checkouts).await;
-        checkouts.until = Until::at(self.options.seconds);
+        checkouts.until = Until::at(self.options.seconds.unwrap_or(SPAN));
         self.load(&server, Some(Row::checkouts(self.database.kind())), &mut checkouts).await;
         let mut ipns = Ipns::settling(checkouts.orders());
         self.load(&server, Some(Row::ipns(self.database.kind())), &mut ipns).await;
