@@ -1,143 +1,49 @@
-//! How fast and how big the service is: checkouts, IPNs, memory, start, against the release binary.
+//! How fast and how big the service is, against the release binary: beside a plain service, and on its own.
 //!
-//! `cargo bench --bench load` takes under three minutes; `-- --orders 1000000` also shows the size after a
-//! million orders. The generator runs beside the server, as in the figures the service promises. Every
-//! answer is checked, and what was acknowledged is counted in the database afterwards: a wrong answer ends
-//! the run. Nothing here is a test, because a busy machine is no defect. Rates are also told per flush of the
-//! disk, measured in the same run, so that machines can be compared.
+//! `cargo bench --bench load` takes about eight minutes; `-- --only ratios` compares, `-- --only sizes` measures ours,
+//! with `--orders 1000000` also after a million orders. The generator runs beside the server, as in the figures the
+//! service promises. Every answer is checked, and what was acknowledged is counted in the database afterwards: a wrong
+//! answer ends the run. Nothing here is a test, because a busy machine is no defect.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that went wrong has nothing to tell")]
 #![expect(clippy::print_stdout, reason = "its output is the table")]
 
 mod options;
+mod peer;
+mod ratio_table;
+mod ratios;
 #[path = "../site/mod.rs"]
 mod site;
+mod sizes;
 mod table;
 #[expect(dead_code, reason = "what only the benchmark of webhooks needs")]
 mod work;
 
-use std::time::{Duration, Instant};
-
+use mimalloc::MiMalloc;
 use options::Options;
-use site::client::{Load, Measured, Work};
 // The tests' PostgreSQL looks for it here.
-use site::engines::{self, Database};
-use site::machine::{self, Cpu, cores_busy, flushes_per_second, load_average};
-use site::server::{Customer, Server};
-use table::{Machine, Row};
-use work::{Checkouts, Ipns, Lists, Until};
+use site::engines;
+use site::machine;
+use sizes::Run;
 
-/// How many requests are under way at once.
-const CONNECTIONS: usize = 64;
-/// What the first requests of a fresh server cost is not the rate.
-const WARM_UP: Duration = Duration::from_secs(1);
-/// How long the server idles before its memory is read.
-const IDLE: Duration = Duration::from_secs(10);
-/// How long the search index may take to catch up before that.
-const SEARCH_PATIENCE: Duration = Duration::from_secs(600);
+/// The server's own, so that the plain service has no worse one.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() {
+    if peer::is_asked_for() {
+        return peer::serve();
+    }
     let Some(options) = Options::of_arguments() else { return };
     machine::refuse_memory_disk();
-    let fetching = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    for kind in options.engines.clone() {
-        let Some(database) = Database::fresh(kind) else { continue };
-        let run = Run { flushes: flushes_per_second(database.folder()), database, options: options.clone() };
-        println!("\n{}, {} flushes of the disk a second, one after the other", run.database.kind(), run.flushes);
-        tokio::task::LocalSet::new().block_on(&fetching, run.all());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let here = tokio::task::LocalSet::new();
+    if options.ratios {
+        here.block_on(&runtime, ratios::compare(&options));
     }
-}
-
-/// One engine's measurements.
-struct Run {
-    flushes: u64,
-    database: Database,
-    options: Options,
-}
-
-impl Run {
-    async fn all(self) {
-        let customer = Customer::create(&self.database);
-        let server = Server::start(&self.database);
-        server.first_answer("GET /healthz HTTP/1.1\r\nhost: load\r\n\r\n").await;
-        println!("memory of the fresh server: {} MB", server.resident_mb());
-        let mut checkouts = Checkouts::new(&customer);
-        table::head();
-        checkouts.until = Until::at(WARM_UP);
-        self.load(&server, None, &mut checkouts).await;
-        checkouts.until = Until::at(self.options.seconds);
-        self.load(&server, Some(Row::checkouts(self.database.kind())), &mut checkouts).await;
-        let mut ipns = Ipns::settling(checkouts.orders());
-        self.load(&server, Some(Row::ipns(self.database.kind())), &mut ipns).await;
-        self.load(&server, Some(Row::lists()), &mut Lists::new(&customer)).await;
-        self.confirm(checkouts.made(), ipns.paid());
-        self.wait_for_search("after these steps").await;
-        checkouts.until = Until::Made(self.options.orders);
-        if checkouts.made() < self.options.orders {
-            self.load(&server, Some(Row::filling()), &mut checkouts).await;
-            self.confirm(checkouts.made(), ipns.paid());
-            self.wait_for_search("after filling").await;
+    if options.sizes {
+        for run in options.engines.iter().filter_map(|kind| Run::prepare(*kind, &options)) {
+            here.block_on(&runtime, run.all());
         }
-        tokio::time::sleep(IDLE).await;
-        println!("memory after {} orders, idle: {} MB (at most 150)", checkouts.made(), server.resident_mb());
-        println!("the most it ever was: {} MB", server.peak_mb());
-        self.restart(server, &customer).await;
-        self.confirm(checkouts.made(), ipns.paid());
-    }
-
-    /// Runs one step at full speed and shows it, if it has a row.
-    async fn load<W: Work + 'static>(&self, server: &Server, row: Option<Row>, work: &mut W) {
-        let cpu = || Cpu::of(server.id(), self.database.postmaster());
-        let (before, began) = (cpu(), Instant::now());
-        let load = Load { address: server.address(), connections: CONNECTIONS };
-        let measured: Measured = load.run(work).await;
-        let busy = cores_busy(&before, &cpu(), began.elapsed());
-        if let Some(row) = row {
-            row.show(&measured, &Machine { flushes: self.flushes, busy, load: load_average() });
-        }
-    }
-
-    /// What was acknowledged is there, and nothing else.
-    fn confirm(&self, made: u64, paid: u64) {
-        let expected = [
-            ("select count(*) from orders", made),
-            ("select count(*) from idempotency_keys", made),
-            ("select count(*) from orders where status = 'paid'", paid),
-            ("select count(*) from received_ipns", paid),
-            ("select count(*) from order_payments", paid),
-            ("select count(*) from order_events", made + paid),
-            ("select sum(orders) from order_totals where day <> ''", made),
-        ];
-        for (sql, expected) in expected {
-            assert_eq!(self.database.number(sql), expected, "{sql}");
-        }
-    }
-
-    /// How far the search index was behind, and for how long.
-    async fn wait_for_search(&self, when: &str) {
-        let behind = || self.database.number("select count(*) from search_queue");
-        let (first, began) = (behind(), Instant::now());
-        while behind() > 0 {
-            assert!(began.elapsed() < SEARCH_PATIENCE, "the search index does not catch up");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        println!("search {when}: {first} orders behind, caught up in {} ms", began.elapsed().as_millis());
-    }
-
-    async fn restart(&self, server: Server, customer: &Customer) {
-        let stopped = server.stop();
-        let began = Instant::now();
-        let server = Server::start(&self.database);
-        server.first_answer("GET /healthz HTTP/1.1\r\nhost: load\r\n\r\n").await;
-        let alive = began.elapsed();
-        server.first_answer(&Lists::request(customer)).await;
-        let listed = began.elapsed();
-        println!(
-            "stop {} ms; start to the first /healthz {} ms, to the first list {} ms (at most 300)",
-            stopped.as_millis(),
-            alive.as_millis(),
-            listed.as_millis()
-        );
-        server.stop();
     }
 }

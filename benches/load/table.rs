@@ -1,4 +1,4 @@
-//! The table of what was measured.
+//! The table of what was measured of ours.
 
 use crate::site::client::Measured;
 use crate::site::engines::Kind;
@@ -48,9 +48,9 @@ impl Row {
             "{:<12} {rate:>8} {:>9} {:>8} {:>8} {:>8} {server:>7}% {generator:>5}% {postgres:>5}% {load:>6}  {verdict}",
             self.step,
             decimal(rate * 100 / (*flushes).max(1), 2),
-            millis(measured.per_mille(500)),
-            millis(measured.per_mille(990)),
-            millis(measured.per_mille(1_000)),
+            millis(measured.per_mille(500).into()),
+            millis(measured.per_mille(990).into()),
+            millis(measured.per_mille(1_000).into()),
         );
     }
 }
@@ -80,12 +80,13 @@ fn promised(kind: Kind) -> u64 {
     }
 }
 
-fn millis(micros: u32) -> String {
-    decimal(u64::from(micros / 10), 2)
+/// Microseconds as milliseconds.
+pub fn millis(micros: u64) -> String {
+    decimal(micros / 10, 2)
 }
 
 /// A number that was multiplied by ten that many times.
-fn decimal(number: u64, places: u32) -> String {
+pub fn decimal(number: u64, places: u32) -> String {
     let unit = 10_u64.pow(places);
     let width = usize::try_from(places).unwrap_or(0);
     format!("{}.{:0width$}", number / unit, number % unit)

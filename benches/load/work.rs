@@ -25,6 +25,15 @@ impl Until {
     pub fn at(after: Duration) -> Self {
         Self::At(Instant::now() + after)
     }
+
+    /// True once the time has come, or so many were asked for.
+    fn is_over(&self, asked: u64) -> bool {
+        match self {
+            Self::Now => true,
+            Self::At(at) => *at <= Instant::now(),
+            Self::Made(count) => *count <= asked,
+        }
+    }
 }
 
 /// Checkouts, each under a key of its own.
@@ -34,11 +43,11 @@ pub struct Checkouts {
     pub until: Until,
     plaintext: String,
     asked: u64,
-    orders: Vec<[u8; ORDER_ID]>,
+    orders: Vec<OrderBytes>,
 }
 
-/// The bytes of an order's id.
-const ORDER_ID: usize = 36;
+/// An order's id as the answer writes it.
+pub type OrderBytes = [u8; 36];
 
 impl Checkouts {
     /// None yet.
@@ -57,19 +66,14 @@ impl Checkouts {
     }
 
     /// The orders that were.
-    pub fn orders(&self) -> &[[u8; ORDER_ID]] {
+    pub fn orders(&self) -> &[OrderBytes] {
         &self.orders
     }
 }
 
 impl Work for Checkouts {
     fn next(&mut self, request: &mut Vec<u8>) -> bool {
-        let ended = match self.until {
-            Until::Now => true,
-            Until::At(at) => at <= Instant::now(),
-            Until::Made(count) => count <= self.asked,
-        };
-        if ended {
+        if self.until.is_over(self.asked) {
             return false;
         }
         self.asked += 1;
@@ -95,6 +99,9 @@ impl Work for Checkouts {
     }
 }
 
+/// The first payment.
+const PAYMENTS_FROM: u64 = 5_000_000_000;
+
 /// IPNs that settle orders, signed beforehand.
 #[derive(Default)]
 pub struct Ipns {
@@ -104,14 +111,20 @@ pub struct Ipns {
 
 impl Ipns {
     /// One for each of these orders, its price matched and its payment in full.
-    pub fn settling(orders: &[[u8; ORDER_ID]]) -> Self {
+    pub fn settling(orders: &[OrderBytes]) -> Self {
+        Self::settling_after(0, orders)
+    }
+
+    /// The same on a server that has heard of so many payments already.
+    pub fn settling_after(heard: u64, orders: &[OrderBytes]) -> Self {
         // The last comes first, and takes its request away: only those not sent yet are in memory.
-        let requests = (5_000_000_000_u64..).zip(orders.iter().rev()).map(|(payment, order)| settling(payment, order));
+        let requests =
+            (PAYMENTS_FROM + heard..).zip(orders.iter().rev()).map(|(payment, order)| settling(payment, order));
         Self { requests: requests.collect(), paid: 0 }
     }
 
     /// One, of this payment for this order.
-    pub fn paying(payment: u64, order: &[u8; ORDER_ID]) -> Self {
+    pub fn paying(payment: u64, order: &OrderBytes) -> Self {
         Self { requests: vec![settling(payment, order)], paid: 0 }
     }
 
@@ -136,7 +149,7 @@ impl Work for Ipns {
 }
 
 /// The request, its fields in the provider's order.
-fn settling(payment: u64, order: &[u8; ORDER_ID]) -> Vec<u8> {
+fn settling(payment: u64, order: &OrderBytes) -> Vec<u8> {
     let order = std::str::from_utf8(order).expect("an id is text");
     let body = format!(
         r#"{{"actually_paid":0.0024,"actually_paid_at_fiat":0,"fee":{{"currency":"btc","depositFee":0.00001,"serviceFee":0,"withdrawalFee":0}},"invoice_id":null,"order_description":null,"order_id":"{order}","outcome_amount":0.00237,"outcome_currency":"btc","parent_payment_id":null,"pay_address":"bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq","pay_amount":0.0024,"pay_currency":"btc","payin_extra_id":null,"payment_extra_ids":null,"payment_id":{payment},"payment_status":"finished","price_amount":79,"price_currency":"usd","purchase_id":"{payment}","updated_at":1765000000000}}"#
@@ -183,5 +196,44 @@ impl Work for Lists {
 
     fn heard(&mut self, answer: &Answer<'_>) {
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(answer.body));
+    }
+}
+
+/// Reads of paid orders, each with its events, one order after the other and around again.
+#[derive(Default)]
+pub struct Reads {
+    until: Until,
+    plaintext: String,
+    asked: usize,
+    orders: Vec<OrderBytes>,
+}
+
+impl Reads {
+    /// From now on so long.
+    pub fn new(customer: &Customer, orders: &[OrderBytes], span: Duration) -> Self {
+        Self { until: Until::at(span), plaintext: customer.plaintext.clone(), asked: 0, orders: orders.to_vec() }
+    }
+}
+
+impl Work for Reads {
+    fn next(&mut self, request: &mut Vec<u8>) -> bool {
+        if self.until.is_over(0) {
+            return false;
+        }
+        let order = self.orders.get(self.asked % self.orders.len()).and_then(|order| std::str::from_utf8(order).ok());
+        let (order, plaintext) = (order.expect("an id is text"), &self.plaintext);
+        self.asked += 1;
+        request.clear();
+        write!(
+            request,
+            "GET /v1/billing/crypto-orders/{order} HTTP/1.1\r\nhost: load\r\nauthorization: Bearer {plaintext}\r\n\r\n"
+        )
+        .is_ok()
+    }
+
+    fn heard(&mut self, answer: &Answer<'_>) {
+        let told = String::from_utf8_lossy(answer.body);
+        let parts = [r#""order_id":""#, r#""status":"paid""#, r#""events":[{"#];
+        assert!(answer.status == 200 && parts.iter().all(|part| told.contains(part)), "{} {told}", answer.status);
     }
 }

@@ -87,10 +87,14 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// The answers.
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.sorted_micros.len()).expect("a count")
+    }
+
     /// Answers a second.
     pub fn rate(&self) -> u64 {
-        let count = u64::try_from(self.sorted_micros.len()).expect("a count");
-        count * 1_000 / u64::try_from(self.wall.as_millis()).unwrap_or(1).max(1)
+        self.count() * 1_000 / u64::try_from(self.wall.as_millis()).unwrap_or(1).max(1)
     }
 
     /// The time, in microseconds, under which so many per mille of the answers came.

@@ -95,6 +95,13 @@ impl Database {
         found.first().and_then(|number| number.parse().ok()).expect("a number that is not negative")
     }
 
+    /// What was acknowledged is there, and nothing else: each of these questions has this answer.
+    pub fn confirm(&self, expected: &[(&str, u64)]) {
+        for (sql, expected) in expected {
+            assert_eq!(self.number(sql), *expected, "{sql}");
+        }
+    }
+
     /// One column of texts or whole numbers, asked beside the server.
     pub fn column(&self, sql: &str) -> Vec<String> {
         match &self.cluster {

@@ -74,6 +74,11 @@ impl Cpu {
         let generator = ticks(process::id(), 2);
         Self { server: server * TICK_MILLIS, generator: generator * TICK_MILLIS, postgres: postgres * TICK_MILLIS }
     }
+
+    /// What server and PostgreSQL took since, in microseconds.
+    pub fn served_micros(&self, before: &Self) -> u64 {
+        (self.server + self.postgres).saturating_sub(before.server + before.postgres) * 1_000
+    }
 }
 
 /// How many hundredths of a core each of server, generator and PostgreSQL took.

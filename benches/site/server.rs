@@ -18,7 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary with the settings of this run.
 fn program(database: &Database) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_crypto-orders"));
+    with_settings(Command::new(env!("CARGO_BIN_EXE_crypto-orders")), database)
+}
+
+fn with_settings(mut program: Command, database: &Database) -> Command {
     program.current_dir(database.folder()).env("DATABASE_URL", database.url());
     program.env("CRYPTO_ORDERS_IPN_SECRET", IPN_SECRET).env("CRYPTO_ORDERS_RATE_LIMITS", "off");
     // How fast a provider makes payments is not what is measured.
@@ -64,11 +67,21 @@ impl Server {
 
     /// The same with these variables in its environment.
     pub fn start_with(database: &Database, variables: &[(&str, &str)]) -> Self {
+        let mut serve = program(database);
+        serve.arg("serve").envs(variables.iter().copied());
+        Self::spawn(serve, database)
+    }
+
+    /// Starts another service in its place, with the same settings.
+    pub fn start_other(program: Command, database: &Database) -> Self {
+        Self::spawn(with_settings(program, database), database)
+    }
+
+    fn spawn(mut serve: Command, database: &Database) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a port is free");
         let log = File::create(database.folder().join("log")).expect("a log");
-        let mut serve = program(database);
-        serve.arg("serve").env("CRYPTO_ORDERS_LISTEN", address.to_string()).envs(variables.iter().copied());
+        serve.env("CRYPTO_ORDERS_LISTEN", address.to_string());
         let child = serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
         Self { child, address }
     }
