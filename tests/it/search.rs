@@ -192,8 +192,9 @@ async fn what_is_no_search_is_refused(engine: Engine) {
 
 /// The notes are typed as different keyboards type them: composed, decomposed, in full width, as a ligature.
 async fn a_text_is_found_however_its_accents_and_widths_were_typed(engine: Engine) {
+    // No text of hexadecimal digits: an order's id may have it.
     let all =
-        ["Zu\u{308}rich Cafe\u{301}", "Zürich Café", "ＡＢＣ １２３", "oﬃce №5", "한글", "\u{1112}\u{1161}\u{11ab}글"];
+        ["Zu\u{308}rich Cafe\u{301}", "Zürich Café", "ＸＹＺ １２３", "oﬃce №5", "한글", "\u{1112}\u{1161}\u{11ab}글"];
     let app = TestApp::spawn(engine).await;
     stocked(&app, &all).await;
     let table: &[(&str, &[usize])] = &[
@@ -201,8 +202,8 @@ async fn a_text_is_found_however_its_accents_and_widths_were_typed(engine: Engin
         ("ZU\u{308}RICH", &[0, 1]),
         ("café", &[0, 1]),
         ("CAFE\u{301}", &[0, 1]),
-        ("abc 1", &[2]),
-        ("ａｂｃ", &[2]),
+        ("xyz 1", &[2]),
+        ("ｘｙｚ", &[2]),
         ("office no5", &[3]),
         ("zurich", &[]),
         ("한글", &[4, 5]),
