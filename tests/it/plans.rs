@@ -19,11 +19,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engines::Engine;
-use crate::harness::TestApp;
+use crate::harness::{TestApp, payment};
 use judge::Judge;
 use record::{Record, Statement};
 
 on_both_engines![every_list_look_up_and_statistic_is_answered_from_an_index];
+on_postgres![what_nothing_stands_against_is_stored_by_one_statement];
 
 /// What is asked, with the table that must have been asked for it. Of a page, the next one is asked for too.
 /// `{order}`, `{account}` and the like are those of [`named`].
@@ -248,4 +249,33 @@ async fn every_list_look_up_and_statistic_is_answered_from_an_index(engine: Engi
         }
     }
     assert!(wrong.is_empty(), "{} plans are bad:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+async fn what_nothing_stands_against_is_stored_by_one_statement(engine: Engine) {
+    Record::prepare();
+    let app = TestApp::spawn(engine).await;
+    let record = Record::of(&app.database.url);
+    let writes = |table: &str| {
+        let mut sent = record.take();
+        sent.retain(|one| one.sql.contains(&format!("insert into {table} ")));
+        sent.into_iter().map(|one| one.sql).collect::<Vec<_>>()
+    };
+    let placed = app.checkout(Some("once")).await;
+    let order = placed.json()["order_id"].as_str().expect("an order").to_owned();
+    let stored = writes("idempotency_keys");
+    assert_eq!(stored.len(), 1, "{stored:#?}");
+    for table in ["orders", "order_events", "order_totals", "idempotency_totals", "search_queue"] {
+        assert!(stored[0].contains(&format!("insert into {table} ")), "{table}: {}", stored[0]);
+    }
+    let report = payment(&order, "1001", "finished");
+    assert_eq!(app.ipn(&report).await.json()["order_state"], "paid");
+    let stored = writes("received_ipns");
+    assert_eq!(stored.len(), 1, "{stored:#?}");
+    for part in ["update orders ", "insert into order_payments ", "insert into outbox_events "] {
+        assert!(stored[0].contains(part), "{part}: {}", stored[0]);
+    }
+    // The same again finds its row, writes nothing at once, and is counted.
+    assert_eq!(app.ipn(&report).await.json()["order_state"], "paid");
+    assert_eq!(writes("received_ipns").len(), 2);
+    assert_eq!(app.database.sql("select count(*) || ' ' || sum(times_seen) from received_ipns"), "1 2");
 }
