@@ -8,6 +8,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark that went wrong has nothing to tell")]
 #![expect(clippy::print_stdout, reason = "its output is the table")]
 
+mod figures;
 mod options;
 mod peer;
 mod ratio_table;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ratios::{Figures, Step, Target};
+use crate::figures::{Figures, Step, Target};
 use crate::table::{decimal, millis};
 
 /// Prints what the rounds came to.

@@ -3,9 +3,9 @@
 //! In each round every service gets a fresh database and a fresh process. Who comes first changes with the round, and
 //! ratios are made within a round, so that a machine that grows slower or faster wrongs nobody.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::figures::{Figures, Step, Target};
 use crate::options::Options;
 use crate::peer;
 use crate::ratio_table;
@@ -21,63 +21,6 @@ const SPAN: Duration = Duration::from_secs(3);
 /// How long each kind of request is made before anything is measured, and by how many connections.
 const WARM_UP: Duration = Duration::from_secs(1);
 const WARM_UP_CONNECTIONS: usize = 64;
-
-/// A service that is measured.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// The plain one, on PostgreSQL.
-    Plain,
-    /// Ours.
-    Ours(Kind),
-}
-
-impl Target {
-    /// Its place in every row of the table.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Ours(Kind::Sqlite), Self::Ours(Kind::Postgres)];
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain => f.write_str("plain"),
-            Self::Ours(kind) => kind.fmt(f),
-        }
-    }
-}
-
-/// What is asked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Orders are made.
-    Checkouts,
-    /// Those are paid.
-    Ipns,
-    /// And read.
-    Reads,
-}
-
-impl Step {
-    /// In their order.
-    pub const ALL: [Self; 3] = [Self::Checkouts, Self::Ipns, Self::Reads];
-}
-
-/// What one step of one service came to in one round.
-pub struct Figures {
-    /// Which service.
-    pub target: Target,
-    /// Which step.
-    pub step: Step,
-    /// How many requests were under way at once.
-    pub connections: usize,
-    /// Answers a second.
-    pub rate: u64,
-    /// The time under which 99 in 100 answers came.
-    pub p99_micros: u64,
-    /// What an answer took of the processors, service and database together.
-    pub cpu_micros: u64,
-    /// What the generator took of one core, in per cent.
-    pub generator: u64,
-}
 
 /// Measures all of them, and prints the table.
 pub async fn compare(options: &Options) {
