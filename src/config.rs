@@ -7,6 +7,7 @@ mod catalogue;
 mod database_url;
 mod descriptors;
 mod file;
+mod given;
 mod load;
 mod names;
 mod network;

@@ -11,6 +11,8 @@
 mod functions;
 #[path = "tidy/layers.rs"]
 mod layers;
+#[path = "tidy/loops.rs"]
+mod loops;
 #[path = "tidy/source.rs"]
 mod source;
 #[path = "tidy/tree.rs"]
@@ -45,6 +47,14 @@ fn modules_use_only_those_below_them() {
     let remedy =
         "move the code to the layer that may know both, or pass the value in (MAY_USE in tests/tidy/layers.rs)";
     nothing_offends(&found_in(&["src"], layers::offences), remedy);
+}
+
+#[test]
+fn no_file_is_imported_by_what_it_imports() {
+    let sources = source::read(&["src"]);
+    let modules = loops::Modules::of(&sources);
+    nothing_offends(&modules.unknown(&sources), "have tests/tidy/loops.rs read how it is declared");
+    nothing_offends(&modules.loops(), "move what both know into a file below them");
 }
 
 #[test]

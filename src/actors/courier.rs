@@ -17,9 +17,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::sweeper::Wake;
+use super::bell::Bell;
+use super::wake::Wake;
 use crate::clock::Clock;
 use crate::config::WebhookSettings;
 use crate::domain::ids::WebhookId;
@@ -37,23 +38,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const STOP_LASTS: Duration = Duration::from_secs(15);
 /// How many messages may wait.
 const MAILBOX_MAX: usize = 16;
-
-/// Tells the courier of this node that something may be due. It carries no data: what is due is read from the store.
-/// Clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Bell(Arc<Notify>);
-
-impl Bell {
-    /// Wakes the courier, now or as soon as it is free.
-    pub fn ring(&self) {
-        self.0.notify_one();
-    }
-
-    /// Waits until it was rung since the last time.
-    pub async fn rung(&self) {
-        self.0.notified().await;
-    }
-}
 
 /// What the courier has done since it started.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@
 //! Conventions: one message, one struct, one doc line for what the answer means. Messages carry ids, not
 //! addresses. Every mailbox has a named bound; past it the answer is [`OrderError::Busy`].
 
+pub mod bell;
 pub mod checkout;
 pub mod courier;
 pub mod directory;
@@ -20,6 +21,7 @@ pub mod poller;
 pub mod seats;
 pub mod sweeper;
 pub mod waiting;
+pub mod wake;
 
 use crate::domain::lifecycle::Refusal;
 use crate::store::StoreError;

@@ -13,7 +13,7 @@ use actix::prelude::*;
 use serde_json::json;
 
 use super::OrderError;
-use super::courier::Bell;
+use super::bell::Bell;
 use super::waiting::ChangeBoard;
 use crate::clock::{Clock, fresh_uuid};
 use crate::domain::attention::{Attention, AttentionKind};

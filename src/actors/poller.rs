@@ -17,7 +17,7 @@ use actix::prelude::*;
 use futures_util::{StreamExt, stream};
 
 use super::payments::{PaymentDesk, Tried};
-use super::sweeper::Wake;
+use super::wake::Wake;
 use crate::clock::MonotonicTime;
 use crate::config::PollerSettings;
 use crate::domain::ids::OrderId;

@@ -19,6 +19,7 @@ use futures_util::stream;
 use super::OrderError;
 use super::directory::OrderDirectory;
 use super::order::{Command, Operation};
+use super::wake::Wake;
 use crate::clock::Clock;
 use crate::config::{IdempotencySettings, RetentionSettings, SweeperSettings};
 use crate::domain::ids::OrderId;
@@ -91,11 +92,6 @@ impl Actor for SweeperActor {
         ctx.run_interval(Duration::from_millis(millis), |_, ctx| ctx.notify(Wake));
     }
 }
-
-/// Look now. Answers when the pass has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Wake;
 
 impl Handler<Wake> for SweeperActor {
     // Atomic: passes never overlap.

@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::load::{Given, Origin};
+use super::given::{Given, Origin};
 use super::names::{Form, SETTINGS, Setting, nearest};
 
 /// What stands in a product's table.

@@ -15,6 +15,7 @@ use crate::domain::lifecycle::{LatePayments, LateRate, Rules, ZeroReceived};
 use crate::domain::money::Coin;
 use crate::domain::time::Span;
 
+use super::given::{Given, Origin};
 use super::names::{CONFIG_VARIABLE, Form, SETTINGS, Setting};
 use super::{
     Bucket, Descriptors, IdempotencySettings, LogFormat, LogSettings, Login, Network, NowpaymentsSettings, OnMismatch,
@@ -47,31 +48,6 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the settings are refused")?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
-    }
-}
-
-/// A value with the place it came from. Not `Debug`: the text may be a secret.
-pub(super) struct Given {
-    pub(super) text: String,
-    pub(super) origin: Origin,
-}
-
-/// Where a value came from.
-pub(super) enum Origin {
-    Default,
-    File { path: String, line: usize },
-    Environment(String),
-    Flag(&'static str),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("the default"),
-            Self::File { path, line } => write!(f, "{path}, line {line}"),
-            Self::Environment(variable) => write!(f, "environment variable {variable}"),
-            Self::Flag(key) => write!(f, "flag --{}", key.replace(['_', '.'], "-")),
-        }
     }
 }
 

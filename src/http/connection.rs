@@ -12,7 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use actix_web::HttpRequest;
 use tokio::sync::Notify;
 
-use super::incoming_body::Arrival;
+/// Whether all of a body has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// All of it, or there is none.
+    Whole,
+    /// Not yet.
+    Incomplete,
+}
 
 /// All connections of this node.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use std::error::Error;
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use crate::actors::OrderError;
 use crate::actors::checkout::CheckoutError;
@@ -136,6 +136,12 @@ pub enum KeyRefusal {
 }
 
 impl ApiError {
+    /// Nothing lives at the path of this request.
+    #[must_use]
+    pub fn no_route(request: &HttpRequest) -> Self {
+        Self::NoRoute { method: request.method().to_string(), path: request.path().to_owned() }
+    }
+
     /// Fields of the body break their rules.
     #[must_use]
     pub fn field(name: &'static str, sentence: impl Into<String>) -> Self {

@@ -27,9 +27,10 @@ use crate::domain::time::Timestamp;
 use crate::provider::simulator::AsItIs;
 use crate::repeats::Repeats;
 
+use super::connection::Arrival;
 use super::connection::{Connection, Connections};
 use super::error::ApiError;
-use super::incoming_body::{Arrival, IncomingBody};
+use super::incoming_body::IncomingBody;
 use super::limits::Standing;
 use super::pages::AsPage;
 use super::prefix::PathPrefix;

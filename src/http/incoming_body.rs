@@ -18,7 +18,7 @@ use actix_web::web::Bytes;
 use futures_util::stream::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::connection::{Connection, Interim};
+use super::connection::{Arrival, Connection, Interim};
 
 /// How slowly a body may arrive.
 #[derive(Debug, Clone, Copy)]
@@ -33,15 +33,6 @@ struct Pace {
 
 /// The pace of every body; routes that want a faster one time it themselves.
 const PACE: Pace = Pace { patience: Duration::from_secs(10), bytes_per_second: 500, whole: Duration::from_secs(30) };
-
-/// Whether all of a body has arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// All of it, or there is none.
-    Whole,
-    /// Not yet.
-    Incomplete,
-}
 
 /// A body that handlers read, and that can be read on when they have left it. Clones share it.
 #[derive(Clone)]

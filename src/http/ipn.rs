@@ -129,7 +129,7 @@ struct IpnBody {
     ),
 )]
 pub async fn receive(request: HttpRequest, payload: Payload, shared: Data<Shared>) -> Result<HttpResponse, ApiError> {
-    let Some(verifier) = &shared.gate.verifier else { return super::routes::no_route(request).await };
+    let Some(verifier) = &shared.gate.verifier else { return Err(ApiError::no_route(&request)) };
     let in_time = timeout(Duration::from_millis(ANSWER_MILLIS_MAX), async {
         let address = client_address(&request, &shared.settings.trusted_proxies);
         let body = arrived(&request, payload, &shared.gate, address).await?;

@@ -50,8 +50,8 @@ use actix_web::http::header::{HeaderName, RETRY_AFTER};
 use actix_web::middleware::Condition;
 use actix_web::{App, Error, HttpRequest, web};
 
+use crate::actors::bell::Bell;
 use crate::actors::checkout::CheckoutDesk;
-use crate::actors::courier::Bell;
 use crate::actors::directory::OrderDirectory;
 use crate::actors::intake::Intake;
 use crate::actors::payments::PaymentDesk;

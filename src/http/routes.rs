@@ -259,5 +259,5 @@ fn told_to_whoever_asks(request: &HttpRequest, error: ApiError) -> Error {
 /// # Errors
 /// Always: 404.
 pub async fn no_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::NoRoute { method: request.method().to_string(), path: request.path().to_owned() })
+    Err(ApiError::no_route(&request))
 }

@@ -13,7 +13,7 @@ use super::archive::iso;
 use super::changeset::AuditEntry;
 use super::records::AuditRecord;
 use super::rows::broken;
-use super::schema::{accounts, api_keys, audit_log, sessions};
+use super::schema::{accounts, api_keys, audit_log, service_secrets, sessions};
 use crate::domain::access::{Account, ApiKey, Scope, Tier};
 use crate::domain::ids::{AccountId, AuditId, KeyId};
 use crate::domain::session::Session;
@@ -203,5 +203,22 @@ impl SessionRow {
             created_at: Timestamp::from_micros(self.created_at),
             expires_at: Timestamp::from_micros(self.expires_at),
         })
+    }
+}
+
+/// A row of `service_secrets`.
+#[derive(Clone, PartialEq, Eq, Queryable, Selectable, Insertable, Serialize, Deserialize)]
+#[diesel(table_name = service_secrets)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretRow {
+    pub name: String,
+    pub secret: String,
+    #[serde(with = "iso")]
+    pub created_at: i64,
+}
+
+impl std::fmt::Debug for SecretRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretRow").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ mod delivery_calls;
 mod effect_rows;
 pub mod filter;
 mod follower;
+mod group;
 mod listener_rows;
 mod loader;
 mod migrate;

@@ -17,7 +17,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use futures_util::future::BoxFuture;
 
 use super::StoreError;
-use super::writer::GroupError;
+use super::group::GroupError;
 use crate::supervision::contained;
 
 /// Sends statements of `bulk.rs` one right after the other without waiting for each answer, and then answers what each
@@ -48,6 +48,7 @@ pub mod bulk_courier;
 pub mod bulk_load;
 #[path = "queries/catch_up.rs"]
 pub mod catch_up;
+mod columns;
 #[path = "queries/commit.rs"]
 pub mod commit;
 #[path = "queries/courier.rs"]

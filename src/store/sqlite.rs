@@ -16,7 +16,7 @@ use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper
 use futures_util::future::BoxFuture;
 
 use super::StoreError;
-use super::writer::GroupError;
+use super::group::GroupError;
 use crate::supervision::contained;
 use file::ServedFile;
 
@@ -52,6 +52,7 @@ pub mod deliveries;
 #[path = "queries/endpoints.rs"]
 pub mod endpoints;
 pub mod file;
+mod file_id;
 pub mod generation;
 #[path = "queries/idempotency.rs"]
 pub mod idempotency;

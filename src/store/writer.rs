@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
-use super::changeset::{Changeset, CommitError, Committed, KeyRecord};
+use super::changeset::{Changeset, CommitError, Committed};
+use super::group::{GroupError, Verdict};
 use super::sqlite::file::ServedFile;
 use super::{StoreError, postgres, sqlite};
 use crate::domain::time::Timestamp;
@@ -27,28 +28,6 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Groups that failed.
 static NOT_STORED: Repeats = Repeats::new();
-
-/// What became of one changeset of a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is written.
-    Done,
-    /// Its IPN was seen before: counted, nothing else.
-    SeenBefore,
-    /// Its key was used before: nothing is written.
-    KeyTaken(KeyRecord),
-    /// It was judged on stale data: nothing is written.
-    Conflict,
-}
-
-/// Why a group as a whole is not, or perhaps not, durable.
-#[derive(Debug)]
-pub enum GroupError {
-    /// Certainly not.
-    NotStored(StoreError),
-    /// Nobody knows.
-    Unknown(String),
-}
 
 /// The handle to the writer. Clones share it; the writer ends when the last one is gone.
 #[derive(Clone)]

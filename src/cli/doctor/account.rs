@@ -9,7 +9,7 @@ use crate::config::{Provider, Secret, Settings};
 use crate::domain::money::Coin;
 use crate::provider::client::{CallError, Client, NoClient};
 
-use super::finding::Finding;
+use super::finding::{Finding, unanswered};
 use super::minima;
 
 /// So many coins are named as an example of those that are ticked.
@@ -183,17 +183,5 @@ async fn login(client: &Client) -> Finding {
             "set CRYPTO_ORDERS_NOWPAYMENTS_EMAIL and CRYPTO_ORDERS_NOWPAYMENTS_PASSWORD to the account's login, letter \
              case included; if they are right, ask the provider to allow this machine's address",
         ),
-    }
-}
-
-/// A question that came to nothing: a fault if the provider said no, else a check that was not made.
-pub(super) fn unanswered(check: &'static str, error: &CallError, fix: &str) -> Finding {
-    match error {
-        CallError::Unreachable(_) | CallError::NoAnswer(_) | CallError::RateLimited { .. } => {
-            Finding::warn(check, format!("not checked: {error}"), "run this again once the provider answers")
-        }
-        CallError::Refused { .. } | CallError::NotFound | CallError::NoLogin => {
-            Finding::fail(check, error.to_string(), fix)
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::provider::client::CallError;
+
 /// How many columns the name of a check takes.
 const CHECK_WIDTH: usize = 17;
 
@@ -62,6 +64,18 @@ impl Finding {
         match &self.fix {
             Some(fix) => format!("{line}\n      {:CHECK_WIDTH$}  fix: {fix}", ""),
             None => line,
+        }
+    }
+}
+
+/// A question that came to nothing: a fault if the provider said no, else a check that was not made.
+pub(super) fn unanswered(check: &'static str, error: &CallError, fix: &str) -> Finding {
+    match error {
+        CallError::Unreachable(_) | CallError::NoAnswer(_) | CallError::RateLimited { .. } => {
+            Finding::warn(check, format!("not checked: {error}"), "run this again once the provider answers")
+        }
+        CallError::Refused { .. } | CallError::NotFound | CallError::NoLogin => {
+            Finding::fail(check, error.to_string(), fix)
         }
     }
 }

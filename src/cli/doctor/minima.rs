@@ -9,8 +9,7 @@ use crate::domain::catalogue::ProductCode;
 use crate::domain::money::{Coin, Currency, Price};
 use crate::provider::client::{Client, Minimum};
 
-use super::account::unanswered;
-use super::finding::Finding;
+use super::finding::{Finding, unanswered};
 
 const NAME: &str = "minimum";
 /// A price this much above the minimum is not safe from it: minima move with the networks' fees.

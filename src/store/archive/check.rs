@@ -21,8 +21,8 @@ use crate::domain::ids::{AccountId, KeyId, PaymentId};
 use crate::domain::order::{Order, StatusName};
 use crate::domain::pay_link::PayKey;
 use crate::domain::webhook::endpoint::EventType;
+use crate::store::access_rows::SecretRow;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
-use crate::store::secrets::SecretRow;
 use crate::store::tables::{AttentionRow, EventRow, IpnRow, KeyClaimRow, OrderRow, OutboxRow, PaymentRow};
 
 pub(super) type Checked = Result<(), Misfit>;

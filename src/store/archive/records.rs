@@ -11,10 +11,10 @@ use crate::domain::access::{Account, ApiKey};
 use crate::domain::ids::{AccountId, KeyId};
 use crate::domain::time::Timestamp;
 use crate::store::IdempotencyTotals;
+use crate::store::access_rows::SecretRow;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
 use crate::store::changeset::{AuditEntry, Changeset, KeyUseKind, ORDERS_EXPORTED, ReceivedIpn};
 use crate::store::effect_rows::{key_use_counts, raised_of};
-use crate::store::secrets::SecretRow;
 use crate::store::tables::{AttentionRow, DeliveryRow, EventRow, IpnRow, KeyClaimRow, OrderRow, OutboxRow, PaymentRow};
 use crate::store::webhook_rows::{ConfirmedRow, EndpointRow};
 

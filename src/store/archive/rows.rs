@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::access_rows::SecretRow;
 use crate::store::access_rows::{AccountRow, AuditRow, KeyRow};
-use crate::store::secrets::SecretRow;
 use crate::store::tables::{
     AttentionRow, DeliveryRow, EventRow, IpnRow, KeyClaimRow, KeyTotalRow, OrderRow, OutboxRow, PaymentRow, RaisedRow,
     SearchRow, TotalRow, WitnessTotalRow,

@@ -18,9 +18,9 @@ use super::write::Parts;
 use super::{Conn, bulk, commit};
 use crate::store::StoreError;
 use crate::store::changeset::Changeset;
+use crate::store::group::{GroupError, Verdict};
 use crate::store::tables::{IpnRow, KeyClaimRow, PaymentRow};
 use crate::store::write_set::{Claims, WriteSet, all_payments_changed, judged};
-use crate::store::writer::{GroupError, Verdict};
 
 /// Writes the group and commits it. With a [`Verdict::Conflict`] among the answers nothing was written.
 pub async fn group_commit(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<Vec<Verdict>, GroupError> {

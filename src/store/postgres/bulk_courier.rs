@@ -13,7 +13,8 @@ use diesel_async::RunQueryDsl;
 use std::marker::PhantomData;
 
 use super::Conn;
-use super::bulk::{Column, Unnest, columns, unnest};
+use super::bulk::{Unnest, unnest};
+use super::columns::{Column, columns};
 use super::statement::Statement;
 use crate::store::courier::Ask;
 use crate::store::courier_rows::{

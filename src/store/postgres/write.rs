@@ -5,6 +5,7 @@
 //! counted go first, in the order in which they stand here; all lock rows in the order in which these are given.
 
 use std::collections::HashSet;
+use std::marker::PhantomData;
 
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -13,7 +14,7 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::bulk::{Column, columns_of, push_columns};
+use super::columns::{Column, columns_of, push_columns};
 use crate::store::stored_row::{
     Pieces, RowSink, StoredRow, spell, spell_conflict, spell_insert, spell_list, used_by_updates,
 };
@@ -34,6 +35,40 @@ pub async fn write(conn: &Conn, set: WriteSet) -> QueryResult<HashSet<String>> {
         return Err(diesel::result::Error::NotFound);
     }
     Ok(payments.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Inserts rows by the rule of their table. Returns the first columns of those that were written.
+pub async fn insert<R: StoredRow>(conn: &Conn, rows: Vec<R>) -> QueryResult<HashSet<String>> {
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let statement = InsertRows::<R> { columns: columns_of(&rows), rows: PhantomData };
+    let written: Vec<String> = statement.load(&mut &*conn).await?;
+    Ok(written.into_iter().collect())
+}
+
+/// Inserts rows by the rule of their table.
+struct InsertRows<'a, R> {
+    columns: Vec<Column<'a>>,
+    rows: PhantomData<R>,
+}
+
+impl<R: StoredRow> QueryId for InsertRows<'_, R> {
+    type QueryId = InsertRows<'static, R>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<R> Query for InsertRows<'_, R> {
+    type SqlType = Text;
+}
+
+impl<R: StoredRow> QueryFragment<Pg> for InsertRows<'_, R> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        insert_head::<R>(&mut |piece| out.push_sql(piece));
+        push_columns(&self.columns, &mut out)?;
+        insert_tail::<R>(&mut |piece| out.push_sql(piece));
+        Ok(())
+    }
 }
 
 /// The rows of one table.
@@ -153,13 +188,13 @@ impl<'a> RowSink<'a> for Parts<'a> {
 }
 
 /// Spells an insert up to the columns.
-pub(super) fn insert_head<R: StoredRow>(text: &mut Pieces<'_>) {
+fn insert_head<R: StoredRow>(text: &mut Pieces<'_>) {
     spell_insert::<R>(text);
     text("select n.* from ");
 }
 
 /// Spells an insert from the columns on; it returns the first column of each row that was written.
-pub(super) fn insert_tail<R: StoredRow>(text: &mut Pieces<'_>) {
+fn insert_tail<R: StoredRow>(text: &mut Pieces<'_>) {
     spell_conflict::<R>(text);
     returning::<R>(text);
 }

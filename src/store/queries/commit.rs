@@ -19,10 +19,10 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::store::changeset::{Changeset, KeyClaim, KeyRecord};
 use crate::store::effect_rows::key_use_counts;
+use crate::store::group::{GroupError, Verdict};
 use crate::store::schema::{idempotency_keys, received_ipns};
 use crate::store::tables::{KeyClaimRow, PaymentRow};
 use crate::store::write_set::{Claims, WriteSet, judged, payments_changed};
-use crate::store::writer::{GroupError, Verdict};
 
 /// Writes the group and commits it. With a [`Verdict::Conflict`] among the answers nothing was written.
 pub async fn group_commit(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<Vec<Verdict>, GroupError> {

@@ -5,8 +5,8 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::store::StoreError;
+use crate::store::access_rows::SecretRow;
 use crate::store::schema::service_secrets;
-use crate::store::secrets::SecretRow;
 
 /// The secret of this name, if one was made.
 pub async fn secret_load(conn: &mut Conn, name: &str) -> Result<Option<String>, StoreError> {

@@ -14,7 +14,8 @@ use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
 
 use super::Purpose;
-use super::file::{ServedFile, beside};
+use super::file::ServedFile;
+use super::file_id::beside;
 use super::generation::{Restart, start_again};
 use crate::store::StoreError;
 use crate::store::writer::{SideWork, Writer};

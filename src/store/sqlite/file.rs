@@ -13,17 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use diesel::sqlite::SqliteConnection;
 
+use super::file_id::{FileId, beside};
 use super::generation::{Lock, refuse_foreign_log};
 use super::{Purpose, connect};
 use crate::store::{Opener, StoreError};
 
 /// What SQLite keeps beside the database file, by what is added to its name.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
-
-/// The file of this name with something added to it.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
-    path.with_file_name(format!("{}{suffix}", path.file_name().unwrap_or_default().to_string_lossy()))
-}
 
 /// The files of a database that others than their owner can read or write.
 pub fn exposed(path: &Path) -> Vec<PathBuf> {
@@ -156,36 +152,6 @@ fn gone(file: &Path) -> StoreError {
          server on what is there now",
         file.display()
     ))
-}
-
-/// Which file it is, whatever its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileId(String);
-
-impl FileId {
-    /// That of the file of this name; none if there is none.
-    #[cfg(unix)]
-    pub fn of(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let found = fs::metadata(path).ok()?;
-        Some(Self(format!("{}:{}", found.dev(), found.ino())))
-    }
-
-    /// Elsewhere one file is not told from another, only from none.
-    #[cfg(not(unix))]
-    pub fn of(path: &Path) -> Option<Self> {
-        path.exists().then(|| Self(String::new()))
-    }
-
-    /// As a record has it.
-    pub fn parse(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// For a record.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// How many names a file has.

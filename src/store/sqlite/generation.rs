@@ -15,7 +15,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 
 use super::BUSY_TIMEOUT_MS;
-use super::file::{FileId, beside};
+use super::file_id::{FileId, beside};
 use crate::clock::random_bytes;
 use crate::store::StoreError;
 

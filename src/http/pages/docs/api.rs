@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::Frame;
 use super::library::{self, API, OPERATORS_API, OPERATORS_SHAPES, SHAPES};
-use super::operation::{Header, Operation, Reader, headers, text};
+use super::operation::{Header, Operation, Reader, headers};
 use super::prose::{Prose, Span, Verbatim, paragraphs, sentence};
-use super::shape::{self, Shape};
+use super::shape::{self, Shape, text};
 use super::shape_pages::{self, OPERATORS};
 
 /// A page of operations.

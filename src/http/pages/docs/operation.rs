@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::prose::{Prose, Verbatim, paragraphs, sentence};
+use super::shape::text;
 use super::shape::{Field, kind};
 use super::shape_pages::tagged;
 use crate::http::openapi::problems;
@@ -264,12 +265,6 @@ pub fn headers(described: Option<&Value>) -> Vec<Header> {
         description: sentence(text(header, "description")),
     };
     own.map(header).collect()
-}
-
-/// A text field, or nothing.
-#[must_use]
-pub fn text<'v>(value: &'v Value, name: &str) -> &'v str {
-    value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// An example as a person reads it: a text as it is, anything else as JSON.

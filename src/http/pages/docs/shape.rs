@@ -164,6 +164,12 @@ fn range(least: Option<String>, most: Option<String>) -> Option<String> {
     }
 }
 
+/// A text field, or nothing.
+#[must_use]
+pub fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::library::{OPERATORS_SHAPES, SHAPES};
-use super::operation::text;
+use super::shape::text;
 
 /// The tag of the operations that only operators may ask for.
 pub const OPERATORS: &str = "Operators";
