@@ -274,6 +274,7 @@ stored_table! {
 stored_table! {
     /// A row of `provider_work`: what is to be asked of the provider, whoever was at it.
     #[derive(AsChangeset)]
+    #[diesel(treat_none_as_null = true)]
     WorkRow in provider_work (order_id), OnConflict::Merge;
     order_id: Text,
     due_at: BigInt [set],

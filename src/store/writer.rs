@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::changeset::{Changeset, CommitError, Committed};
 use super::group::{GroupError, Verdict};
@@ -23,6 +24,8 @@ pub const WRITER_QUEUE_MAX: usize = 8_192;
 const GROUP_MAX: usize = 256;
 /// How long PostgreSQL may take over one group before its outcome is given up as unknown.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How lately a connection was used that is taken to be still there.
+const IN_USE: Duration = Duration::from_millis(5);
 /// How long it may take over a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -111,7 +114,7 @@ pub enum Connection {
         /// The shard of the totals that this writer adds to, once it has one.
         shard: Option<i64>,
         /// Open, unless it was lost.
-        conn: Option<Box<postgres::Conn>>,
+        conn: Option<Used>,
     },
 }
 
@@ -198,19 +201,26 @@ async fn open_sqlite<'a>(
     Ok(open)
 }
 
+/// A connection to PostgreSQL.
+pub struct Used {
+    conn: Box<postgres::Conn>,
+    /// When a group was written on it last.
+    used_at: Option<Instant>,
+}
+
 /// The connection, to be put back if it is still good afterwards, and the writer's shard.
 async fn open_postgres(
     database_url: &str,
     shard: &mut Option<i64>,
-    conn: &mut Option<Box<postgres::Conn>>,
-) -> Result<(Box<postgres::Conn>, i64), StoreError> {
+    conn: &mut Option<Used>,
+) -> Result<(Used, i64), StoreError> {
     let mut open = match conn.take() {
         Some(open) => open,
-        None => Box::new(postgres::connect(database_url).await?),
+        None => Used { conn: Box::new(postgres::connect(database_url).await?), used_at: None },
     };
     let claimed = match *shard {
         Some(claimed) => claimed,
-        None => *shard.insert(postgres::shard_claim(&mut open).await?),
+        None => *shard.insert(postgres::shard_claim(&mut open.conn).await?),
     };
     Ok((open, claimed))
 }
@@ -219,13 +229,24 @@ async fn open_postgres(
 async fn commit_to_postgres(
     database_url: &str,
     shard: &mut Option<i64>,
-    conn: &mut Option<Box<postgres::Conn>>,
+    conn: &mut Option<Used>,
     sets: &[Changeset],
 ) -> Result<Vec<Verdict>, GroupError> {
     let (mut open, shard) = open_postgres(database_url, shard, conn).await.map_err(GroupError::NotStored)?;
-    let verdicts = tokio::time::timeout(GROUP_TIMEOUT, postgres::at_once::group_commit(&mut open, sets, shard))
+    // On a connection that was lost while nothing happened, nobody would know whether one statement was written; the
+    // begin of a transaction finds that out.
+    let is_in_use = open.used_at.is_some_and(|at| at.elapsed() < IN_USE);
+    let work = async {
+        if is_in_use {
+            postgres::at_once::group_commit(&mut open.conn, sets, shard).await
+        } else {
+            postgres::commit::group_commit(&mut open.conn, sets, shard).await
+        }
+    };
+    let verdicts = tokio::time::timeout(GROUP_TIMEOUT, work)
         .await
         .unwrap_or_else(|_| Err(GroupError::Unknown("PostgreSQL did not answer in time".to_owned())))?;
+    open.used_at = Some(Instant::now());
     *conn = Some(open);
     Ok(verdicts)
 }
@@ -234,13 +255,15 @@ async fn commit_to_postgres(
 async fn probe_postgres(
     database_url: &str,
     shard: &mut Option<i64>,
-    conn: &mut Option<Box<postgres::Conn>>,
+    conn: &mut Option<Used>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let (mut open, shard) = open_postgres(database_url, shard, conn).await?;
     let late = |_| StoreError::Unavailable("PostgreSQL did not answer in time".to_owned());
     // Each writer has a row of its own: none waits for another's.
-    tokio::time::timeout(PROBE_TIMEOUT, postgres::upkeep::probe_write(&mut open, shard, now)).await.map_err(late)??;
+    tokio::time::timeout(PROBE_TIMEOUT, postgres::upkeep::probe_write(&mut open.conn, shard, now))
+        .await
+        .map_err(late)??;
     *conn = Some(open);
     Ok(())
 }

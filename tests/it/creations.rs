@@ -3,7 +3,9 @@
 
 use crypto_orders::config::Settings;
 use crypto_orders::domain::access::Tier;
+use crypto_orders::domain::ids::OrderId;
 use crypto_orders::domain::time::Span;
+use crypto_orders::store::work::{Claim, ProviderWork};
 use futures_util::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,6 +16,7 @@ use crate::harness::responder::{Act, Responder, Said};
 use crate::harness::{TestApp, order_body};
 
 on_both_engines![
+    a_row_forgets_what_is_in_doubt_no_more,
     an_order_without_an_address_is_raised_after_two_minutes_with_the_providers_reason,
     it_is_raised_where_the_provider_cannot_be_reached_and_the_poller_is_off,
     an_order_of_which_nobody_says_in_which_coin_is_raised,
@@ -234,4 +237,19 @@ async fn two_nodes_raise_an_order_without_an_address_once(engine: Engine) {
     join(app.app.wake_poller(), other.app.wake_poller()).await;
     let found = unaddressed(&app, &order).await;
     assert!(found.len() == 1 && found[0].0 == 1, "{found:?}");
+}
+
+async fn a_row_forgets_what_is_in_doubt_no_more(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    let id = OrderId::parse(&app.order().await).expect("an id");
+    let claim = Claim { token: "ours".to_owned(), until: app.clock.now().after(Span::minutes(1)) };
+    let row = app.store.work_claim(id, claim).await.expect("the store").expect("nobody else asks");
+    let at = Some(app.clock.now());
+    let doubtful = ProviderWork { asked_at: at, last_error: Some("refused".to_owned()), raise_at: at, ..row };
+    let settled = ProviderWork { asked_at: None, last_error: None, raise_at: None, ..doubtful.clone() };
+    let nulls = "select count(asked_at) + count(last_error) + count(raise_at) from provider_work";
+    for (row, told) in [(doubtful, "3"), (settled, "0")] {
+        assert!(app.store.work_update("ours".to_owned(), row).await.expect("the store"));
+        assert_eq!(app.database.sql(nulls), told);
+    }
 }

@@ -1,8 +1,10 @@
-//! A group against which nothing stands, in one statement that is a transaction of its own: one round trip instead of four.
+//! A group whose keys and IPNs are new, and whose orders still have the versions that were judged, in one statement that
+//! is a transaction of its own: one round trip instead of four, and one more where a webhook is due.
 //!
-//! Nearly every group is one: its keys and reports are new, and its orders are as they were judged. The statement looks
-//! for that itself (`go`), and writes nothing at all otherwise; then `queries/commit.rs` finds out what each changeset
-//! came to. What no part can look for beforehand, another node's row of this very moment, makes the statement fail.
+//! Nearly every group is one. The statement checks that itself (`go`), and writes nothing at all otherwise; then
+//! `queries/commit.rs` finds out what each changeset came to. A row that another node commits after the snapshot of the
+//! statement makes it fail. It locks rows in the order in which `queries/commit.rs` does: orders, IPNs, keys, payments,
+//! and then the rest.
 
 use std::collections::HashSet;
 
@@ -27,12 +29,29 @@ pub async fn group_commit(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Re
     if conn.is_broken() {
         return Err(GroupError::NotStored(StoreError::Unavailable("the connection was lost".to_owned())));
     }
-    if let Some(group) = NewGroup::of(sets)
-        && group.commit(conn, sets, shard).await?
-    {
-        return Ok(vec![Verdict::Done; sets.len()]);
+    let tried = match NewGroup::of(sets) {
+        Some(group) => group.commit(conn, sets, shard).await?,
+        None => Tried::NotWritten,
+    };
+    match tried {
+        Tried::Written => Ok(vec![Verdict::Done; sets.len()]),
+        Tried::NotWritten => commit::group_commit(conn, sets, shard).await,
+        Tried::Failed => match commit::group_commit(conn, sets, shard).await {
+            // The failure may have been a pooler's word on a server that was lost, perhaps after its commit.
+            Err(GroupError::NotStored(StoreError::Unavailable(cause))) => Err(GroupError::Unknown(cause)),
+            other => other,
+        },
     }
-    commit::group_commit(conn, sets, shard).await
+}
+
+/// What came of the statement.
+enum Tried {
+    /// All of it is written, durably.
+    Written,
+    /// Nothing is: something was in the way.
+    NotWritten,
+    /// It failed, and nothing is written if it was the server that said so.
+    Failed,
 }
 
 /// What must hold for a group to be written at once.
@@ -46,7 +65,8 @@ struct NewGroup {
 }
 
 impl NewGroup {
-    /// Returns the group, unless its changesets stand in each other's way or have rows beside those of a write set.
+    /// Returns the group, unless two of its changesets have the same order, key, IPN or payment, or one has rows beside
+    /// those of a write set.
     fn of(sets: &[Changeset]) -> Option<Self> {
         let is_plain = |set: &Changeset| set.audit.is_none() && set.addressed.is_none() && set.replay.is_none();
         let Claims { ipns, keys, orders, accounts } = Claims::of(sets);
@@ -63,8 +83,8 @@ impl NewGroup {
         is_new.then(|| Self { ipns, keys, orders: versions.into_iter().unzip(), accounts, payments })
     }
 
-    /// Writes and commits it; false if something stands against it, and nothing was written.
-    async fn commit(self, conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<bool, GroupError> {
+    /// Writes and commits it, if nothing is in the way.
+    async fn commit(self, conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<Tried, GroupError> {
         let Self { ipns, keys, orders, accounts, payments } = self;
         let listeners = match bulk::listeners_load(conn, accounts).await {
             Ok(listeners) => listeners,
@@ -75,6 +95,9 @@ impl NewGroup {
         statement.parts.claim(&ipns);
         statement.parts.claim(&keys);
         set.put(&mut statement.parts).map_err(|error| GroupError::NotStored(error.into()))?;
+        if statement.parts.is_empty() {
+            return Ok(Tried::NotWritten);
+        }
         statement.ids = orders.0;
         statement.versions = orders.1;
         for row in &ipns {
@@ -92,16 +115,19 @@ impl NewGroup {
         statement.counts = statement.parts.counts().collect();
         let written: QueryResult<Vec<i32>> = statement.load(conn).await;
         match written {
-            Ok(counts) => Ok(counts == [1]),
+            Ok(counts) => Ok(if counts == [1] { Tried::Written } else { Tried::NotWritten }),
             // Nothing came back from the server: it may have committed.
             Err(Error::DatabaseError(
                 DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
                 error,
             )) => Err(GroupError::Unknown(error.message().to_owned())),
-            // It refused, and what it refuses it has not written. What stands against it is found out next.
+            // The server ends a connection between statements, or in one that it then rolls back.
+            Err(Error::DatabaseError(_, error)) if error.message().starts_with("terminating connection due to ") => {
+                Err(GroupError::NotStored(StoreError::Unavailable(error.message().to_owned())))
+            }
             Err(error) => {
                 tracing::debug!(%error, "a group is not written at once");
-                Ok(false)
+                Ok(Tried::Failed)
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Each table is a part of its own, `insert … select n.* from unnest($1, $2, …) n`, whose text is the same for any number
 //! of rows; a round trip costs more than all parts together. Parts do not see what the others write. Those that are
-//! counted go first, in the order in which they stand here; all lock rows in the order in which these are given.
+//! counted run first, in the order in which they stand here, and then the others, last one first: in one order for all
+//! writers. Within a part rows are locked in the order in which they are given.
 
 use std::collections::HashSet;
 use std::marker::PhantomData;
@@ -120,7 +121,12 @@ impl QueryFragment<Pg> for Written<'_> {
 impl<'a> Parts<'a> {
     /// Inserts rows of which none may be there.
     pub(super) fn claim<R: StoredRow>(&mut self, rows: &'a [R]) {
-        self.push(rows, |_| {}, false);
+        self.push(rows, returning::<R>, true);
+    }
+
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     fn push<R: StoredRow>(&mut self, rows: &'a [R], tail: fn(&mut Pieces<'_>), is_counted: bool) {

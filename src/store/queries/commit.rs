@@ -1,7 +1,7 @@
 //! One group of changesets in one transaction.
 //!
-//! Claims come first: an IPN seen before, or a key used before, takes its changeset out of the group and
-//! nothing of it is written. Then the versions: a stale member makes the whole transaction roll back, and
+//! Orders are locked and claims made first. An IPN seen before, or a key used before, takes its changeset out of the
+//! group and nothing of it is written. Then the versions: a stale member makes the whole transaction roll back, and
 //! the writer tries the group again without it. Row locks are taken in key order within each table and
 //! tables in one order, so that writers of several nodes never wait for each other in a circle.
 
@@ -58,9 +58,9 @@ async fn group_write(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<
     let first_uses: HashSet<String> = keys.iter().map(|row| row.order_id.clone()).collect();
     flight!(
         conn,
+        versions = orders_lock(orders),
         new_ipns = insert(ipns),
         claimed = insert(keys),
-        versions = orders_lock(orders),
         listeners = listeners_load(accounts),
     );
     let mut verdicts = vec![Verdict::Done; sets.len()];
