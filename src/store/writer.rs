@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use super::changeset::{Changeset, CommitError, Committed};
 use super::group::{GroupError, Verdict};
 use super::sqlite::file::ServedFile;
 use super::{StoreError, postgres, sqlite};
-use crate::domain::time::Timestamp;
+use crate::clock::{Clock, MonotonicTime};
+use crate::domain::time::{Span, Timestamp};
 use crate::repeats::Repeats;
 use crate::supervision::contained;
 
@@ -25,7 +25,7 @@ const GROUP_MAX: usize = 256;
 /// How long PostgreSQL may take over one group before its outcome is given up as unknown.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// How lately a connection was used that is taken to be still there.
-const IN_USE: Duration = Duration::from_millis(5);
+const IN_USE: Span = Span::millis(5);
 /// How long it may take over a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -205,7 +205,7 @@ async fn open_sqlite<'a>(
 pub struct Used {
     conn: Box<postgres::Conn>,
     /// When a group was written on it last.
-    used_at: Option<Instant>,
+    used_at: Option<MonotonicTime>,
 }
 
 /// The connection, to be put back if it is still good afterwards, and the writer's shard.
@@ -235,7 +235,7 @@ async fn commit_to_postgres(
     let (mut open, shard) = open_postgres(database_url, shard, conn).await.map_err(GroupError::NotStored)?;
     // On a connection that was lost while nothing happened, nobody would know whether one statement was written; the
     // begin of a transaction finds that out.
-    let is_in_use = open.used_at.is_some_and(|at| at.elapsed() < IN_USE);
+    let is_in_use = open.used_at.is_some_and(|at| Clock::system().monotonic().since(at) < IN_USE);
     let work = async {
         if is_in_use {
             postgres::at_once::group_commit(&mut open.conn, sets, shard).await
@@ -246,7 +246,7 @@ async fn commit_to_postgres(
     let verdicts = tokio::time::timeout(GROUP_TIMEOUT, work)
         .await
         .unwrap_or_else(|_| Err(GroupError::Unknown("PostgreSQL did not answer in time".to_owned())))?;
-    open.used_at = Some(Instant::now());
+    open.used_at = Some(Clock::system().monotonic());
     *conn = Some(open);
     Ok(verdicts)
 }
