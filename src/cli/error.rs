@@ -5,7 +5,7 @@ use std::io;
 
 use crate::config::{ConfigError, SecretFileError};
 use crate::store::StoreError;
-use crate::store::archive::load::LoadError;
+use crate::store::archive::load_error::LoadError;
 
 /// Exit code: the command did not do its work.
 const FAILED: u8 = 1;

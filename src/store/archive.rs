@@ -10,6 +10,7 @@ mod check;
 mod check_webhooks;
 pub(super) mod iso;
 pub mod load;
+pub mod load_error;
 pub(super) mod records;
 pub(super) mod rows;
 #[cfg(test)]

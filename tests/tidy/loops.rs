@@ -48,7 +48,15 @@ impl<'s> Modules<'s> {
     fn imports(&self) -> BTreeMap<&'s str, BTreeSet<&'s str>> {
         let mut imports: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (module, source) in &self.files {
-            let found = paths_in(source).into_iter().filter_map(|path| self.resolved(module, &path));
+            let (used, others) = (used_in(source), paths_in(source));
+            let brought = self.brought(module, &used);
+            let inner = others.iter().filter_map(|path| {
+                let (first, rest) = path.split_once("::")?;
+                Some(self.inner(brought.get(first)?.clone(), rest.split("::")))
+            });
+            let direct =
+                used.iter().map(|(path, _)| path).chain(&others).filter_map(|path| self.resolved(module, path));
+            let found = direct.chain(inner).collect::<Vec<_>>().into_iter();
             let others = found.filter(|target| !is_within(module, target)).filter_map(|target| self.files.get(&target));
             let others = others.map(|target| target.path.as_str()).filter(|path| *path != source.path);
             imports.entry(&source.path).or_default().extend(others);
@@ -68,6 +76,12 @@ impl<'s> Modules<'s> {
         while names.next_if_eq(&"super").is_some() {
             at = parent(&at).to_owned();
         }
+        Some(self.inner(at, names))
+    }
+
+    /// Returns the innermost module that these names lead to from a module.
+    fn inner<'n>(&self, module: String, names: impl Iterator<Item = &'n str>) -> String {
+        let mut at = module;
         for name in names {
             let inner = joined(&at, name);
             if !self.files.contains_key(&inner) {
@@ -75,7 +89,17 @@ impl<'s> Modules<'s> {
             }
             at = inner;
         }
-        Some(at)
+        at
+    }
+
+    /// Returns the modules that `use` lines bring in, by the names that they have here.
+    fn brought<'u>(&self, module: &str, used: &'u [(String, String)]) -> BTreeMap<&'u str, String> {
+        let named = |(path, name): &'u (String, String)| {
+            let target = self.resolved(module, path)?;
+            let last = path.rsplit("::").next()?;
+            (target.rsplit("::").next() == Some(last)).then_some((name.as_str(), target))
+        };
+        used.iter().filter_map(named).collect()
     }
 
     /// Returns the files that no module is made of, but for the program's own and those of tests.
@@ -142,19 +166,32 @@ fn declared(source: &Source) -> Vec<Declared> {
     found
 }
 
-/// Returns the paths of `use` lines, each in full, and those in the middle of code that begin at a known root.
-fn paths_in(source: &Source) -> Vec<String> {
+/// Returns the code of a file without its module of tests.
+fn code_of(source: &Source) -> &str {
     let end = source.text.find("#[cfg(test)]\nmod tests {").unwrap_or(source.code.len());
-    let code = source.code.get(..end).unwrap_or(&source.code);
+    source.code.get(..end).unwrap_or(&source.code)
+}
+
+/// Returns the paths of `use` lines, each in full, and the names that they bring in.
+fn used_in(source: &Source) -> Vec<(String, String)> {
+    let code = code_of(source);
     let mut found = Vec::new();
     for at in occurrences(code, "use ") {
         let line = code.get(at + 4..).unwrap_or_default();
         expand("", line.split(';').next().unwrap_or_default(), &mut found);
     }
+    found
+}
+
+/// Returns the paths in the middle of code.
+fn paths_in(source: &Source) -> Vec<String> {
+    let code = code_of(source);
+    let mut found = Vec::new();
     for root in ["crate::", "super::", "self::"] {
         found.extend(occurrences(code, root).map(|at| whole_path(code.get(at..).unwrap_or_default())));
     }
-    let inner = occurrences(code, "::").map(|at| whole_path(last_name(code.get(..at).unwrap_or_default(), code, at)));
+    let places = code.match_indices("::").map(|(at, _)| at);
+    let inner = places.map(|at| whole_path(last_name(code.get(..at).unwrap_or_default(), code, at)));
     found.extend(inner);
     found
 }
@@ -170,12 +207,15 @@ fn whole_path(code: &str) -> String {
 }
 
 /// Takes braces of a `use` apart.
-fn expand(prefix: &str, tree: &str, found: &mut Vec<String>) {
+fn expand(prefix: &str, tree: &str, found: &mut Vec<(String, String)>) {
     let tree = tree.trim();
     let Some((head, rest)) = tree.split_once('{') else {
-        let name = tree.split(" as ").next().unwrap_or_default().trim();
+        let (path, name) = tree.split_once(" as ").unwrap_or((tree, tree.rsplit("::").next().unwrap_or(tree)));
+        let path = format!("{prefix}{}", path.trim());
+        let path = path.strip_suffix("::self").unwrap_or(&path).to_owned();
+        let name = if name == "self" { path.rsplit("::").next().unwrap_or(name) } else { name.trim() }.to_owned();
         if !name.is_empty() {
-            found.push(format!("{prefix}{name}"));
+            found.push((path, name));
         }
         return;
     };
@@ -212,7 +252,7 @@ fn a_loop_is_found_however_it_is_spelled() {
     let file = |path, text| Source::new(path, text);
     let sources = [
         file("src/lib.rs", "mod a;\npub mod b;\n#[path = \"odd/place.rs\"]\nmod c;\n#[cfg(test)]\nmod tests;"),
-        file("src/a.rs", "use crate::b::{inner::{Deep, Other}, First as F};\nmod own;\nstruct A;"),
+        file("src/a.rs", "use crate::b::{self as outer, First as F};\nmod own;\nfn f() { outer::inner::deep() }"),
         file("src/a/own.rs", "use super::A; // a child may know its parent"),
         file("src/b/mod.rs", "pub mod inner;"),
         file("src/b/inner.rs", "fn f() { super::super::c::g() }"),

@@ -10,23 +10,10 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 use super::batch::Batch;
+use super::load_error::LoadError;
 use crate::store::sqlite::file::ServedFile;
 use crate::store::sqlite::generation::{self, Lock, Restart};
 use crate::store::{Opener, StoreError, migrate, postgres, sqlite};
-
-/// Why a load cannot begin.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum LoadError {
-    /// Something is there already, named with its number.
-    #[error("it is not empty: it holds {0}")]
-    NotEmpty(String),
-    /// Others use it.
-    #[error("others are using it: {0}")]
-    InUse(String),
-    /// It cannot be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// A load that has begun. Dropped before its end it leaves nothing behind.
 pub struct Load {

@@ -11,7 +11,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{APPLICATION, Conn, archive};
 use crate::store::StoreError;
-use crate::store::archive::load::LoadError;
+use crate::store::archive::load_error::LoadError;
 
 /// The tables that a load writes, and those that must not change meanwhile.
 const TABLES: &str = "accounts, api_keys, orders, order_events, order_payments, idempotency_keys, \

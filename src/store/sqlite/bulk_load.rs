@@ -12,7 +12,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::{Conn, archive};
 use crate::store::StoreError;
-use crate::store::archive::load::LoadError;
+use crate::store::archive::load_error::LoadError;
 
 /// What a load keeps of the file in memory: rows whose keys are random fall all over it.
 const CACHE_KIB: u32 = 393_216;
