@@ -1,7 +1,6 @@
 //! A plain service of the same interface, which ours is measured beside.
 //!
-//! It has checkouts with idempotency keys, signed IPNs and one read: what can be written in an afternoon, and as fast
-//! as that can be made. There are no tiers, no limits, no evidence, no deliveries, no search and no operators. This
+//! It has checkouts with idempotency keys, signed IPNs and one read, each as fast as one statement makes it. There are no tiers, no limits, no evidence, no deliveries, no search and no operators. This
 //! program is both: started with `--peer` it is the service, told where to listen by the variables that ours reads.
 
 mod ledger;

@@ -1,7 +1,7 @@
 //! Ours beside a plain service in the same run: both are asked the same, by turns.
 //!
 //! In each round every service gets a fresh database and a fresh process. Who comes first changes with the round, and
-//! ratios are made within a round, so that a machine that grows slower or faster wrongs nobody.
+//! ratios are made within a round, so that a machine that grows slower or faster affects all alike.
 
 use std::time::{Duration, Instant};
 
@@ -35,12 +35,12 @@ pub async fn compare(options: &Options) {
         let mut figures = Vec::new();
         for target in &targets {
             println!("round {round} of {}: {target}", options.rounds);
-            let Some(mut guest) = Guest::welcome(*target).await else { return };
-            guest.three_steps(WARM_UP_CONNECTIONS, WARM_UP).await;
+            let Some(mut service) = MeasuredService::start(*target).await else { return };
+            service.three_steps(WARM_UP_CONNECTIONS, WARM_UP).await;
             for connections in &options.connections {
-                figures.extend(guest.three_steps(*connections, span).await);
+                figures.extend(service.three_steps(*connections, span).await);
             }
-            guest.leave();
+            service.stop();
         }
         rounds.push(figures);
         targets.rotate_left(1);
@@ -49,16 +49,16 @@ pub async fn compare(options: &Options) {
 }
 
 /// A running service with what it has acknowledged.
-struct Guest {
+struct MeasuredService {
     place: Place,
     customer: Customer,
     checkouts: Checkouts,
     paid: u64,
 }
 
-impl Guest {
+impl MeasuredService {
     /// Starts it; none where the machine has no PostgreSQL.
-    async fn welcome(target: Target) -> Option<Self> {
+    async fn start(target: Target) -> Option<Self> {
         let kind = match target {
             Target::Plain => Kind::Postgres,
             Target::Ours(kind) => kind,
@@ -91,7 +91,7 @@ impl Guest {
     }
 
     /// Counts what was acknowledged, and stops it.
-    fn leave(self) {
+    fn stop(self) {
         let Self { place: Place { target, database, server }, checkouts, paid, .. } = self;
         let made = checkouts.made();
         match target {
