@@ -68,7 +68,7 @@ pub struct Outside {
     pub names: Names,
 }
 
-/// The way to the actors of orders, who sweeps them, and the thread of what works beside the requests.
+/// The directory of order actors, the sweeper, and the thread of the background actors.
 struct Actors {
     arbiter: Arbiter,
     directory: OrderDirectory,

@@ -1,4 +1,4 @@
-//! The bell of the courier, for those who commit what it is to deliver.
+//! The signal to the courier that a commit has queued deliveries.
 
 use std::sync::Arc;
 

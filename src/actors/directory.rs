@@ -1,7 +1,7 @@
 //! Finds the actor of an order, or starts it.
 //!
-//! An actor lives on the thread of its first message, so that most messages cost no switch of threads: requests come in
-//! on all cores, and the next order's actor lives on another one. One that is idle is let go, one that panicked or whose
+//! An actor runs on the thread of its first message, so that most messages cost no switch of threads; requests spread
+//! over all cores, and the actors with them. One that is idle is let go, one that panicked or whose
 //! thread has ended is started again from the store; a message that meets a closed mailbox is sent again through here,
 //! so that nothing is lost between "idle" and "stopped".
 

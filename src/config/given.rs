@@ -1,4 +1,4 @@
-//! A value of a setting, and the place it came from.
+//! The value of a setting and its origin.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
-//! What a group of changesets came to: each by itself, or all of them where the database failed.
+//! The outcome of a group of changesets: a verdict for each, or one error for all.
 
 use super::StoreError;
 use super::changeset::KeyRecord;
 
-/// What became of one changeset of a group.
+/// The outcome of one changeset of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It is written.
@@ -16,7 +16,7 @@ pub enum Verdict {
     Conflict,
 }
 
-/// Why a group as a whole is not, or perhaps not, durable.
+/// The error of a group that is not, or perhaps not, durable.
 #[derive(Debug)]
 pub enum GroupError {
     /// Certainly not.

@@ -40,7 +40,6 @@ pub mod archive;
 pub mod archive_pages;
 #[path = "queries/archive_webhooks.rs"]
 mod archive_webhooks;
-pub mod at_once;
 #[path = "queries/attention.rs"]
 pub mod attention;
 pub mod bulk;
@@ -75,6 +74,7 @@ pub mod search;
 pub mod secrets;
 #[path = "queries/sessions.rs"]
 pub mod sessions;
+pub mod single_statement;
 #[path = "queries/statement.rs"]
 pub mod statement;
 #[path = "queries/totals.rs"]

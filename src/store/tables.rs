@@ -1,7 +1,7 @@
 //! The tables that commits and archives write in bulk, each with its row, once for both engines.
 //!
-//! A column stands here, in a migration of each engine, and where its value comes from and goes to (`rows.rs` and its
-//! neighbours); everything in between follows. What a table is for stands in the migration. Times are microseconds
+//! A new column is added here, in a migration of each engine, and in the conversions from and to the domain (`rows.rs`
+//! and its neighbours). The migrations say the purpose of each table. Times are microseconds
 //! since the epoch, money is in minor units.
 
 use diesel::prelude::*;
@@ -9,13 +9,15 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use serde::{Deserialize, Serialize};
 
 use super::archive::iso;
-use super::stored_row::{ColumnType, Merge, OnConflict, StoredRow, Value, stored_row, stored_table};
+use super::stored_row::{
+    ColumnMerge, ColumnType, ColumnValue, ColumnValues, ConflictRule, StoredRow, stored_row, stored_table,
+};
 
 stored_table! {
     /// A row of `orders`.
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    OrderRow in orders (id), OnConflict::Fail;
+    OrderRow in orders (id), ConflictRule::Fail;
     id: Text,
     account_id: Text,
     product: Text,
@@ -46,7 +48,7 @@ stored_table! {
     /// A row of `order_events`.
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    EventRow in order_events (order_id, seq), OnConflict::Fail;
+    EventRow in order_events (order_id, seq), ConflictRule::Fail;
     #[serde(skip)]
     order_id: Text,
     seq: BigInt,
@@ -69,7 +71,7 @@ stored_table! {
     /// A row of `order_payments`. The payment of another order is not written.
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    PaymentRow in order_payments (payment_id), OnConflict::MergeIf("t.order_id = excluded.order_id");
+    PaymentRow in order_payments (payment_id), ConflictRule::MergeIf("t.order_id = excluded.order_id");
     payment_id: Text,
     #[serde(skip)]
     order_id: Text,
@@ -108,7 +110,7 @@ stored_table! {
     /// A row of `idempotency_keys`, as the first use of a key makes it.
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    KeyClaimRow in idempotency_keys (account_id, key), OnConflict::Skip;
+    KeyClaimRow in idempotency_keys (account_id, key), ConflictRule::Skip;
     #[serde(skip)]
     order_id: Text,
     account_id: Text,
@@ -127,7 +129,7 @@ stored_table! {
 stored_table! {
     /// A row of `idempotency_totals`: what is to be added to it. The empty account counts all.
     #[derive(Default)]
-    KeyTotalRow in idempotency_totals (account_id, shard), OnConflict::Merge;
+    KeyTotalRow in idempotency_totals (account_id, shard), ConflictRule::Merge;
     account_id: Text,
     shard: BigInt,
     first_writes: BigInt [add],
@@ -138,7 +140,7 @@ stored_table! {
 stored_table! {
     /// A row of `order_totals`: what is to be added to it.
     #[derive(Default)]
-    TotalRow in order_totals (day, status, product, currency, shard), OnConflict::Merge;
+    TotalRow in order_totals (day, status, product, currency, shard), ConflictRule::Merge;
     day: Text,
     status: Text,
     product: Text,
@@ -152,7 +154,7 @@ stored_table! {
 stored_table! {
     /// A row of `witness_totals`: what is to be added to it.
     #[derive(Default)]
-    WitnessTotalRow in witness_totals (day, witness, shard), OnConflict::Merge;
+    WitnessTotalRow in witness_totals (day, witness, shard), ConflictRule::Merge;
     day: Text,
     witness: Text,
     shard: BigInt,
@@ -168,7 +170,7 @@ stored_table! {
     /// A row of `received_ipns`.
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    IpnRow in received_ipns (body_sha256), OnConflict::Skip;
+    IpnRow in received_ipns (body_sha256), ConflictRule::Skip;
     body_sha256: Text,
     #[serde(skip)]
     order_id: Nullable<Text>,
@@ -192,7 +194,7 @@ stored_table! {
     /// A row of `attention_items`; empty text for no order and for no payment.
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    AttentionRow in attention_items (id), OnConflict::Fail;
+    AttentionRow in attention_items (id), ConflictRule::Fail;
     id: Text,
     kind: Text,
     #[serde(skip)]
@@ -214,7 +216,7 @@ stored_table! {
 
 stored_row! {
     /// A row of `attention_items`: an item to open, or what to add to the open one.
-    RaisedRow in attention_items (kind, order_id, payment_id), OnConflict::MergeAmong("resolved_at is null");
+    RaisedRow in attention_items (kind, order_id, payment_id), ConflictRule::MergeAmong("resolved_at is null");
     id: Text,
     kind: Text,
     order_id: Text,
@@ -222,14 +224,14 @@ stored_row! {
     count: BigInt [add],
     first_at: BigInt,
     last_at: BigInt [set],
-    detail: Nullable<Text> [told],
+    detail: Nullable<Text> [unless_null],
 }
 
 stored_table! {
     /// A row of `outbox_events`.
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    OutboxRow in outbox_events (id), OnConflict::Fail;
+    OutboxRow in outbox_events (id), ConflictRule::Fail;
     id: Text,
     account_id: Text,
     #[serde(skip)]
@@ -244,7 +246,7 @@ stored_table! {
     /// A row of `webhook_deliveries`.
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    DeliveryRow in webhook_deliveries (id), OnConflict::Skip;
+    DeliveryRow in webhook_deliveries (id), ConflictRule::Skip;
     id: Text,
     webhook_id: Text,
     event_id: Text,
@@ -272,10 +274,10 @@ stored_table! {
 }
 
 stored_table! {
-    /// A row of `provider_work`: what is to be asked of the provider, whoever was at it.
+    /// A row of `provider_work`: a question to the provider. An insert replaces it, even if it is claimed.
     #[derive(AsChangeset)]
     #[diesel(treat_none_as_null = true)]
-    WorkRow in provider_work (order_id), OnConflict::Merge;
+    WorkRow in provider_work (order_id), ConflictRule::Merge;
     order_id: Text,
     due_at: BigInt [set],
     claim: Text [set],
@@ -287,8 +289,8 @@ stored_table! {
 }
 
 stored_row! {
-    /// A row of `provider_work` that brings a question forward; what is due before stays so.
-    LookRow in provider_work (order_id), OnConflict::MergeIf("excluded.due_at < t.due_at");
+    /// A row of `provider_work` that brings a question forward; an earlier due time stays.
+    LookRow in provider_work (order_id), ConflictRule::MergeIf("excluded.due_at < t.due_at");
     order_id: Text,
     due_at: BigInt [set],
     claim: Text,
@@ -298,7 +300,7 @@ stored_row! {
 
 stored_table! {
     /// A row of `search_queue`: an order whose text is to be indexed.
-    QueuedRow in search_queue (order_id), OnConflict::Skip;
+    QueuedRow in search_queue (order_id), ConflictRule::Skip;
     order_id: Text,
 }
 
@@ -312,7 +314,7 @@ diesel::table! {
 
 stored_row! {
     /// A row of `order_search`: an order's text, case folded.
-    SearchRow in order_search (order_id), OnConflict::Merge;
+    SearchRow in order_search (order_id), ConflictRule::Merge;
     order_id: Text,
     body: Text [set],
 }

@@ -139,8 +139,8 @@ impl WriteSet {
         }
     }
 
-    /// Gives all rows to an engine: the tables in this order, and the rows that others may lock too in the order of their
-    /// keys, so that writers of several nodes never wait for each other in a circle.
+    /// Writes all rows by `rows`. Rows of a table that other writers may lock too are in the order of their keys, so that
+    /// writers of several nodes never deadlock within it.
     pub fn put<'a>(&'a self, rows: &mut impl RowSink<'a>) -> QueryResult<()> {
         rows.insert_counted(&self.payments)?;
         rows.insert(&self.placed)?;

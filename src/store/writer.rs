@@ -24,7 +24,7 @@ pub const WRITER_QUEUE_MAX: usize = 8_192;
 const GROUP_MAX: usize = 256;
 /// How long PostgreSQL may take over one group before its outcome is given up as unknown.
 const GROUP_TIMEOUT: Duration = Duration::from_secs(10);
-/// How lately a connection was used that is taken to be still there.
+/// A connection that was used within this time is taken to be open still.
 const IN_USE: Span = Span::millis(5);
 /// How long it may take over a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -114,7 +114,7 @@ pub enum Connection {
         /// The shard of the totals that this writer adds to, once it has one.
         shard: Option<i64>,
         /// Open, unless it was lost.
-        conn: Option<Used>,
+        conn: Option<WriterConnection>,
     },
 }
 
@@ -201,10 +201,10 @@ async fn open_sqlite<'a>(
     Ok(open)
 }
 
-/// A connection to PostgreSQL.
-pub struct Used {
+/// The writer's connection to PostgreSQL.
+pub struct WriterConnection {
     conn: Box<postgres::Conn>,
-    /// When a group was written on it last.
+    /// The time of its last commit.
     used_at: Option<MonotonicTime>,
 }
 
@@ -212,11 +212,11 @@ pub struct Used {
 async fn open_postgres(
     database_url: &str,
     shard: &mut Option<i64>,
-    conn: &mut Option<Used>,
-) -> Result<(Used, i64), StoreError> {
+    conn: &mut Option<WriterConnection>,
+) -> Result<(WriterConnection, i64), StoreError> {
     let mut open = match conn.take() {
         Some(open) => open,
-        None => Used { conn: Box::new(postgres::connect(database_url).await?), used_at: None },
+        None => WriterConnection { conn: Box::new(postgres::connect(database_url).await?), used_at: None },
     };
     let claimed = match *shard {
         Some(claimed) => claimed,
@@ -229,16 +229,16 @@ async fn open_postgres(
 async fn commit_to_postgres(
     database_url: &str,
     shard: &mut Option<i64>,
-    conn: &mut Option<Used>,
+    conn: &mut Option<WriterConnection>,
     sets: &[Changeset],
 ) -> Result<Vec<Verdict>, GroupError> {
     let (mut open, shard) = open_postgres(database_url, shard, conn).await.map_err(GroupError::NotStored)?;
-    // On a connection that was lost while nothing happened, nobody would know whether one statement was written; the
-    // begin of a transaction finds that out.
+    // An idle connection may have been lost unnoticed. After a single statement on it the outcome would be unknown; a
+    // failed begin leaves nothing behind.
     let is_in_use = open.used_at.is_some_and(|at| Clock::system().monotonic().since(at) < IN_USE);
     let work = async {
         if is_in_use {
-            postgres::at_once::group_commit(&mut open.conn, sets, shard).await
+            postgres::single_statement::group_commit(&mut open.conn, sets, shard).await
         } else {
             postgres::commit::group_commit(&mut open.conn, sets, shard).await
         }
@@ -255,7 +255,7 @@ async fn commit_to_postgres(
 async fn probe_postgres(
     database_url: &str,
     shard: &mut Option<i64>,
-    conn: &mut Option<Used>,
+    conn: &mut Option<WriterConnection>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let (mut open, shard) = open_postgres(database_url, shard, conn).await?;

@@ -13,18 +13,19 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::columns::{Column, push_columns};
+use super::columns::push_columns;
 use super::statement::Orders;
 use crate::store::listener_rows::Listener;
 use crate::store::rows::JoinedRow;
 use crate::store::schema::{order_events, order_payments, orders, webhook_deliveries, webhook_endpoints};
+use crate::store::stored_row::ColumnValues;
 use crate::store::tables::{DeliveryRow, OrderRow, SearchRow};
 use crate::store::webhook_rows::ACTIVE;
 
 /// `head unnest(columns) tail`, answering one text column; `Id` names the statement in the cache.
 pub(super) struct Unnest<'a, Id> {
     pub(super) head: &'static str,
-    pub(super) columns: Vec<Column<'a>>,
+    pub(super) columns: Vec<ColumnValues<'a>>,
     pub(super) tail: &'static str,
     pub(super) id: PhantomData<Id>,
 }

@@ -14,13 +14,14 @@ use std::marker::PhantomData;
 
 use super::Conn;
 use super::bulk::{Unnest, unnest};
-use super::columns::{Column, columns};
+use super::columns::columns;
 use super::statement::Statement;
 use crate::store::courier::Ask;
 use crate::store::courier_rows::{
     AttemptedRow, DueRow, HealthRow, LeaseRow, LetterColumns, LetterRow, ToldRow, WaitingColumns, WaitingRow,
 };
 use crate::store::schema::webhook_endpoints as e;
+use crate::store::stored_row::ColumnValues;
 use crate::store::work::Claim;
 
 /// The endpoints for which deliveries wait: each step looks up the next id, and skips its deliveries.

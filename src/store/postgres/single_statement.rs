@@ -16,11 +16,12 @@ use diesel::sql_types::{Array, BigInt, Integer, Text};
 use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::PoolableConnection;
 
-use super::write::Parts;
+use super::write::WriteParts;
 use super::{Conn, bulk, commit};
 use crate::store::StoreError;
 use crate::store::changeset::Changeset;
 use crate::store::group::{GroupError, Verdict};
+use crate::store::stored_row::append;
 use crate::store::tables::{IpnRow, KeyClaimRow, PaymentRow};
 use crate::store::write_set::{Claims, WriteSet, all_payments_changed, judged};
 
@@ -29,14 +30,14 @@ pub async fn group_commit(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Re
     if conn.is_broken() {
         return Err(GroupError::NotStored(StoreError::Unavailable("the connection was lost".to_owned())));
     }
-    let tried = match NewGroup::of(sets) {
+    let outcome = match NewGroup::of(sets) {
         Some(group) => group.commit(conn, sets, shard).await?,
-        None => Tried::NotWritten,
+        None => StatementOutcome::NotWritten,
     };
-    match tried {
-        Tried::Written => Ok(vec![Verdict::Done; sets.len()]),
-        Tried::NotWritten => commit::group_commit(conn, sets, shard).await,
-        Tried::Failed => match commit::group_commit(conn, sets, shard).await {
+    match outcome {
+        StatementOutcome::Written => Ok(vec![Verdict::Done; sets.len()]),
+        StatementOutcome::NotWritten => commit::group_commit(conn, sets, shard).await,
+        StatementOutcome::Failed => match commit::group_commit(conn, sets, shard).await {
             // The failure may have been a pooler's word on a server that was lost, perhaps after its commit.
             Err(GroupError::NotStored(StoreError::Unavailable(cause))) => Err(GroupError::Unknown(cause)),
             other => other,
@@ -44,22 +45,24 @@ pub async fn group_commit(conn: &mut Conn, sets: &[Changeset], shard: i64) -> Re
     }
 }
 
-/// What came of the statement.
-enum Tried {
+/// The outcome of the statement.
+enum StatementOutcome {
     /// All of it is written, durably.
     Written,
-    /// Nothing is: something was in the way.
+    /// Nothing is written: a row exists, or an order has another version.
     NotWritten,
-    /// It failed, and nothing is written if it was the server that said so.
+    /// It failed. Nothing is written if the error is the server's own.
     Failed,
 }
 
-/// What must hold for a group to be written at once.
+/// A group as one statement can write it.
 struct NewGroup {
     ipns: Vec<IpnRow>,
     keys: Vec<KeyClaimRow>,
-    /// The orders that were judged, in the order of their ids, and their versions then.
-    orders: (Vec<String>, Vec<i64>),
+    /// The ids of the orders that were judged, sorted.
+    order_ids: Vec<String>,
+    /// The version of each of them then.
+    order_versions: Vec<i64>,
     accounts: Vec<String>,
     payments: Vec<PaymentRow>,
 }
@@ -80,26 +83,25 @@ impl NewGroup {
             && orders.len() == versions.len();
         let own_payments: HashSet<&str> = payments.iter().map(|row| row.payment_id.as_str()).collect();
         let is_new = are_own && own_payments.len() == payments.len() && sets.iter().all(is_plain);
-        is_new.then(|| Self { ipns, keys, orders: versions.into_iter().unzip(), accounts, payments })
+        let (order_ids, order_versions) = versions.into_iter().unzip();
+        is_new.then_some(Self { ipns, keys, order_ids, order_versions, accounts, payments })
     }
 
-    /// Writes and commits it, if nothing is in the way.
-    async fn commit(self, conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<Tried, GroupError> {
-        let Self { ipns, keys, orders, accounts, payments } = self;
+    /// Writes and commits the group if its condition holds.
+    async fn commit(self, conn: &mut Conn, sets: &[Changeset], shard: i64) -> Result<StatementOutcome, GroupError> {
+        let Self { ipns, keys, order_ids, order_versions, accounts, payments } = self;
         let listeners = match bulk::listeners_load(conn, accounts).await {
             Ok(listeners) => listeners,
             Err(error) => return Err(GroupError::NotStored(error.into())),
         };
         let set = WriteSet::of(&sets.iter().collect::<Vec<_>>(), payments, &listeners, shard);
-        let mut statement = AtOnce::default();
+        let mut statement = GroupStatement { order_ids, order_versions, ..GroupStatement::default() };
         statement.parts.claim(&ipns);
         statement.parts.claim(&keys);
         set.put(&mut statement.parts).map_err(|error| GroupError::NotStored(error.into()))?;
         if statement.parts.is_empty() {
-            return Ok(Tried::NotWritten);
+            return Ok(StatementOutcome::NotWritten);
         }
-        statement.ids = orders.0;
-        statement.versions = orders.1;
         for row in &ipns {
             statement.bodies.push(&row.body_sha256);
             statement.contents.extend(row.content_sha256.as_deref());
@@ -112,10 +114,9 @@ impl NewGroup {
             statement.payments.push(&row.payment_id);
             statement.owners.push(&row.order_id);
         }
-        statement.counts = statement.parts.counts().collect();
         let written: QueryResult<Vec<i32>> = statement.load(conn).await;
         match written {
-            Ok(counts) => Ok(if counts == [1] { Tried::Written } else { Tried::NotWritten }),
+            Ok(counts) => Ok(if counts == [1] { StatementOutcome::Written } else { StatementOutcome::NotWritten }),
             // Nothing came back from the server: it may have committed.
             Err(Error::DatabaseError(
                 DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
@@ -127,19 +128,18 @@ impl NewGroup {
             }
             Err(error) => {
                 tracing::debug!(%error, "a group is not written at once");
-                Ok(Tried::Failed)
+                Ok(StatementOutcome::Failed)
             }
         }
     }
 }
 
-/// The statement: one row with a 1 if all is written, with a 0 if nothing is.
+/// The statement. It returns one row: 1 if all is written, 0 if nothing is.
 #[derive(Default)]
-struct AtOnce<'a> {
-    parts: Parts<'a>,
-    counts: Vec<(String, i64)>,
-    ids: Vec<String>,
-    versions: Vec<i64>,
+struct GroupStatement<'a> {
+    parts: WriteParts<'a>,
+    order_ids: Vec<String>,
+    order_versions: Vec<i64>,
     bodies: Vec<&'a str>,
     contents: Vec<&'a str>,
     key_accounts: Vec<&'a str>,
@@ -148,42 +148,42 @@ struct AtOnce<'a> {
     owners: Vec<&'a str>,
 }
 
-impl QueryId for AtOnce<'_> {
+impl QueryId for GroupStatement<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl Query for AtOnce<'_> {
+impl Query for GroupStatement<'_> {
     type SqlType = Integer;
 }
 
-impl QueryFragment<Pg> for AtOnce<'_> {
+impl QueryFragment<Pg> for GroupStatement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.push_condition(&mut out)?;
         self.parts.push_all("go, ", &mut out)?;
         // All or nothing: a division by zero takes back what was written without the rest.
         out.push_sql(" select case when (select count(*) from go) = 0 then 0 else 1 / (true");
-        for (name, rows) in &self.counts {
-            [" and (select count(*) from ", name, ") = "].iter().for_each(|piece| out.push_sql(piece));
-            out.push_bind_param::<BigInt, _>(rows)?;
+        for (name, part) in self.parts.counted() {
+            append(&[" and (select count(*) from ", &name, ") = "], &mut |piece| out.push_sql(piece));
+            out.push_bind_param::<BigInt, _>(&part.rows)?;
         }
         out.push_sql(")::int end");
         Ok(())
     }
 }
 
-impl<'a> AtOnce<'a> {
-    /// Spells the condition. It locks the orders that were judged, in the order of their ids.
+impl GroupStatement<'_> {
+    /// Appends the condition, which locks the orders that were judged in the order of their ids.
     fn push_condition<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("with held as materialized (select o.id from unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.ids)?;
+        out.push_bind_param::<Array<Text>, _>(&self.order_ids)?;
         out.push_sql("::text[], ");
-        out.push_bind_param::<Array<BigInt>, _>(&self.versions)?;
+        out.push_bind_param::<Array<BigInt>, _>(&self.order_versions)?;
         out.push_sql(
             "::bigint[]) n (id, version) join orders o on o.id = n.id and o.version = n.version order by o.id \
              for update of o), go as materialized (select 1 from (select count(*) as held from held) h where h.held = cardinality(",
         );
-        out.push_bind_param::<Array<BigInt>, _>(&self.versions)?;
+        out.push_bind_param::<Array<BigInt>, _>(&self.order_versions)?;
         out.push_sql("::bigint[]) and not exists (select 1 from received_ipns where body_sha256 = any(");
         out.push_bind_param::<Array<Text>, _>(&self.bodies)?;
         out.push_sql("::text[])) and not exists (select 1 from received_ipns where content_sha256 = any(");

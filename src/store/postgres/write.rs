@@ -1,9 +1,9 @@
 //! A write set on PostgreSQL: one statement, however many tables and rows it has.
 //!
 //! Each table is a part of its own, `insert … select n.* from unnest($1, $2, …) n`, whose text is the same for any number
-//! of rows; a round trip costs more than all parts together. Parts do not see what the others write. Those that are
-//! counted run first, in the order in which they stand here, and then the others, last one first: in one order for all
-//! writers. Within a part rows are locked in the order in which they are given.
+//! of rows; a round trip costs more than all parts together. No part sees the rows of another. Counted parts run first,
+//! in the order of the text, and then the others, last one first: the same order for all writers. Within a part rows
+//! are locked in the order in which they are given.
 
 use std::collections::HashSet;
 use std::marker::PhantomData;
@@ -15,24 +15,23 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::columns::{Column, columns_of, push_columns};
+use super::columns::push_columns;
 use crate::store::stored_row::{
-    Pieces, RowSink, StoredRow, spell, spell_conflict, spell_insert, spell_list, used_by_updates,
+    AppendSql, ColumnValues, RowSink, StoredRow, append, append_conflict, append_insert, append_list, update_columns,
 };
 use crate::store::tables::PaymentRow;
 use crate::store::write_set::WriteSet;
 
 /// Writes all rows of the set. Returns the ids of its payments that were written; the others belong to other orders.
 pub async fn write(conn: &Conn, set: WriteSet) -> QueryResult<HashSet<String>> {
-    let mut parts = Parts::default();
+    let mut parts = WriteParts::default();
     set.put(&mut parts)?;
-    if parts.all.is_empty() {
+    if parts.is_empty() {
         return Ok(HashSet::new());
     }
-    let updates = parts.updates;
-    let returned: Vec<(String, String)> = Written(parts).load(&mut &*conn).await?;
+    let returned: Vec<(String, String)> = ReturningParts(parts).load(&mut &*conn).await?;
     let (payments, updated): (Vec<_>, Vec<_>) = returned.into_iter().partition(|(table, _)| table == PaymentRow::TABLE);
-    if updated.len() != updates {
+    if updated.len() != set.changed.len() {
         return Err(diesel::result::Error::NotFound);
     }
     Ok(payments.into_iter().map(|(_, id)| id).collect())
@@ -43,14 +42,14 @@ pub async fn insert<R: StoredRow>(conn: &Conn, rows: Vec<R>) -> QueryResult<Hash
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
-    let statement = InsertRows::<R> { columns: columns_of(&rows), rows: PhantomData };
+    let statement = InsertRows::<R> { columns: R::columns(&rows), rows: PhantomData };
     let written: Vec<String> = statement.load(&mut &*conn).await?;
     Ok(written.into_iter().collect())
 }
 
 /// Inserts rows by the rule of their table.
 struct InsertRows<'a, R> {
-    columns: Vec<Column<'a>>,
+    columns: Vec<ColumnValues<'a>>,
     rows: PhantomData<R>,
 }
 
@@ -72,92 +71,89 @@ impl<R: StoredRow> QueryFragment<Pg> for InsertRows<'_, R> {
     }
 }
 
-/// The rows of one table.
-pub(super) struct Part<'a> {
-    table: &'static str,
-    rows: usize,
-    columns: Vec<Column<'a>>,
-    /// Spells what stands before the columns.
-    head: fn(&mut Pieces<'_>),
-    /// Spells what stands after them.
-    tail: fn(&mut Pieces<'_>),
+/// The text of a part around its columns.
+struct PartText {
+    /// Appends the text before the columns.
+    head: fn(&mut AppendSql<'_>),
+    /// Appends the text after them.
+    tail: fn(&mut AppendSql<'_>),
     /// Whether the first columns of the rows that were written are returned.
     is_counted: bool,
 }
 
-/// The parts of one statement.
-#[derive(Default)]
-pub(super) struct Parts<'a> {
-    all: Vec<Part<'a>>,
-    /// How many rows are updated.
-    updates: usize,
+/// The part that writes the rows of one table.
+pub(super) struct TablePart<'a> {
+    table: &'static str,
+    /// How many rows it has.
+    pub(super) rows: i64,
+    columns: Vec<ColumnValues<'a>>,
+    text: PartText,
 }
 
-/// All parts, in a statement that returns the tables and the keys of the rows that are counted.
-struct Written<'a>(Parts<'a>);
+/// The parts of one statement.
+#[derive(Default)]
+pub(super) struct WriteParts<'a>(Vec<TablePart<'a>>);
 
-impl QueryId for Written<'_> {
+/// All parts, in a statement that returns the tables and the first columns of the rows of counted parts.
+struct ReturningParts<'a>(WriteParts<'a>);
+
+impl QueryId for ReturningParts<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl Query for Written<'_> {
+impl Query for ReturningParts<'_> {
     type SqlType = (Text, Text);
 }
 
-impl QueryFragment<Pg> for Written<'_> {
+impl QueryFragment<Pg> for ReturningParts<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("with ");
         self.0.push_all("", &mut out)?;
         out.push_sql(" select '', '' where false");
         for (name, part) in self.0.counted() {
             let pieces = [" union all select '", part.table, "', w.* from ", &name, " w"];
-            spell(&pieces, &mut |piece| out.push_sql(piece));
+            append(&pieces, &mut |piece| out.push_sql(piece));
         }
         Ok(())
     }
 }
 
-impl<'a> Parts<'a> {
-    /// Inserts rows of which none may be there.
+impl<'a> WriteParts<'a> {
+    /// Inserts rows, and fails if one exists.
     pub(super) fn claim<R: StoredRow>(&mut self, rows: &'a [R]) {
-        self.push(rows, returning::<R>, true);
+        self.push(rows, PartText { head: insert_head::<R>, tail: returning::<R>, is_counted: true });
     }
 
-    /// Whether there is nothing to write.
+    /// Returns whether there is no row to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.0.is_empty()
     }
 
-    fn push<R: StoredRow>(&mut self, rows: &'a [R], tail: fn(&mut Pieces<'_>), is_counted: bool) {
+    fn push<R: StoredRow>(&mut self, rows: &'a [R], text: PartText) {
         if !rows.is_empty() {
-            let columns = columns_of(rows);
-            let part = Part { table: R::TABLE, rows: rows.len(), columns, head: insert_head::<R>, tail, is_counted };
-            self.all.push(part);
+            let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            self.0.push(TablePart { table: R::TABLE, rows: count, columns: R::columns(rows), text });
         }
     }
 
-    /// Spells all parts, separated by commas; each takes its rows beside those of `gate`.
+    /// Appends all parts, separated by commas. Each joins its rows with `gate`.
     pub(super) fn push_all<'b>(&'b self, gate: &str, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        for (index, part) in self.all.iter().enumerate() {
+        for (index, part) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            spell(&[separator, &part_name(index), " as ("], &mut |piece| out.push_sql(piece));
-            (part.head)(&mut |piece| out.push_sql(piece));
+            append(&[separator, &part_name(index), " as ("], &mut |piece| out.push_sql(piece));
+            (part.text.head)(&mut |piece| out.push_sql(piece));
             out.push_sql(gate);
             push_columns(&part.columns, out)?;
-            (part.tail)(&mut |piece| out.push_sql(piece));
+            (part.text.tail)(&mut |piece| out.push_sql(piece));
             out.push_sql(")");
         }
         Ok(())
     }
 
-    /// Returns the names of the parts that are counted, and how many rows each has.
-    pub(super) fn counts(&self) -> impl Iterator<Item = (String, i64)> {
-        self.counted().map(|(name, part)| (name, i64::try_from(part.rows).unwrap_or(i64::MAX)))
-    }
-
-    fn counted(&self) -> impl Iterator<Item = (String, &Part<'a>)> {
-        let counted = self.all.iter().enumerate().filter(|(_, part)| part.is_counted);
+    /// Returns the counted parts with their names in the statement.
+    pub(super) fn counted(&self) -> impl Iterator<Item = (String, &TablePart<'a>)> {
+        let counted = self.0.iter().enumerate().filter(|(_, part)| part.text.is_counted);
         counted.map(|(index, part)| (part_name(index), part))
     }
 }
@@ -166,69 +162,59 @@ fn part_name(index: usize) -> String {
     format!("w{index}")
 }
 
-impl<'a> RowSink<'a> for Parts<'a> {
+impl<'a> RowSink<'a> for WriteParts<'a> {
     fn insert<R: StoredRow>(&mut self, rows: &'a [R]) -> QueryResult<()> {
-        self.push(rows, spell_conflict::<R>, false);
+        self.push(rows, PartText { head: insert_head::<R>, tail: append_conflict::<R>, is_counted: false });
         Ok(())
     }
 
     fn insert_counted<R: StoredRow>(&mut self, rows: &'a [R]) -> QueryResult<()> {
-        self.push(rows, insert_tail::<R>, true);
+        self.push(rows, PartText { head: insert_head::<R>, tail: insert_tail::<R>, is_counted: true });
         Ok(())
     }
 
     fn update<R: StoredRow>(&mut self, rows: &'a [R]) -> QueryResult<()> {
-        if !rows.is_empty() {
-            self.updates += rows.len();
-            self.all.push(Part {
-                table: R::TABLE,
-                rows: rows.len(),
-                columns: columns_of(rows),
-                head: update_head::<R>,
-                tail: update_tail::<R>,
-                is_counted: true,
-            });
-        }
+        self.push(rows, PartText { head: update_head::<R>, tail: update_tail::<R>, is_counted: true });
         Ok(())
     }
 }
 
-/// Spells an insert up to the columns.
-fn insert_head<R: StoredRow>(text: &mut Pieces<'_>) {
-    spell_insert::<R>(text);
-    text("select n.* from ");
+/// Appends an insert up to the columns.
+fn insert_head<R: StoredRow>(sql: &mut AppendSql<'_>) {
+    append_insert::<R>(sql);
+    sql("select n.* from ");
 }
 
-/// Spells an insert from the columns on; it returns the first column of each row that was written.
-fn insert_tail<R: StoredRow>(text: &mut Pieces<'_>) {
-    spell_conflict::<R>(text);
-    returning::<R>(text);
+/// Appends the rest of an insert, which returns the first column of each row that was written.
+fn insert_tail<R: StoredRow>(sql: &mut AppendSql<'_>) {
+    append_conflict::<R>(sql);
+    returning::<R>(sql);
 }
 
-fn update_head<R: StoredRow>(text: &mut Pieces<'_>) {
-    spell(&["update ", R::TABLE, " t"], text);
+fn update_head<R: StoredRow>(sql: &mut AppendSql<'_>) {
+    append(&["update ", R::TABLE, " t"], sql);
     let mut separator = " set ";
-    for column in used_by_updates::<R>().filter(|column| column.is_written) {
-        spell(&[separator, column.name, " = n.", column.name], text);
+    for column in update_columns::<R>().filter(|column| column.is_written) {
+        append(&[separator, column.name, " = n.", column.name], sql);
         separator = ", ";
     }
-    text(" from ");
+    sql(" from ");
 }
 
-fn update_tail<R: StoredRow>(text: &mut Pieces<'_>) {
-    text(" (");
-    spell_list(R::COLUMNS.iter().map(|(name, _)| *name), text);
+fn update_tail<R: StoredRow>(sql: &mut AppendSql<'_>) {
+    sql(" (");
+    append_list(R::COLUMNS.iter().map(|(name, _)| *name), sql);
     let mut separator = ") where ";
-    for column in used_by_updates::<R>().filter(|column| column.is_compared) {
+    for column in update_columns::<R>().filter(|column| column.is_compared) {
         let before = if column.is_written { " + 1" } else { "" };
-        spell(&[separator, "t.", column.name, before, " = n.", column.name], text);
+        append(&[separator, "t.", column.name, before, " = n.", column.name], sql);
         separator = " and ";
     }
-    returning::<R>(text);
+    returning::<R>(sql);
 }
 
-fn returning<R: StoredRow>(text: &mut Pieces<'_>) {
+fn returning<R: StoredRow>(sql: &mut AppendSql<'_>) {
     if let Some((first, _)) = R::COLUMNS.first() {
-        spell(&[" returning t.", first], text);
+        append(&[" returning t.", first], sql);
     }
 }

@@ -185,7 +185,7 @@ async fn first_use(conn: &mut Conn, account: AccountId, key: &IdempotencyKey) ->
     record.ok_or_else(|| StoreError::Unavailable("a key was forgotten while it was looked at".to_owned()))
 }
 
-/// A changeset holds only against the version that was judged. Two of one order in a group are one too many.
+/// A changeset holds only against the version that was judged. Of two with one order in a group the second is a conflict.
 fn judge_versions(sets: &[Changeset], mut versions: HashMap<String, i64>, verdicts: &mut [Verdict]) {
     let judged: Vec<_> = live(sets, verdicts).filter_map(|(index, set)| Some((index, judged(set)?))).collect();
     for (index, (id, version)) in judged {
@@ -195,8 +195,8 @@ fn judge_versions(sets: &[Changeset], mut versions: HashMap<String, i64>, verdic
     }
 }
 
-/// Returns the payments that the group adds or alters, in the order of their keys, and the changeset of each. Two
-/// changesets with one payment are one too many.
+/// Returns the payments that the group adds or alters, in the order of their keys, and the changeset of each. Of
+/// two changesets with one payment the second is a conflict.
 fn payments_of(sets: &[Changeset], verdicts: &mut [Verdict]) -> (Vec<PaymentRow>, BTreeMap<String, usize>) {
     let mut rows: BTreeMap<String, (usize, PaymentRow)> = BTreeMap::new();
     let mut conflicts = Vec::new();

@@ -20,7 +20,7 @@ pub async fn orders_load(conn: &mut Conn, ids: Vec<String>) -> Result<Vec<Order>
     let mut found: BTreeMap<String, OrderParts> = BTreeMap::new();
     for (order, event, payment) in bulk::orders_joined(conn, ids).await? {
         let parts = found.entry(order.id.clone()).or_insert_with(|| OrderParts::of(order));
-        // Of several payments each comes with each line of the log, and the other way round.
+        // Each line of the log comes once for each payment.
         parts.events.extend(event.map(|event| (event.seq, event)));
         parts.payments.extend(payment.map(|payment| ((payment.first_seen_at, payment.payment_id.clone()), payment)));
     }

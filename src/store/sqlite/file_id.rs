@@ -1,4 +1,4 @@
-//! Which file it is, and the names of those that belong to it.
+//! The identity of a file, and the names of the files beside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //!
 //! Inside one transaction that is as fast as statements of many rows, and needs no statement per length. Through the
 //! async wrapper each statement would be spelled out anew, which costs as much as running it. Diesel's own `update` and
-//! `do update` would be parsed anew each time; these statements are known by the type of their row.
+//! `do update` would be parsed anew each time; these statements are cached by the type of their row.
 
 use std::collections::HashSet;
 use std::marker::PhantomData;
@@ -13,7 +13,9 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use super::Conn;
-use crate::store::stored_row::{RowSink, StoredRow, Value, spell, spell_conflict, spell_insert, used_by_updates};
+use crate::store::stored_row::{
+    ColumnValue, RowSink, StoredRow, append, append_conflict, append_insert, update_columns,
+};
 use crate::store::write_set::WriteSet;
 
 /// Writes all rows of the set. Returns the ids of its payments that were written; the others belong to other orders.
@@ -26,7 +28,7 @@ pub async fn write(conn: &mut Conn, set: WriteSet) -> QueryResult<HashSet<String
     .await
 }
 
-/// Writes each row when it is given.
+/// Writes rows at once, one after the other.
 struct RowWriter<'c> {
     conn: &'c mut SqliteConnection,
     /// The first columns of rows that were inserted and are counted.
@@ -56,7 +58,7 @@ pub(super) fn insert_counted<R: StoredRow>(conn: &mut SqliteConnection, rows: &[
     let mut counted = HashSet::new();
     for row in rows {
         if insert(conn, row)? == 1
-            && let Some(Value::Text(first)) = row.values().next()
+            && let Some(ColumnValue::Text(first)) = row.values().next()
         {
             counted.insert(first.to_owned());
         }
@@ -68,12 +70,12 @@ fn insert<R: StoredRow>(conn: &mut SqliteConnection, row: &R) -> QueryResult<usi
     InsertRow::of(row).execute(conn)
 }
 
-/// Declares a statement about one row, whose text is known by the type of the row.
+/// Declares a statement about one row, cached by the type of the row.
 macro_rules! row_statement {
     ($(#[$about:meta])* $name:ident) => {
         $(#[$about])*
         struct $name<'a, R> {
-            values: Vec<Value<'a>>,
+            values: Vec<ColumnValue<'a>>,
             row: PhantomData<R>,
         }
 
@@ -98,13 +100,13 @@ row_statement! {
 }
 
 row_statement! {
-    /// Updates a row that is there, in the columns that an update writes.
+    /// Updates an existing row in the columns that an update writes.
     UpdateRow
 }
 
 impl<R: StoredRow> QueryFragment<Sqlite> for InsertRow<'_, R> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        spell_insert::<R>(&mut |piece| out.push_sql(piece));
+        append_insert::<R>(&mut |piece| out.push_sql(piece));
         let mut separator = "values (";
         for value in &self.values {
             out.push_sql(separator);
@@ -112,24 +114,24 @@ impl<R: StoredRow> QueryFragment<Sqlite> for InsertRow<'_, R> {
             separator = ", ";
         }
         out.push_sql(")");
-        spell_conflict::<R>(&mut |piece| out.push_sql(piece));
+        append_conflict::<R>(&mut |piece| out.push_sql(piece));
         Ok(())
     }
 }
 
 impl<R: StoredRow> QueryFragment<Sqlite> for UpdateRow<'_, R> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        spell(&["update ", R::TABLE], &mut |piece| out.push_sql(piece));
+        append(&["update ", R::TABLE], &mut |piece| out.push_sql(piece));
         let mut separator = " set ";
-        for (column, value) in used_by_updates::<R>().zip(&self.values).filter(|(column, _)| column.is_written) {
-            spell(&[separator, column.name, " = "], &mut |piece| out.push_sql(piece));
+        for (column, value) in update_columns::<R>().zip(&self.values).filter(|(column, _)| column.is_written) {
+            append(&[separator, column.name, " = "], &mut |piece| out.push_sql(piece));
             push_value(value, &mut out)?;
             separator = ", ";
         }
         separator = " where ";
-        for (column, value) in used_by_updates::<R>().zip(&self.values).filter(|(column, _)| column.is_compared) {
+        for (column, value) in update_columns::<R>().zip(&self.values).filter(|(column, _)| column.is_compared) {
             let before = if column.is_written { " + 1 = " } else { " = " };
-            spell(&[separator, column.name, before], &mut |piece| out.push_sql(piece));
+            append(&[separator, column.name, before], &mut |piece| out.push_sql(piece));
             push_value(value, &mut out)?;
             separator = " and ";
         }
@@ -137,11 +139,11 @@ impl<R: StoredRow> QueryFragment<Sqlite> for UpdateRow<'_, R> {
     }
 }
 
-fn push_value<'b>(value: &'b Value<'_>, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+fn push_value<'b>(value: &'b ColumnValue<'_>, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
     match value {
-        Value::Text(text) => out.push_bind_param::<Text, _>(*text),
-        Value::TextOrNull(text) => out.push_bind_param::<Nullable<Text>, _>(text),
-        Value::Number(number) => out.push_bind_param::<BigInt, _>(number),
-        Value::NumberOrNull(number) => out.push_bind_param::<Nullable<BigInt>, _>(number),
+        ColumnValue::Text(text) => out.push_bind_param::<Text, _>(*text),
+        ColumnValue::TextOrNull(text) => out.push_bind_param::<Nullable<Text>, _>(text),
+        ColumnValue::BigInt(number) => out.push_bind_param::<BigInt, _>(number),
+        ColumnValue::BigIntOrNull(number) => out.push_bind_param::<Nullable<BigInt>, _>(number),
     }
 }
